@@ -1,0 +1,1 @@
+"""Task x recogniser -> run -> scores."""

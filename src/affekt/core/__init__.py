@@ -1,0 +1,1 @@
+"""What everything speaks: clips, label spaces, ratings, predictions, runs. Needs numpy alone."""

@@ -1,0 +1,61 @@
+"""The unit of prediction and its ordered form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Clip", "Dialogue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One thing to be read: a post, a review, an utterance, a turn.
+
+    Attributes:
+        id: Name that is unique in its run.
+        text: What was written or said; `None` where there are no words.
+        start: Start in seconds within a recording, where there is one.
+        end: End in seconds within a recording, where there is one.
+        speaker: Who wrote or said it, where that is known.
+        language: ISO 639-1 code, where it is known beforehand.
+        source: File and row that it came from, for messages and reports.
+        time: Value of the table's time column, as it stood there.
+    """
+
+    id: str
+    text: str | None = None
+    start: float | None = None
+    end: float | None = None
+    speaker: str | None = None
+    language: str | None = None
+    source: str | None = None
+    time: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError(f"clip {self.id!r} ends ({self.end}) before it starts ({self.start})")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """Turns in the order in which they were said.
+
+    Attributes:
+        id: Name of the conversation.
+        turns: The turns; each names its speaker where that is known.
+    """
+
+    id: str
+    turns: tuple[Clip, ...]
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.turns)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The speakers, each once, in the order of their first turn."""
+        return tuple(dict.fromkeys(t.speaker for t in self.turns if t.speaker is not None))

@@ -1,0 +1,141 @@
+"""What a recogniser says about a clip, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from affekt.core.clip import Clip
+from affekt.core.space import LabelSpace, SpaceMap, find_map
+
+__all__ = ["Evidence", "Prediction", "Window"]
+
+Modality = Literal["text", "voice", "face", "scene", "music"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Something seen or heard that moved a prediction.
+
+    Attributes:
+        modality: The channel that it was found in.
+        cue: What was seen or heard: a word, or a description such as "pitch 2.8 SD above median".
+        start: Where it starts: characters in text, seconds in sound and video.
+        end: Where it ends (exclusive for characters).
+        weight: How much it moved the probability of `label`; negative where it spoke against it.
+        label: The label that it speaks for or against.
+    """
+
+    modality: Modality
+    cue: str
+    start: float
+    end: float
+    weight: float
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One step of the trajectory through a long text.
+
+    Attributes:
+        start: First character of the window in the text.
+        end: Character after its last one.
+        scores: Label -> probability.
+        dimensions: Dimension -> value on its native range.
+    """
+
+    start: int
+    end: int
+    scores: Mapping[str, float]
+    dimensions: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A reading of one clip.
+
+    Attributes:
+        clip_id: The clip that was read.
+        space: Id of the label space of `scores`.
+        scores: Label -> calibrated probability, in the order of the space; empty where nothing was read.
+        labels: Labels at or above their thresholds, most probable first.
+        dimensions: Dimension -> value on its native range.
+        intervals: Dimension -> (low, high): where single annotators' ratings are expected to lie.
+        confidence: Estimated probability that the top label is among those annotators would give.
+        abstained: Why no answer is given; `None` where one is.
+        evidence: What moved the reading.
+        trajectory: Windows of a long text, in order; empty for a text that was read in one piece.
+        model: Name and version of the recogniser.
+    """
+
+    clip_id: str
+    space: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    dimensions: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    confidence: float | None = None
+    abstained: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    trajectory: tuple[Window, ...] = ()
+    model: str = ""
+
+    @property
+    def top(self) -> str | None:
+        """The most probable label; `None` where there are no scores."""
+        return max(self.scores, key=self.scores.__getitem__) if self.scores else None
+
+    def abstain(self, reason: str) -> Prediction:
+        """The same reading with its labels withheld for `reason`; the scores stay for inspection."""
+        return replace(self, labels=(), abstained=reason)
+
+    def to(self, target: str | SpaceMap) -> Prediction:
+        """Carry this reading to another label space.
+
+        Scores go over the map (`SpaceMap.apply`). Labels are the targets of the present labels, so the
+        thresholds that were tuned in the origin space decide; where nothing had reached its threshold,
+        there is no label in the target either. Evidence keeps its origin label where that has no target.
+
+        Args:
+            target: Id of a space, or a map that starts at this prediction's space.
+
+        Raises:
+            UnknownNameError: There is no such space, or no map to it.
+            ValueError: The given map starts at another space.
+        """
+        if isinstance(target, str):
+            if target == self.space:
+                return self
+            target = find_map(self.space, target)
+        if target.origin.id != self.space:
+            raise ValueError(f"map {target.id!r} starts at {target.origin.id!r}, not at {self.space!r}")
+        scores = target.apply(self.scores) if self.scores else {}
+        reached = {max(row, key=row.__getitem__) for label in self.labels if (row := target.weights.get(label))}
+        if target.target.kind == "single" and reached:
+            reached = {max(reached, key=scores.__getitem__)}
+
+        def carry(label: str | None) -> str | None:
+            row = target.weights.get(label or "")
+            return max(row, key=row.__getitem__) if row else label
+
+        return replace(
+            self,
+            space=target.target.id,
+            scores=scores,
+            labels=tuple(sorted(reached, key=lambda label: -scores[label])),
+            evidence=tuple(replace(e, label=carry(e.label)) for e in self.evidence),
+            trajectory=tuple(replace(w, scores=target.apply(w.scores)) for w in self.trajectory),
+        )
+
+
+def pick_labels(space: LabelSpace, scores: Sequence[float], thresholds: Sequence[float]) -> tuple[str, ...]:
+    """Labels whose score reaches the threshold, most probable first (ties in the space's order)."""
+    hits = [i for i, (p, t) in enumerate(zip(scores, thresholds, strict=True)) if p >= t]
+    return tuple(space.labels[i] for i in sorted(hits, key=lambda i: -scores[i]))
+
+
+def clip_reference(clip: Clip) -> str:
+    """How a message names a clip: its source where known, else its id. Never its text."""
+    return clip.source or f"id {clip.id}"

@@ -1,0 +1,112 @@
+"""The published output row: one JSON object for each clip.
+
+The row is a contract: fields are only ever added, never renamed, within one `ROW_VERSION`. What is absent
+is `null`, never invented. `affekt schema` prints its JSON Schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from affekt.core.clip import Clip
+from affekt.core.prediction import Prediction
+
+__all__ = ["ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row"]
+
+ROW_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """Evidence as it is written; `start`/`end` are characters in text, seconds in sound and video."""
+
+    modality: str
+    cue: str
+    start: float
+    end: float
+    weight: float
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """A step of a long text's trajectory; `start`/`end` are characters."""
+
+    start: int
+    end: int
+    scores: dict[str, float]
+    valence: float | None
+    arousal: float | None
+    dominance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One clip as it is written. `start`/`end` are seconds in a recording; null for plain text."""
+
+    id: str
+    text: str | None
+    source: str | None
+    start: float | None
+    end: float | None
+    speaker: str | None
+    time: str | None
+    space: str
+    scores: dict[str, float] | None
+    labels: list[str]
+    valence: float | None
+    arousal: float | None
+    dominance: float | None
+    intervals: dict[str, tuple[float, float]] | None
+    confidence: float | None
+    abstained: str | None
+    evidence: list[EvidenceRow]
+    trajectory: list[WindowRow] | None
+    model: str
+
+
+_DIGITS = 6
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DIGITS)
+
+
+def make_row(clip: Clip, prediction: Prediction) -> Row:
+    """Put a clip and its reading into the published row. Numbers are rounded to six decimals."""
+    dims = prediction.dimensions
+    return Row(
+        id=clip.id,
+        text=clip.text,
+        source=clip.source,
+        start=clip.start,
+        end=clip.end,
+        speaker=clip.speaker,
+        time=clip.time,
+        space=prediction.space,
+        scores={k: round(v, _DIGITS) for k, v in prediction.scores.items()} or None,
+        labels=list(prediction.labels),
+        valence=_rounded(dims.get("valence")),
+        arousal=_rounded(dims.get("arousal")),
+        dominance=_rounded(dims.get("dominance")),
+        intervals={k: (round(a, _DIGITS), round(b, _DIGITS)) for k, (a, b) in prediction.intervals.items()} or None,
+        confidence=_rounded(prediction.confidence),
+        abstained=prediction.abstained,
+        evidence=[
+            EvidenceRow(e.modality, e.cue, e.start, e.end, round(e.weight, _DIGITS), e.label)
+            for e in prediction.evidence
+        ],
+        trajectory=[
+            WindowRow(
+                w.start,
+                w.end,
+                {k: round(v, _DIGITS) for k, v in w.scores.items()},
+                _rounded(w.dimensions.get("valence")),
+                _rounded(w.dimensions.get("arousal")),
+                _rounded(w.dimensions.get("dominance")),
+            )
+            for w in prediction.trajectory
+        ]
+        or None,
+        model=prediction.model,
+    )

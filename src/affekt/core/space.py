@@ -1,0 +1,265 @@
+"""Label spaces, and maps between them that state what they lose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import log2
+from typing import Literal
+
+import numpy as np
+
+__all__ = ["Dimension", "LabelSpace", "LossReport", "Source", "SpaceMap", "find_map", "set_map_finder"]
+
+Kind = Literal["single", "multi", "intensity", "dimensional"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a list of labels or a figure comes from.
+
+    Attributes:
+        title: Title of the publication or the file.
+        authors: Authors, as they are usually cited.
+        year: Year of publication.
+        url: Where it can be read.
+        note: What was taken from it, and any doubt about it.
+    """
+
+    title: str
+    authors: str = ""
+    year: int | None = None
+    url: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A named continuous quantity with its native range.
+
+    Attributes:
+        name: For instance `valence`.
+        low: Lowest value of the native scale.
+        high: Highest value of the native scale.
+        low_means: What the low end stands for.
+        high_means: What the high end stands for.
+    """
+
+    name: str
+    low: float
+    high: float
+    low_means: str = ""
+    high_means: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"dimension {self.name!r}: low {self.low} is not below high {self.high}")
+
+    def rescale(self, value: float, to: Dimension) -> float:
+        """Carry `value` linearly from this range to that of `to`."""
+        return to.low + (value - self.low) / (self.high - self.low) * (to.high - to.low)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpace:
+    """Ordered categories and/or named dimensions.
+
+    Attributes:
+        id: Short name, as in `goemotions`.
+        title: Name for people.
+        kind: `single` (exactly one label), `multi` (any number), `intensity` (a strength for each
+            label) or `dimensional` (no categories).
+        labels: The categories in their fixed order.
+        dimensions: The dimensions with native ranges.
+        groups: Named coarser readings of the labels: group set -> group -> labels.
+        parents: Hierarchy: label -> the label one tier above it.
+        neutral: The label that stands for "no emotion", where there is one.
+        intensity: Highest level of an intensity scale that starts at 0, where there is one.
+        counts: A real distribution over the labels (label -> count), with its origin in `counts_from`.
+        counts_from: What was counted.
+        source: Where the list comes from.
+    """
+
+    id: str
+    title: str
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    groups: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    neutral: str | None = None
+    intensity: float | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    counts_from: str = ""
+    description: str = ""
+    source: Source = field(default_factory=lambda: Source(title=""))
+
+    def __post_init__(self) -> None:
+        def refuse(why: str) -> None:
+            raise ValueError(f"label space {self.id!r}: {why}")
+
+        known = set(self.labels)
+        if len(known) != len(self.labels):
+            refuse("a label occurs twice")
+        if self.kind == "dimensional" and self.labels:
+            refuse("a dimensional space has no labels")
+        if self.kind != "dimensional" and not self.labels:
+            refuse(f"a space of kind {self.kind!r} needs labels")
+        if self.kind == "dimensional" and not self.dimensions:
+            refuse("a dimensional space needs dimensions")
+        if self.neutral is not None and self.neutral not in known:
+            refuse(f"neutral label {self.neutral!r} is not among the labels")
+        for name, groups in self.groups.items():
+            for group, members in groups.items():
+                if missing := set(members) - known:
+                    refuse(f"group {name}/{group} names unknown labels {sorted(missing)}")
+        if missing := (set(self.parents) | set(self.parents.values())) - known:
+            refuse(f"the hierarchy names unknown labels {sorted(missing)}")
+        if missing := set(self.counts) - known:
+            refuse(f"counts name unknown labels {sorted(missing)}")
+
+    def index(self, label: str) -> int:
+        """Position of `label` in the fixed order; `ValueError` where it is not a label."""
+        return self.labels.index(label)
+
+    def dimension(self, name: str) -> Dimension:
+        """The dimension called `name`; `KeyError` where there is none."""
+        for dimension in self.dimensions:
+            if dimension.name == name:
+                return dimension
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class LossReport:
+    """What carrying labels over a map costs, on a stated distribution.
+
+    Attributes:
+        coverage: Share of the source distribution whose labels have a target.
+        merges: Target -> the source labels that fall together in it (two or more).
+        dropped: Source labels with no target.
+        unreached: Target labels that no source label reaches.
+        bits_before: Entropy of the source distribution, in bits.
+        bits_lost: Conditional entropy H(source | target) in bits; all labels without a target count
+            as one common outcome. 0 means that the source label can be told from the target.
+        distribution: What the distribution was counted on; `uniform` where no counts were given.
+    """
+
+    coverage: float
+    merges: Mapping[str, tuple[str, ...]]
+    dropped: tuple[str, ...]
+    unreached: tuple[str, ...]
+    bits_before: float
+    bits_lost: float
+    distribution: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceMap:
+    """A map from the labels of one space to those of another.
+
+    Attributes:
+        id: `source-id>target-id`.
+        origin: The space that is mapped from.
+        target: The space that is mapped to.
+        weights: Origin label -> target label -> share in 0..1. Shares of one label sum to at most 1; a
+            label that is not listed has no target.
+        source: Who states this map, or the data that it was measured on.
+        measured: Whether the shares were estimated from data (soft) or stated by somebody (hard).
+    """
+
+    id: str
+    origin: LabelSpace
+    target: LabelSpace
+    weights: Mapping[str, Mapping[str, float]]
+    source: Source = field(default_factory=lambda: Source(title=""))
+    measured: bool = False
+
+    def __post_init__(self) -> None:
+        for label, row in self.weights.items():
+            if label not in self.origin.labels:
+                raise ValueError(f"map {self.id!r}: {label!r} is not a label of {self.origin.id!r}")
+            for target, share in row.items():
+                if target not in self.target.labels:
+                    raise ValueError(f"map {self.id!r}: {target!r} is not a label of {self.target.id!r}")
+                if not 0.0 < share <= 1.0:
+                    raise ValueError(f"map {self.id!r}: share of {label!r} -> {target!r} is {share}, not in (0, 1]")
+            if sum(row.values()) > 1.0 + 1e-6:
+                raise ValueError(f"map {self.id!r}: shares of {label!r} sum to more than 1")
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Shares as an array of shape (origin labels, target labels)."""
+        out = np.zeros((len(self.origin.labels), len(self.target.labels)))
+        for label, row in self.weights.items():
+            for target, share in row.items():
+                out[self.origin.index(label), self.target.index(target)] = share
+        return out
+
+    def apply(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Carry probabilities over to the target space.
+
+        Probabilities of a single-label origin add up, since its labels exclude each other. Those of a
+        multi-label origin are joined as "at least one of these": 1 - prod(1 - share * p), which takes
+        the labels as independent given the text and so is an upper reading when they go together.
+
+        Args:
+            scores: Probability in 0..1 for labels of the origin; missing labels count as 0.
+
+        Returns:
+            Probability for every label of the target, in its order. Labels of the origin that have no
+            target are left out, so a single-label result may sum to less than 1.
+        """
+        p = np.array([scores.get(label, 0.0) for label in self.origin.labels])
+        weighted = p[:, None] * self.matrix
+        carried = weighted.sum(0) if self.origin.kind == "single" else 1.0 - np.prod(1.0 - weighted, axis=0)
+        return dict(zip(self.target.labels, carried.tolist(), strict=True))
+
+    def loss(self, counts: Mapping[str, float] | None = None, *, counted_on: str = "") -> LossReport:
+        """State what this map loses on a distribution of the origin's labels.
+
+        Args:
+            counts: Label -> count. Default: the origin's own counts, or uniform where it has none.
+            counted_on: What was counted, for the report.
+        """
+        if counts is None:
+            counts, counted_on = self.origin.counts, self.origin.counts_from
+        if not counts:
+            counts, counted_on = dict.fromkeys(self.origin.labels, 1.0), "uniform"
+        p = np.array([float(counts.get(label, 0.0)) for label in self.origin.labels])
+        p /= p.sum()
+        shares = self.matrix
+        joint = p[:, None] * np.concatenate([shares, np.clip(1.0 - shares.sum(1, keepdims=True), 0.0, None)], axis=1)
+        totals = joint.sum(0)
+        entropy = -sum(x * log2(x) for x in p if x > 0)
+        lost = -sum(joint[i, j] * log2(joint[i, j] / totals[j]) for i, j in zip(*np.nonzero(joint > 0), strict=True))
+        into: dict[str, list[str]] = {}
+        for label, row in self.weights.items():
+            for target in row:
+                into.setdefault(target, []).append(label)
+        return LossReport(
+            coverage=float((p * np.minimum(shares.sum(1), 1.0)).sum()),
+            merges={t: tuple(m) for t, m in into.items() if len(m) > 1},
+            dropped=tuple(label for label in self.origin.labels if not self.weights.get(label)),
+            unreached=tuple(label for label in self.target.labels if label not in into),
+            bits_before=float(entropy),
+            bits_lost=float(max(lost, 0.0)),
+            distribution=counted_on,
+        )
+
+
+MapFinder = Callable[[str, str], SpaceMap]
+_finder: MapFinder | None = None
+
+
+def set_map_finder(finder: MapFinder) -> None:
+    """Tell the core where maps are kept; the package does this once, so that core imports no catalogue."""
+    global _finder
+    _finder = finder
+
+
+def find_map(origin: str, target: str) -> SpaceMap:
+    """The map between two spaces by their ids, from wherever maps are kept."""
+    if _finder is None:
+        raise LookupError("no catalogue of maps is known; import affekt, or pass a SpaceMap")
+    return _finder(origin, target)

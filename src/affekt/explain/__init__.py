@@ -1,0 +1,1 @@
+"""Why this label, and a check that the explanation is true of the model."""

@@ -1,0 +1,1 @@
+"""Metrics in pure numpy. Truth comes before prediction; NaN means undefined."""

@@ -1,0 +1,1 @@
+"""What is shown and exported: terminal, HTML page, tables, EmotionML."""

@@ -1,0 +1,1 @@
+"""One training loop; objectives are functions. Needs the `train` extra."""
