@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import log2
+from math import exp, isfinite, log, log2, nan
 from typing import Literal
 
 import numpy as np
 
-__all__ = ["Dimension", "LabelSpace", "LossReport", "Source", "SpaceMap", "find_map", "set_map_finder"]
+__all__ = [
+    "Blend",
+    "Centroid",
+    "Centroids",
+    "Dimension",
+    "LabelSpace",
+    "LossReport",
+    "Source",
+    "SpaceMap",
+    "compose",
+    "find_map",
+    "quadrant",
+    "set_map_finder",
+]
 
 Kind = Literal["single", "multi", "intensity", "dimensional"]
 
@@ -61,6 +74,23 @@ class Dimension:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """A named feeling that a theory makes up of other labels, as Plutchik's love is of joy and trust.
+
+    Attributes:
+        name: Name of the blend.
+        parts: The labels that it is made of.
+        order: How far apart the parts lie: `primary`, `secondary` or `tertiary` in Plutchik's circle.
+        also: Other names that the source gives to it.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    order: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSpace:
     """Ordered categories and/or named dimensions.
 
@@ -77,6 +107,11 @@ class LabelSpace:
         intensity: Highest level of an intensity scale that starts at 0, where there is one.
         counts: A real distribution over the labels (label -> count), with its origin in `counts_from`.
         counts_from: What was counted.
+        description: What the space is for, in a sentence or two.
+        glosses: Label -> its English meaning, where labels are in another language or are codes.
+        grades: Label -> names of its strength, weakest first.
+        blends: Named mixtures of labels.
+        emotionml: Address of the W3C EmotionML vocabulary that has exactly these items, where there is one.
         source: Where the list comes from.
     """
 
@@ -92,6 +127,10 @@ class LabelSpace:
     counts: Mapping[str, int] = field(default_factory=dict)
     counts_from: str = ""
     description: str = ""
+    glosses: Mapping[str, str] = field(default_factory=dict)
+    grades: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    blends: tuple[Blend, ...] = ()
+    emotionml: str = ""
     source: Source = field(default_factory=lambda: Source(title=""))
 
     def __post_init__(self) -> None:
@@ -117,6 +156,11 @@ class LabelSpace:
             refuse(f"the hierarchy names unknown labels {sorted(missing)}")
         if missing := set(self.counts) - known:
             refuse(f"counts name unknown labels {sorted(missing)}")
+        if missing := (set(self.glosses) | set(self.grades)) - known:
+            refuse(f"glosses or grades name unknown labels {sorted(missing)}")
+        for blend in self.blends:
+            if missing := set(blend.parts) - known:
+                refuse(f"blend {blend.name!r} names unknown labels {sorted(missing)}")
 
     def index(self, label: str) -> int:
         """Position of `label` in the fixed order; `ValueError` where it is not a label."""
@@ -166,6 +210,8 @@ class SpaceMap:
             label that is not listed has no target.
         source: Who states this map, or the data that it was measured on.
         measured: Whether the shares were estimated from data (soft) or stated by somebody (hard).
+        reasons: Origin label -> why it goes where it goes, for maps that are our own reading.
+        route: Id of the space in between, where the map was composed of two.
     """
 
     id: str
@@ -174,6 +220,8 @@ class SpaceMap:
     weights: Mapping[str, Mapping[str, float]]
     source: Source = field(default_factory=lambda: Source(title=""))
     measured: bool = False
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    route: str = ""
 
     def __post_init__(self) -> None:
         for label, row in self.weights.items():
@@ -219,14 +267,20 @@ class SpaceMap:
         """State what this map loses on a distribution of the origin's labels.
 
         Args:
-            counts: Label -> count. Default: the origin's own counts, or uniform where it has none.
+            counts: Label -> count. Default: the origin's own counts, or uniform where it has none. Of a
+                multi-label corpus these are occurrences of labels, not texts.
             counted_on: What was counted, for the report.
+
+        Raises:
+            ValueError: A count is negative or not finite, or no origin label has a count above 0.
         """
         if counts is None:
             counts, counted_on = self.origin.counts, self.origin.counts_from
         if not counts:
             counts, counted_on = dict.fromkeys(self.origin.labels, 1.0), "uniform"
         p = np.array([float(counts.get(label, 0.0)) for label in self.origin.labels])
+        if not np.isfinite(p).all() or (p < 0).any() or p.sum() <= 0:
+            raise ValueError(f"map {self.id!r}: counts must be finite, not negative, and above 0 for some origin label")
         p /= p.sum()
         shares = self.matrix
         joint = p[:, None] * np.concatenate([shares, np.clip(1.0 - shares.sum(1, keepdims=True), 0.0, None)], axis=1)
@@ -246,6 +300,168 @@ class SpaceMap:
             bits_lost=float(max(lost, 0.0)),
             distribution=counted_on,
         )
+
+
+def compose(first: SpaceMap, second: SpaceMap) -> SpaceMap:
+    """Go over `first` and then over `second`: shares multiply and add up along all ways.
+
+    Raises:
+        ValueError: `second` does not start where `first` ends.
+    """
+    if first.target.id != second.origin.id:
+        raise ValueError(f"cannot go on from {first.target.id!r} with a map that starts at {second.origin.id!r}")
+    weights: dict[str, dict[str, float]] = {}
+    for label, row in first.weights.items():
+        out: dict[str, float] = {}
+        for middle, share in row.items():
+            for target, onward in second.weights.get(middle, {}).items():
+                out[target] = out.get(target, 0.0) + share * onward
+        if out:
+            weights[label] = {target: min(share, 1.0) for target, share in out.items() if share > 0}
+    return SpaceMap(
+        id=f"{first.origin.id}>{second.target.id}",
+        origin=first.origin,
+        target=second.target,
+        weights=weights,
+        source=Source(
+            title=f"{first.source.title}; {second.source.title}",
+            note=f"Composed: {first.origin.id} > {first.target.id} > {second.target.id}. "
+            f"First leg: {first.source.title}. Second leg: {second.source.title}.",
+        ),
+        measured=first.measured or second.measured,
+        route=first.target.id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Centroid:
+    """Where one label lies in a dimensional space, as measured.
+
+    Attributes:
+        mean: Dimension -> mean, on the native range.
+        sd: Dimension -> standard deviation between items; empty where the data give means only.
+        n: How many items (texts, clips) were averaged; 0 where the source does not say.
+    """
+
+    mean: Mapping[str, float]
+    sd: Mapping[str, float] = field(default_factory=dict)
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Centroids:
+    """A measured bridge between categories and dimensions.
+
+    Attributes:
+        id: `origin-id>target-id`.
+        origin: The categorical space.
+        target: The dimensional space.
+        points: Label -> where it lies. Labels that the data do not cover are left out.
+        source: The data that it was measured on, with its licence, and any doubt.
+    """
+
+    id: str
+    origin: LabelSpace
+    target: LabelSpace
+    points: Mapping[str, Centroid]
+    source: Source = field(default_factory=lambda: Source(title=""))
+
+    def __post_init__(self) -> None:
+        names = {d.name for d in self.target.dimensions}
+        for label, point in self.points.items():
+            if label not in self.origin.labels:
+                raise ValueError(f"centroids {self.id!r}: {label!r} is not a label of {self.origin.id!r}")
+            if set(point.mean) != names or (point.sd and set(point.sd) != names):
+                raise ValueError(f"centroids {self.id!r}: {label!r} does not give exactly {sorted(names)}")
+            for name, value in point.mean.items():
+                d = self.target.dimension(name)
+                if not d.low <= value <= d.high:
+                    raise ValueError(f"centroids {self.id!r}: {label!r} {name} {value} is outside {d.low}..{d.high}")
+            if any(not value > 0 for value in point.sd.values()):
+                raise ValueError(f"centroids {self.id!r}: {label!r} has a standard deviation that is not above 0")
+
+    @property
+    def reversible(self) -> bool:
+        """Whether every point has a spread, so that `to_labels` works."""
+        return bool(self.points) and all(point.sd for point in self.points.values())
+
+    def to_dimensions(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """Read dimensions from category scores: the mean of the labels' centroids, weighted by score.
+
+        Args:
+            scores: Label -> score of 0 or more. Labels without a centroid are left out.
+
+        Returns:
+            Dimension -> value on its native range; NaN where no label with a centroid has a score.
+        """
+        weights = {label: scores.get(label, 0.0) for label in self.points}
+        total = sum(weights.values())
+        if total <= 0:
+            return dict.fromkeys((d.name for d in self.target.dimensions), nan)
+        return {
+            d.name: sum(w * self.points[label].mean[d.name] for label, w in weights.items()) / total
+            for d in self.target.dimensions
+        }
+
+    def to_labels(self, values: Mapping[str, float], *, prior: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Read categories from dimensions: the posterior of one Gaussian a label.
+
+        The dimensions are taken as independent given the label, which they are only roughly; where labels
+        lie close together the answer is rightly spread over them.
+
+        Args:
+            values: Dimension -> value on its native range; dimensions that are left out are ignored.
+            prior: Label -> weight above 0. Default: all labels alike, not as often as they were measured.
+
+        Returns:
+            Label -> probability; they sum to 1 over the labels that have a centroid.
+
+        Raises:
+            ValueError: No known dimension is given, a value is not finite, or the data gave no spread.
+        """
+        if not self.reversible:
+            raise ValueError(f"centroids {self.id!r} have means only; labels cannot be read from dimensions")
+        given = {d.name: values[d.name] for d in self.target.dimensions if d.name in values}
+        if not given or not all(isfinite(v) for v in given.values()):
+            raise ValueError(f"give a finite value for at least one of {[d.name for d in self.target.dimensions]}")
+        logs: dict[str, float] = {}
+        for label, point in self.points.items():
+            weight = 1.0 if prior is None else prior.get(label, 0.0)
+            if weight > 0:
+                logs[label] = log(weight) - sum(
+                    0.5 * ((v - point.mean[name]) / point.sd[name]) ** 2 + log(point.sd[name])
+                    for name, v in given.items()
+                )
+        if not logs:
+            raise ValueError("the prior leaves no label")
+        top = max(logs.values())
+        odds = {label: exp(value - top) for label, value in logs.items()}
+        total = sum(odds.values())
+        return {label: odds.get(label, 0.0) / total for label in self.points}
+
+
+def quadrant(values: Mapping[str, float], space: LabelSpace) -> str:
+    """The quadrant of the valence-arousal plane, `Q1` to `Q4`, counted against the clock from the top right.
+
+    The plane is cut at the middle of each native range; a value on the cut counts as high.
+
+    Args:
+        values: `valence` and `arousal` on the native ranges of `space`.
+        space: The dimensional space that the values are given in.
+
+    Raises:
+        ValueError: A value is not finite.
+        KeyError: `values` or `space` lacks valence or arousal.
+    """
+    high = {}
+    for name in ("valence", "arousal"):
+        dimension = space.dimension(name)
+        if not isfinite(values[name]):
+            raise ValueError(f"{name} is {values[name]}")
+        high[name] = values[name] >= (dimension.low + dimension.high) / 2
+    if high["valence"]:
+        return "Q1" if high["arousal"] else "Q4"
+    return "Q2" if high["arousal"] else "Q3"
 
 
 MapFinder = Callable[[str, str], SpaceMap]
