@@ -31,7 +31,7 @@ _ROOMS = ("spaces", "maps", "corpora", "tasks", "recipes")
 _KINDS = {"spaces": "space", "maps": "map", "corpora": "corpus", "tasks": "task", "recipes": "recipe"}
 _CODE = ("bench", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
 _MENTION = re.compile(r"\b(?:source|works)\s*=\s*[\[(\"']")
-_LOWER_IS_BETTER = frozenset({"ece", "eder", "jsd", "mae", "rmse"})
+_ERRORS = frozenset({"brier", "ece", "eder", "jsd", "mae", "rmse"})
 
 
 class Level(enum.IntEnum):
@@ -80,8 +80,8 @@ class Claim:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether the metric is an error, so that less is better."""
-        return self.metric in _LOWER_IS_BETTER
+        """Whether the metric is an error, so that less is better; `ece_label` goes by its first word."""
+        return re.split(r"[^a-z]", self.metric, maxsplit=1)[0] in _ERRORS
 
     @property
     def met(self) -> bool:
@@ -143,7 +143,9 @@ def _named(document: dict[str, Any], where: str) -> list[str]:
 
 def _toml(path: Path, where: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # A space or map can be long, and most name no work; decoding all of them would dominate a listing.
+        return tomllib.loads(text) if "works" in text or "claims" in text else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise CatalogError(f"Catalogue entry is not valid: {err}", where=where) from err
 
@@ -186,6 +188,7 @@ class Registrations:
 
     references: dict[str, list[Reference]] = field(default_factory=lambda: defaultdict(list))
     claims: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
+    verbs: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, package: Path | None = None) -> Registrations:
@@ -198,7 +201,7 @@ class Registrations:
             CatalogError: A file cannot be decoded, or its `works` is not a list of ids.
         """
         root = package or _package()
-        found = cls()
+        found = cls(verbs=frozenset(path.stem for path in (root / "cli").glob("*.py")))
         documents = {
             room: {
                 path.stem: _toml(path, f"{room}/{path.name}")
@@ -241,17 +244,21 @@ class Registrations:
             level, run = Level.RUNS, f"affekt train {name}"
         elif room == "spaces":
             run = f"affekt spaces show {name}"
-        elif room == "maps" and isinstance(document.get("source"), str) and isinstance(document.get("target"), str):
-            run = f"affekt spaces map {document['source']} {document['target']}"
+        elif room == "maps":
+            run = f"affekt spaces map {name.replace('_to_', ' ', 1)}"
         for work in _named(document, file):
-            self.references[work].append(Reference(_KINDS[room], name, file, level, run, note))
+            self.references[work].append(Reference(_KINDS[room], name, file, level, self._command(run), note))
+
+    def _command(self, line: str) -> str:
+        """The command, or nothing where the command line has no such verb."""
+        return line if line and line.split()[1] in self.verbs else ""
 
     def _add_models(self, root: Path) -> None:
         for path in sorted((root / "weights").glob("*/affekt.json")):
             file = f"weights/{path.parent.name}/{path.name}"
             for work in _named(_json(path, file), file):
                 run = f"affekt analyze TEXT --model {path.parent.name}"
-                self.references[work].append(Reference("model", path.parent.name, file, Level.RUNS, run))
+                self.references[work].append(Reference("model", path.parent.name, file, Level.RUNS, self._command(run)))
 
     def _add_code(self, root: Path) -> None:
         for room in _CODE:
