@@ -8,7 +8,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CODE := src tests benchmarks examples scripts
 
 .DEFAULT_GOAL := help
@@ -67,11 +67,13 @@ types: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/cli_docs.py --check
+	$(BIN)/python scripts/readme_model.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Docs: $(CURDIR)/site/index.html"
 
 docs-cli: $(VENV)/.base
 	$(BIN)/python scripts/cli_docs.py
+	$(BIN)/python scripts/readme_model.py
 
 # The comparison with torch runs where REFERENCE names a folder with the same weights for transformers.
 bench: $(VENV)/.base $(if $(REFERENCE),$(VENV)/.bench)
