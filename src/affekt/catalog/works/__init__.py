@@ -5,10 +5,10 @@ rest of the package registers under the work's id (catalogue entries, bundled mo
 the recorded runs that are shipped.
 
 Example:
-    >>> from affekt.catalog.works import work, status
+    >>> from affekt.catalog.works import Level, status, work
     >>> work("goemotions").pillar
     'corpora'
-    >>> status("goemotions").level >= Level.PLANNED
+    >>> status("goemotions").level >= Level.DESCRIBED
     True
 """
 
