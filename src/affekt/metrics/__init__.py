@@ -1,1 +1,65 @@
 """Metrics in pure numpy. Truth comes before prediction; NaN means undefined."""
+
+from __future__ import annotations
+
+from affekt.metrics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from affekt.metrics.bootstrap import Difference, Interval, bootstrap, paired_bootstrap
+from affekt.metrics.calibration import (
+    Coverage,
+    RiskCoverage,
+    brier_score,
+    expected_calibration_error,
+    interval_coverage,
+    jensen_shannon,
+    label_calibration_error,
+    risk_coverage,
+)
+from affekt.metrics.classification import (
+    accuracy,
+    exact_match,
+    f1_per_label,
+    macro_f1,
+    micro_f1,
+    precision_per_label,
+    recall_per_label,
+    unweighted_average_recall,
+    weighted_f1,
+)
+from affekt.metrics.registry import METRICS, Metric, metric
+from affekt.metrics.regression import concordance_cc, mean_absolute_error, pearson_cc, root_mean_square_error
+from affekt.metrics.statistic import Statistic
+
+__all__ = [
+    "METRICS",
+    "Coverage",
+    "Difference",
+    "Interval",
+    "Metric",
+    "RiskCoverage",
+    "Statistic",
+    "accuracy",
+    "bootstrap",
+    "brier_score",
+    "cohen_kappa",
+    "concordance_cc",
+    "exact_match",
+    "expected_calibration_error",
+    "f1_per_label",
+    "fleiss_kappa",
+    "interval_coverage",
+    "jensen_shannon",
+    "krippendorff_alpha",
+    "label_calibration_error",
+    "macro_f1",
+    "mean_absolute_error",
+    "metric",
+    "micro_f1",
+    "paired_bootstrap",
+    "pearson_cc",
+    "precision_per_label",
+    "recall_per_label",
+    "risk_coverage",
+    "root_mean_square_error",
+    "unweighted_average_recall",
+    "weighted_f1",
+]

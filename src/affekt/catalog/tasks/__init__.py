@@ -1,0 +1,95 @@
+"""Tasks as data: what is measured, on which rows, by which metrics, and what others have published."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from affekt.catalog.load import Entry, entry, names
+
+__all__ = ["Beside", "PublishedClaim", "TaskEntry", "task_entry", "tasks"]
+
+
+class PublishedClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A figure of a work in the catalogue, that a recorded run of the same work can meet.
+
+    Attributes:
+        work: Id of the work.
+        metric: Report key.
+        value: The figure, as published.
+        tolerance: How far a run may stay behind it and still meet it.
+        note: What it belongs to, and where it was read.
+    """
+
+    work: str
+    metric: str
+    value: float
+    tolerance: float
+    note: str
+
+
+class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A figure that somebody published for this task, for comparison only.
+
+    Attributes:
+        by: Model and authors, in a few words.
+        metric: Report key.
+        value: The figure, as published.
+        note: Where it was read, and what differs.
+    """
+
+    by: str
+    metric: str
+    value: float
+    note: str
+
+
+class TaskEntry(Entry, frozen=True, kw_only=True):
+    """A task.
+
+    Attributes:
+        title: Name for people.
+        description: What is asked, in a sentence or two.
+        version: Scores of different versions are not compared.
+        corpus: Id of the corpus.
+        space: Id of the label space that answers are scored in.
+        target: What is scored: `labels` or `dimensions`.
+        split: The split that scores are reported on.
+        selection: The split for thresholds, early stopping and every other choice.
+        metrics: Report keys; those of dimensions are computed for each (`pcc` gives `pcc_valence`, ...).
+        headline: The score to name first.
+        claims: Published figures of works in the catalogue.
+        beside: Other published figures.
+        works: Ids of the works that the task belongs to.
+    """
+
+    title: str
+    description: str
+    version: str
+    corpus: str
+    space: str
+    target: Literal["labels", "dimensions"]
+    split: str
+    selection: str
+    metrics: tuple[str, ...]
+    headline: str
+    claims: tuple[PublishedClaim, ...] = ()
+    beside: tuple[Beside, ...] = ()
+    works: tuple[str, ...] = ()
+
+
+def tasks() -> tuple[str, ...]:
+    """Ids of all tasks in the catalogue, sorted."""
+    return names("tasks")
+
+
+def task_entry(name: str) -> TaskEntry:
+    """The entry of a task.
+
+    Raises:
+        UnknownNameError: There is no such task; the nearest names are given.
+        CatalogError: The entry is not valid.
+    """
+    found: TaskEntry = entry("tasks", name, TaskEntry)
+    return found

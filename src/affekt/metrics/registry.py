@@ -1,0 +1,117 @@
+"""Report keys: one short, fixed name for each metric, and a refusal of the names that mean several things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from affekt.core.errors import InputError, UnknownNameError
+from affekt.metrics import calibration as ca
+from affekt.metrics import classification as cl
+from affekt.metrics import regression as rg
+from affekt.metrics.statistic import Statistic
+
+__all__ = ["AMBIGUOUS", "METRICS", "Metric", "metric"]
+
+Takes = Literal["labels", "probabilities", "distributions", "dimension"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as tasks name it.
+
+    Attributes:
+        key: Name in reports.
+        title: What it is, in a few words.
+        takes: What it compares with the truth: 0/1 `labels` or `probabilities` of shape (rows, labels),
+            `distributions` over labels, or one `dimension` of shape (rows,).
+        statistic: Gives the score as sums over rows.
+        higher_is_better: Direction.
+        low: Lowest value that it can take.
+        high: Highest value; infinite for errors in the unit of the ratings.
+    """
+
+    key: str
+    title: str
+    takes: Takes
+    statistic: Callable[..., Statistic]
+    higher_is_better: bool
+    low: float
+    high: float
+
+
+_INF = float("inf")
+_ALL = (
+    Metric("macro_f1", "F1, mean over labels", "labels", cl.macro_f1_statistic, True, 0, 1),
+    Metric("micro_f1", "F1 of all decisions pooled", "labels", cl.micro_f1_statistic, True, 0, 1),
+    Metric("weighted_f1", "F1, mean weighted by label frequency", "labels", cl.weighted_f1_statistic, True, 0, 1),
+    Metric("exact_match", "rows with the whole label set right", "labels", cl.exact_match_statistic, True, 0, 1),
+    Metric("accuracy", "rows with the one class right", "labels", cl.accuracy_statistic, True, 0, 1),
+    Metric("uar", "recall, mean over labels", "labels", cl.unweighted_average_recall_statistic, True, 0, 1),
+    Metric(
+        "ece", "calibration error, all decisions", "probabilities", ca.expected_calibration_error_statistic, False, 0, 1
+    ),
+    Metric(
+        "ece_label",
+        "calibration error, mean over labels",
+        "probabilities",
+        ca.label_calibration_error_statistic,
+        False,
+        0,
+        1,
+    ),
+    Metric("brier", "Brier score, all decisions", "probabilities", ca.brier_score_statistic, False, 0, 1),
+    Metric("jsd", "Jensen-Shannon divergence, bits", "distributions", ca.jensen_shannon_statistic, False, 0, 1),
+    Metric("pcc", "Pearson correlation", "dimension", rg.pearson_cc_statistic, True, -1, 1),
+    Metric("ccc", "concordance correlation", "dimension", rg.concordance_cc_statistic, True, -1, 1),
+    Metric("rmse", "root mean square error", "dimension", rg.root_mean_square_error_statistic, False, 0, _INF),
+    Metric("mae", "mean absolute error", "dimension", rg.mean_absolute_error_statistic, False, 0, _INF),
+)
+
+METRICS = MappingProxyType({m.key: m for m in _ALL})
+
+# What papers and scripts call several different things. Each lists exact choices.
+_F1 = ("macro_f1", "micro_f1", "weighted_f1")
+_ACCURACY = ("accuracy (one class a row)", "exact_match (the whole label set)", "uar (mean recall over labels)")
+AMBIGUOUS = MappingProxyType(
+    {
+        "f1": _F1,
+        "f1_score": _F1,
+        "f": _F1,
+        "wa": ("accuracy (every row alike)", "uar (every label alike)", "weighted_f1"),
+        "ua": ("uar (every label alike)", "accuracy (every row alike)"),
+        "acc": _ACCURACY,
+        "war": ("accuracy (every row alike)", "uar (every label alike)"),
+        "acc2": ("accuracy on a task whose space has two classes, with the place of zero stated",),
+        "acc-2": ("accuracy on a task whose space has two classes, with the place of zero stated",),
+        "acc7": ("accuracy on a task whose space has seven classes",),
+        "corr": ("pcc", "ccc"),
+        "r": ("pcc", "ccc"),
+        "mse": ("rmse (its root, in the unit of the ratings)",),
+        "calibration": ("ece", "ece_label", "brier"),
+        "kappa": ("affekt.metrics.cohen_kappa", "affekt.metrics.fleiss_kappa"),
+        "agreement": (
+            "affekt.metrics.krippendorff_alpha",
+            "affekt.metrics.cohen_kappa",
+            "affekt.metrics.fleiss_kappa",
+        ),
+    }
+)
+
+
+def metric(key: str) -> Metric:
+    """The metric with this report key.
+
+    Raises:
+        InputError: The name means different things in different places; the exact choices are listed.
+        UnknownNameError: There is no such metric; the nearest keys are given.
+    """
+    if key.casefold() in AMBIGUOUS:
+        raise InputError(
+            f"Metric name {key!r} is ambiguous", hint=f"Say which: {'; '.join(AMBIGUOUS[key.casefold()])}."
+        )
+    if key not in METRICS:
+        raise UnknownNameError("metric", key, METRICS)
+    return METRICS[key]
