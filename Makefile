@@ -46,7 +46,7 @@ demo: $(VENV)/.base
 	$(BIN)/affekt analyze examples/data/voices.csv --column text --id-column id --time-column time \
 		--speaker-column speaker --explain --out demo/report.html
 	@echo
-	$(BIN)/affekt analyze examples/data/letter.txt --explain
+	$(BIN)/affekt analyze examples/data/letter.txt --whole --explain
 	@echo
 	@echo "Installed: $$(du -sm $(VENV) | cut -f1) MB in $(VENV)"
 	@echo "Report:    $(CURDIR)/demo/report.html"
@@ -68,7 +68,7 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/cli_docs.py --check
 	$(BIN)/python scripts/readme_model.py --check
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Docs: $(CURDIR)/site/index.html"
 
 docs-cli: $(VENV)/.base
