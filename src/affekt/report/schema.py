@@ -1,0 +1,108 @@
+"""The JSON Schema of the published output row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from affekt.core.errors import UnknownNameError
+from affekt.core.row import ROW_VERSION, EvidenceRow, Row, WindowRow
+
+__all__ = ["row_schema", "versions"]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# What a field means, and what its values keep to beyond their type.
+_FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
+    Row: {
+        "id": ("Name of the clip, unique in its run.", {}),
+        "text": ("What was written or said; null where there are no words.", {}),
+        "source": ("File and row that the clip came from; null where it came from neither.", {}),
+        "start": ("Start in seconds within a recording; null for plain text.", {}),
+        "end": ("End in seconds within a recording; null for plain text.", {}),
+        "speaker": ("Who wrote or said it; null where that is not known.", {}),
+        "time": ("Value of the table's time column, as it stood there; null where there is none.", {}),
+        "space": ("Id of the label space of `scores` and `labels`.", {}),
+        "scores": (
+            "Label -> calibrated probability, for every label of the space in its order; null where nothing was read.",
+            {"minimum": 0, "maximum": 1},
+        ),
+        "labels": ("Labels at or above their thresholds, most probable first; empty where there are none.", {}),
+        "valence": ("Valence on the model's native range; null where the model gives none.", {}),
+        "arousal": ("Arousal on the model's native range; null where the model gives none.", {}),
+        "dominance": ("Dominance on the model's native range; null where the model gives none.", {}),
+        "intervals": (
+            "Dimension -> [low, high], where single annotators' ratings are expected to lie, on the native range; "
+            "null where there are none.",
+            {},
+        ),
+        "confidence": (
+            "Estimated probability that the top label is among those that annotators would give; null where unknown.",
+            {"minimum": 0, "maximum": 1},
+        ),
+        "abstained": ("Why no answer is given; null where one is.", {}),
+        "evidence": ("What moved the reading; empty where it was not asked for.", {}),
+        "trajectory": ("Windows of a long text, in order; null for a text that was read in one piece.", {}),
+        "model": ("Name and version of the recogniser.", {}),
+    },
+    EvidenceRow: {
+        "modality": ("Channel that it was found in.", {"enum": ["text", "voice", "face", "scene", "music"]}),
+        "cue": ("What was seen or heard: a word or a short description.", {}),
+        "start": ("Where it starts: characters in text, seconds in sound and video.", {"minimum": 0}),
+        "end": ("Where it ends; exclusive for characters.", {"minimum": 0}),
+        "weight": ("How much it moved the probability of `label`; negative where it spoke against it.", {}),
+        "label": ("The label that it speaks for or against; null where it is about the reading as a whole.", {}),
+    },
+    WindowRow: {
+        "start": ("First character of the window.", {"minimum": 0}),
+        "end": ("Character after its last one.", {"minimum": 0}),
+        "scores": ("Label -> calibrated probability.", {"minimum": 0, "maximum": 1}),
+        "valence": ("Valence on the model's native range; null where the model gives none.", {}),
+        "arousal": ("Arousal on the model's native range; null where the model gives none.", {}),
+        "dominance": ("Dominance on the model's native range; null where the model gives none.", {}),
+    },
+}
+
+
+def versions() -> tuple[str, ...]:
+    """Major versions of the row that there is a schema for."""
+    return (ROW_VERSION.partition(".")[0],)
+
+
+def row_schema(version: str | None = None) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of one output row.
+
+    Every field is always present and no other field is allowed, so a row with a missing, misspelt or wrongly
+    typed field does not validate.
+
+    Args:
+        version: Major version, as in `1`. Default: the present one.
+
+    Raises:
+        UnknownNameError: There is no such version.
+    """
+    if version is not None and version not in versions():
+        raise UnknownNameError("row version", version, versions())
+    (root,), definitions = msgspec.json.schema_components([Row], ref_template="#/$defs/{name}")
+    for kind, fields in _FIELDS.items():
+        definition = definitions[kind.__name__]
+        definition["additionalProperties"] = False
+        for name, (description, limits) in fields.items():
+            schema = definition["properties"][name]
+            _values(schema).update(limits)
+            definition["properties"][name] = {"description": description, **schema}
+    return {
+        "$schema": _DIALECT,
+        "$id": f"urn:affekt:row:{ROW_VERSION}",
+        "title": f"Affekt output row {ROW_VERSION}",
+        **root,
+        "$defs": definitions,
+    }
+
+
+def _values(schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of a field's schema that describes its values: not null, and inside a mapping."""
+    present: dict[str, Any] = next((s for s in schema.get("anyOf", ()) if s != {"type": "null"}), schema)
+    inside: dict[str, Any] = present.get("additionalProperties", present)
+    return inside
