@@ -1,0 +1,365 @@
+"""The report: one HTML file that holds the rows, the page that shows them, and the facts about the model.
+
+The page needs nothing but a browser: no network, no second file. Its content security policy names the
+hashes of its own script and style, so nothing that stands in the data can run.
+
+Rows travel in columns: a JSON header that names typed arrays, then the arrays, compressed and written as
+base64. Scores are whole thousandths. Beyond `MAX_ROWS` rows (or `MAX_BYTES` of packed rows) the page holds a
+uniform sample; the counts it shows are still taken over all rows.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import hashlib
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from affekt.core.errors import InputError, OutputError
+from affekt.core.row import Row
+from affekt.report.page.payload import (
+    DIMENSIONS,
+    MAX_BYTES,
+    MAX_ROWS,
+    MAX_TEXT,
+    MAX_WINDOWS,
+    Packed,
+    Sample,
+    columns,
+    finite,
+    pack,
+    utf8,
+)
+
+__all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ReportFacts", "write_report"]
+
+_BINS = 20  # of the confidence histogram
+_MAX_REASONS = 40
+_SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "table.js", "panel.js", "app.js")
+_COLOURS = 8  # --g0 ... --g7 in style.css; 7 is the neutral grey
+# Groups with a customary colour. Others take what is left, in their order.
+_CUSTOMARY = {
+    "joy": 0, "happiness": 0, "happy": 0, "positive": 0, "anger": 1, "angry": 1, "negative": 1, "disgust": 2,
+    "fear": 3, "anxiety": 3, "sadness": 4, "sad": 4, "surprise": 5, "ambiguous": 5, "anticipation": 5,
+    "love": 6, "trust": 6, "neutral": 7, "none": 7, "no emotion": 7,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFacts:
+    """What the page says about the data and the model. What is not known is left empty and not shown.
+
+    Attributes:
+        title: Title of the page.
+        input_name: What was read, as in `reviews.csv`.
+        created: When, in ISO 8601.
+        model_name: Id of the model.
+        model_version: Version of its weights.
+        model_licence: SPDX expression of its weights.
+        model_languages: ISO 639-1 codes that it was measured on.
+        model_size: Size of its files in bytes.
+        space: Id of the label space.
+        space_title: Its name for people.
+        labels: Its labels in their fixed order; without it, the order in which the rows bring them.
+        neutral: The label that stands for "no emotion".
+        groups: Group -> labels: the coarser reading that gives bars and points their colours.
+        colours: Group -> `#rrggbb`, used on light and dark ground alike; without it, the page's own
+            colours, which hold their contrast on both and differ for colour-blind readers.
+        ranges: Dimension -> (lowest, highest) of its native scale.
+        thresholds: Label -> probability from which it is given.
+        risk_note: The rule for abstaining and what it trades, in a sentence.
+        not_for: What the model must not be used for, a sentence each.
+        affekt_version: Version that wrote the report.
+        command: Command line that made it.
+
+    Raises:
+        ValueError: A colour is not of the form `#rrggbb`, or a range is empty.
+    """
+
+    title: str = "What the texts feel like"
+    input_name: str = ""
+    created: str = ""
+    model_name: str = ""
+    model_version: str = ""
+    model_licence: str = ""
+    model_languages: Sequence[str] = ()
+    model_size: int | None = None
+    space: str = ""
+    space_title: str = ""
+    labels: Sequence[str] = ()
+    neutral: str | None = None
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    risk_note: str = ""
+    not_for: Sequence[str] = ()
+    affekt_version: str = ""
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        for group, colour in self.colours.items():
+            if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+                raise ValueError(f"colour of group {group!r} is {colour!r}, not of the form '#rrggbb'")
+        for name, (low, high) in self.ranges.items():
+            if not low < high:
+                raise ValueError(f"range of {name!r}: low {low} is not below high {high}")
+
+
+def write_report(rows: Iterable[Row | Mapping[str, Any]], path: Path, *, facts: ReportFacts) -> None:
+    """Write the report on `rows` to `path`.
+
+    The rows are read once and not kept beyond the caps above, so memory does not grow with their number.
+    The file appears whole or not at all.
+
+    Args:
+        rows: Published rows, or mappings with their fields; fields that a mapping lacks count as null.
+        path: The HTML file; replaced where it exists.
+        facts: What the page says about the data and the model.
+
+    Raises:
+        InputError: A mapping is not a published row.
+        OutputError: The file cannot be written.
+    """
+    tally = _Tally()
+    sample = Sample()
+    labels = {label: i for i, label in enumerate(facts.labels)}
+    for number, row in enumerate(_as_rows(rows)):
+        tally.add(row)
+        key = sample.key()
+        if sample.wants(key):
+            sample.add(key, pack(row, number, labels))
+    page = _render(sample.rows(), tally, facts, tuple(labels))
+    _write_whole(Path(path), page)
+
+
+def _as_rows(rows: Iterable[Row | Mapping[str, Any]]) -> Iterator[Row]:
+    import msgspec
+
+    blank: dict[str, Any] = {f.name: None for f in fields(Row)} | {
+        "id": "", "space": "", "labels": [], "evidence": [], "model": "",
+    }  # fmt: skip
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, Row):
+            yield row
+            continue
+        try:
+            yield msgspec.convert(blank | {k: v for k, v in row.items() if v is not None}, Row)
+        except msgspec.ValidationError as err:
+            # The message of msgspec names types and the field, never a value.
+            raise InputError(f"Not a published row: {err}", where=f"row {number}") from err
+
+
+# --- Counts over all rows -------------------------------------------------------------------------------
+
+
+class _Tally:
+    """Exact counts and moments over every row, however many the page holds."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.abstained: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
+        self.first: Counter[str] = Counter()
+        self.unlabelled = 0
+        self.models: Counter[str] = Counter()
+        self.confidence = [[0] * _BINS, [0] * _BINS]
+        self.confidence_sum = [0.0, 0]
+        self.moments = {d: [0, 0.0, 0.0] for d in DIMENSIONS}
+        self.widths = {d: [0, 0.0] for d in DIMENSIONS}
+
+    def add(self, row: Row) -> None:
+        self.n += 1
+        self.models[row.model] += 1
+        if row.abstained is not None:
+            reason = row.abstained
+            if reason not in self.abstained and len(self.abstained) >= _MAX_REASONS:
+                reason = "other"
+            self.abstained[reason] += 1
+        elif row.labels:
+            self.labels.update(row.labels)
+            self.first[row.labels[0]] += 1
+        else:
+            self.unlabelled += 1
+        if (confidence := finite(row.confidence)) is not None:
+            step = min(max(int(confidence * _BINS), 0), _BINS - 1)
+            self.confidence[row.abstained is not None][step] += 1
+            if row.abstained is None:
+                self.confidence_sum[0] += confidence
+                self.confidence_sum[1] += 1
+        for name, value in zip(DIMENSIONS, (row.valence, row.arousal, row.dominance), strict=True):
+            if row.abstained is not None or (value := finite(value)) is None:
+                continue
+            moment = self.moments[name]
+            moment[0] += 1
+            moment[1] += value
+            moment[2] += value * value
+            if row.intervals and (pair := row.intervals.get(name)):
+                self.widths[name][0] += 1
+                self.widths[name][1] += pair[1] - pair[0]
+
+    def as_json(self) -> dict[str, Any]:
+        """The counts as they go into the page."""
+        dims = {}
+        for name, (n, total, squares) in self.moments.items():
+            if n:
+                mean = total / n
+                spread = math.sqrt(max(squares / n - mean * mean, 0.0))
+                seen, width = self.widths[name]
+                dims[name] = {
+                    "n": int(n),
+                    "mean": round(mean, 4),
+                    "sd": round(spread, 4),
+                    "width": round(width / seen, 4) if seen else None,
+                }
+        total, n = self.confidence_sum
+        return {
+            "n": self.n,
+            "answered": self.n - self.abstained.total(),
+            "abstained": dict(self.abstained.most_common()),
+            "labels": dict(self.labels),
+            "first": dict(self.first),
+            "unlabelled": self.unlabelled,
+            "confidence": self.confidence,
+            "confidenceMean": round(total / n, 4) if n else None,
+            "dims": dims,
+            "models": [m for m, _ in self.models.most_common(8) if m],
+        }
+
+
+# --- The page -------------------------------------------------------------------------------------------
+
+
+def _grouping(labels: Sequence[str], facts: ReportFacts) -> tuple[list[str], list[int], list[int | str]]:
+    """Groups, the group of each label, and the colour of each group: its number in the style, or a hex code."""
+    groups = {g: set(members) for g, members in facts.groups.items()}
+    if not groups and len(labels) <= _COLOURS:
+        groups = {label: {label} for label in labels}
+    of: list[str] = []
+    for label in labels:
+        home = next((g for g, members in groups.items() if label in members), None)
+        of.append(home or ("neutral" if label == facts.neutral else "other" if groups else "all labels"))
+    names = [g for g in dict.fromkeys([*groups, *of]) if g in of]
+    colours: list[int | str] = []
+    taken = {_CUSTOMARY[g.casefold()] for g in names if g.casefold() in _CUSTOMARY}
+    left = iter([4, 0, 5, 6, 1, 2, 3] * len(names))
+    for name in names:
+        if name in facts.colours:
+            colours.append(facts.colours[name])
+        elif name.casefold() in _CUSTOMARY:
+            colours.append(_CUSTOMARY[name.casefold()])
+        elif name == facts.neutral or name == "other":
+            colours.append(7)
+        else:
+            colour = next(left)
+            if len(taken) < _COLOURS - 1:
+                while colour in taken:
+                    colour = next(left)
+            taken.add(colour)
+            colours.append(colour)
+    return names, [names.index(g) for g in of], colours
+
+
+def _safe_json(value: object) -> str:
+    """JSON that stays within its script element, whatever it holds. All but ASCII is escaped as well."""
+    text = json.dumps(value, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _render(rows: Sequence[Packed], tally: _Tally, facts: ReportFacts, labels: tuple[str, ...]) -> str:
+    import jinja2
+    from markupsafe import Markup
+
+    folder = resources.files("affekt.report") / "page"
+
+    def read(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    script = "(() => {\n'use strict';\n" + "\n".join(map(read, _SCRIPTS)) + "\n})();"
+    style = read("style.css")
+    groups, group_of, colours = _grouping(labels, facts)
+    counts = tally.as_json()
+    packed = gzip.compress(columns(rows, len(labels)), compresslevel=6, mtime=0)
+    payload = {
+        "stats": counts,
+        "labels": labels,
+        "groups": groups,
+        "groupOf": group_of,
+        "colours": colours,
+        "neutral": facts.neutral,
+        "ranges": {d: facts.ranges[d] for d in DIMENSIONS if d in facts.ranges},
+        "thresholds": dict(facts.thresholds),
+        "input": utf8(facts.input_name).decode(),
+        "held": len(rows),
+        "maxText": MAX_TEXT,
+    }
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["size"] = _size
+    return environment.from_string(read("template.html")).render(
+        facts=facts,
+        stats=counts,
+        held=len(rows),
+        labels=labels,
+        moment=_moment(facts.created),
+        language_names=", ".join(facts.model_languages),
+        script=Markup(script),  # noqa: S704  (our own files; the policy holds their hashes)
+        style=Markup(style),  # noqa: S704
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+        payload=Markup(_safe_json(payload)),  # noqa: S704  (escaped just above)
+        data=Markup(base64.b64encode(packed).decode()),  # noqa: S704
+    )
+
+
+def _size(n: int) -> str:
+    return f"{n / 1e6:.1f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
+
+
+def _moment(created: str) -> str:
+    """A date for people; what is not ISO 8601 stands as it is."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    zone = " UTC" if moment.tzinfo is not None and not moment.utcoffset() else ""
+    clock = f", {moment:%H:%M}{zone}" if len(created) > 10 else ""
+    return f"{moment.day} {moment:%B %Y}{clock}"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write beside the target, then replace it, so that a reader never meets half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            with temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+    except OSError as err:
+        raise OutputError(
+            f"The report cannot be written: {err.strerror or err}",
+            where=str(path),
+            hint="Free space or name another place with --out.",
+        ) from err
