@@ -298,6 +298,12 @@ def measure_ekman_valence(root: Path) -> dict[str, dict[str, object]]:
     return {label: summary([{"valence": values[6]} for values, _ in groups[label]]) for label in sorted(groups)}
 
 
+def without_neutral(
+    measure: Callable[[Path], dict[str, dict[str, object]]],
+) -> Callable[[Path], dict[str, dict[str, object]]]:
+    return lambda root: {label: point for label, point in measure(root).items() if label != "neutral"}
+
+
 def measure_enisear_appraisals(root: Path) -> dict[str, dict[str, object]]:
     names = ["Attention", "Certainty", "Effort", "Pleasant", "Responsibility", "Control", "Circumstance"]
     ours = ["attention", "certainty", "effort", "pleasantness", "responsibility", "control", "circumstance"]
@@ -353,8 +359,8 @@ def measure_ekman_russell(root: Path) -> dict[str, dict[str, float]]:
 
 
 SE07 = (
-    "SemEval-2007 Task 14: Affective text, ratings of single annotators; EmoBank (Buechel and Hahn 2017)",
-    "Strapparava, C., Mihalcea, R.; Buechel, S., Hahn, U.",
+    "EmoBank; SemEval-2007 Task 14: Affective text, ratings of single annotators",
+    "Buechel, S., Hahn, U.; Strapparava, C., Mihalcea, R.",
     2017,
     "https://aclanthology.org/E17-2092/",
 )
@@ -386,8 +392,9 @@ CENTROIDS: dict[str, tuple[tuple[str, str, int, str], str, Callable[[Path], dict
             2020,
             "https://aclanthology.org/2020.coling-main.11/",
         ),
-        "Mean and spread of the share of three annotators who affirmed each appraisal, over the 143 descriptions of "
-        "each emotion. The corpus is distributed with a GPL-3 file; only averages are here. Doubt: three annotators, and "
+        "Mean and spread of the share of three annotators who affirmed each appraisal, over the 143 "
+        "descriptions of each emotion. The corpus is distributed with a GPL-3 file; only averages are here. "
+        "Doubt: three annotators, and "
         "shares in thirds, so the Gaussian reading back to emotions is rough.",
         measure_enisear_appraisals,
     ),
@@ -406,6 +413,10 @@ CENTROIDS: dict[str, tuple[tuple[str, str, int, str], str, Callable[[Path], dict
         measure_goemotions_concepts,
     ),
 }
+for _target in ("emobank", "semeval2007-valence"):  # the six alone, for spaces that have no neutral
+    _source, _note, _measure = CENTROIDS[f"ekman-neutral_to_{_target}"]
+    CENTROIDS[f"ekman_to_{_target}"] = (_source, _note, without_neutral(_measure))
+
 WEIGHTS: dict[str, tuple[tuple[str, str, int, str], str, Callable[[Path], dict[str, dict[str, float]]]]] = {
     "meld_to_sentiment": (
         (

@@ -297,7 +297,7 @@ class SpaceMap:
             dropped=tuple(label for label in self.origin.labels if not self.weights.get(label)),
             unreached=tuple(label for label in self.target.labels if label not in into),
             bits_before=float(entropy),
-            bits_lost=float(max(lost, 0.0)),
+            bits_lost=max(0.0, float(lost)),
             distribution=counted_on,
         )
 
@@ -329,6 +329,7 @@ def compose(first: SpaceMap, second: SpaceMap) -> SpaceMap:
             f"First leg: {first.source.title}. Second leg: {second.source.title}.",
         ),
         measured=first.measured or second.measured,
+        reasons={k: why for k, why in first.reasons.items() if k in weights or k not in first.weights},
         route=first.target.id,
     )
 
@@ -358,6 +359,7 @@ class Centroids:
         target: The dimensional space.
         points: Label -> where it lies. Labels that the data do not cover are left out.
         source: The data that it was measured on, with its licence, and any doubt.
+        route: Id of the space whose labels were measured, where `origin` only has other names for them.
     """
 
     id: str
@@ -365,6 +367,7 @@ class Centroids:
     target: LabelSpace
     points: Mapping[str, Centroid]
     source: Source = field(default_factory=lambda: Source(title=""))
+    route: str = ""
 
     def __post_init__(self) -> None:
         names = {d.name for d in self.target.dimensions}

@@ -11,13 +11,14 @@ Example:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import msgspec
 
 from affekt.catalog.load import Entry, entry, names
-from affekt.catalog.spaces import SourceEntry, space, spaces
-from affekt.core.errors import CatalogError, InputError, UnknownNameError
+from affekt.catalog.spaces import SourceEntry, space
+from affekt.core.errors import CatalogError, InputError
 from affekt.core.space import Centroid, Centroids, LabelSpace, Source, SpaceMap, compose
 
 __all__ = ["CentroidEntry", "MapEntry", "centroids", "centroids_from", "direct", "maps_from", "space_map"]
@@ -157,7 +158,7 @@ def space_map(origin: str, target: str) -> SpaceMap:
         return found
     if (joined := _composed(origin, target)) is not None:
         return joined
-    if (origin, target) in _pairs() or (target, origin) in _pairs():
+    if (a.labels and _measured(origin, target)) or (b.labels and _measured(target, origin)):
         raise InputError(
             f"Between {origin!r} and {target!r} there is no map of labels to labels",
             hint="One of them is dimensional; affekt.catalog.maps.centroids holds what was measured.",
@@ -167,29 +168,56 @@ def space_map(origin: str, target: str) -> SpaceMap:
     raise InputError(f"There is no map from {origin!r} to {target!r}", hint=hint)
 
 
+@cache
 def centroids_from(origin: str) -> tuple[str, ...]:
-    """Ids of the dimensional spaces that centroids of `origin`'s labels were measured in.
+    """Ids of the dimensional spaces that `centroids` knows the labels of `origin` in, sorted.
 
     Raises:
         UnknownNameError: There is no such space.
     """
     space(origin)
-    return tuple(b for a, b in _pairs() if a == origin and not space(b).labels)
+    dimensional = {b for _, b in _pairs() if not space(b).labels}
+    return tuple(sorted(b for b in dimensional if _measured(origin, b) is not None))
+
+
+@cache
+def _measured(origin: str, target: str) -> Centroids | None:
+    if (origin, target) in _pairs():
+        found = direct(origin, target)
+        assert isinstance(found, Centroids)
+        return found
+    for middle in _legs(origin):
+        if (middle, target) not in _pairs():
+            continue
+        names, found = direct(origin, middle), direct(middle, target)
+        assert isinstance(names, SpaceMap) and isinstance(found, Centroids)
+        goes = {label: next(iter(row)) for label, row in names.weights.items() if list(row.values()) == [1.0]}
+        if len(goes) < len(names.weights) or len(set(goes.values())) < len(goes):
+            continue  # where labels merge or split, the measured points are not those of the origin's labels
+        note = f"Measured on the labels of {middle}, to which those of {origin} answer one to one. {found.source.note}"
+        return Centroids(
+            id=f"{origin}>{target}",
+            origin=space(origin),
+            target=space(target),
+            points={label: found.points[to] for label, to in goes.items() if to in found.points},
+            source=replace(found.source, note=note),
+            route=middle,
+        )
+    return None
 
 
 def centroids(origin: str, target: str) -> Centroids:
     """Where the labels of `origin` lie in the dimensional space `target`, as measured.
 
+    Points that were measured on a space which only names the same labels otherwise are taken over, and the
+    space is said in `route`.
+
     Raises:
         UnknownNameError: There is no such space.
         InputError: Nothing was measured between the two; what was is listed.
     """
-    space(origin)
-    if target not in spaces():
-        raise UnknownNameError("space", target, spaces())
-    if target not in centroids_from(origin):
+    space(origin), space(target)
+    if (found := _measured(origin, target)) is None:
         measured = ", ".join(f"{a} in {b}" for a, b in _pairs() if not space(b).labels)
         raise InputError(f"The labels of {origin!r} were not measured in {target!r}", hint=f"Measured: {measured}.")
-    found = direct(origin, target)
-    assert isinstance(found, Centroids)
     return found
