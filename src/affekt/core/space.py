@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import exp, isfinite, log, log2, nan
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "Blend",
@@ -238,6 +239,8 @@ class SpaceMap:
     @property
     def matrix(self) -> np.ndarray:
         """Shares as an array of shape (origin labels, target labels)."""
+        import numpy as np  # here, so that a map can be found and shown without it
+
         out = np.zeros((len(self.origin.labels), len(self.target.labels)))
         for label, row in self.weights.items():
             for target, share in row.items():
@@ -258,10 +261,13 @@ class SpaceMap:
             Probability for every label of the target, in its order. Labels of the origin that have no
             target are left out, so a single-label result may sum to less than 1.
         """
-        p = np.array([scores.get(label, 0.0) for label in self.origin.labels])
-        weighted = p[:, None] * self.matrix
-        carried = weighted.sum(0) if self.origin.kind == "single" else 1.0 - np.prod(1.0 - weighted, axis=0)
-        return dict(zip(self.target.labels, carried.tolist(), strict=True))
+        single = self.origin.kind == "single"
+        out = dict.fromkeys(self.target.labels, 0.0)
+        for label, row in self.weights.items():
+            if p := scores.get(label, 0.0):
+                for target, share in row.items():
+                    out[target] = out[target] + share * p if single else 1.0 - (1.0 - out[target]) * (1.0 - share * p)
+        return out
 
     def loss(self, counts: Mapping[str, float] | None = None, *, counted_on: str = "") -> LossReport:
         """State what this map loses on a distribution of the origin's labels.
@@ -274,6 +280,8 @@ class SpaceMap:
         Raises:
             ValueError: A count is negative or not finite, or no origin label has a count above 0.
         """
+        import numpy as np
+
         if counts is None:
             counts, counted_on = self.origin.counts, self.origin.counts_from
         if not counts:
