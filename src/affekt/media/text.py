@@ -1,0 +1,477 @@
+"""Reading texts: files, standard input and Python objects, one `Read` for each row, in order.
+
+Nothing is dropped: a row that cannot be read as text comes out with its `problem`, which becomes the reason
+of an abstention. Files are read lazily and in bounded memory.
+
+What is a row:
+    * `.txt`, `.text`, `.md`, `.log`: one line. With `whole`, the file is one document.
+    * `.csv`, `.tsv`: one record; the first one names the columns unless `header` is false. The delimiter of a
+      `.csv` (`,` `;` tab or `|`) is taken from its first lines. Blank lines are no records.
+    * `.jsonl`, `.ndjson`: one line that holds a JSON object. Blank lines are no records.
+    * `.parquet`: one row.
+
+Text is UTF-8 (with or without a byte order mark) or UTF-16, unless `encoding` says otherwise.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import IO, Literal, cast, get_args
+
+import msgspec
+
+from affekt.core.clip import Clip
+from affekt.core.errors import InputError, UnknownNameError, nearest
+from affekt.media.columns import MISSING, Columns, choose_columns, looks_textual
+from affekt.media.encoding import clean, encoding_of
+
+__all__ = [
+    "EXTENSIONS",
+    "MAX_CHARACTERS",
+    "Columns",
+    "FileSource",
+    "Kind",
+    "Read",
+    "ReadOptions",
+    "kind_named",
+    "read_items",
+]
+
+Kind = Literal["txt", "csv", "tsv", "jsonl", "parquet"]
+
+EXTENSIONS: dict[str, Kind] = {
+    ".txt": "txt",
+    ".text": "txt",
+    ".md": "txt",
+    ".log": "txt",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+# A long novel has about this many. Beyond it a text is not cut but refused, with the number stated.
+MAX_CHARACTERS = 1_000_000
+
+_HEAD = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read.
+
+    Attributes:
+        columns: Which columns hold what.
+        kind: Format of the input; default by the file's extension (`txt` for standard input).
+        whole: Read a text file as one document instead of one row a line.
+        header: Whether the first record of a `.csv` or `.tsv` names the columns; they are called `1`, `2`, ...
+            where it does not.
+        encoding: Encoding of text; default UTF-8, or UTF-16 where the file is.
+        max_characters: Longest text that is read.
+    """
+
+    columns: Columns = field(default_factory=Columns)
+    kind: Kind | None = None
+    whole: bool = False
+    header: bool = True
+    encoding: str | None = None
+    max_characters: int = MAX_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One row as it was read.
+
+    Attributes:
+        clip: The row. Its text is `None` where there is none, or where it is longer than the limit.
+        problem: Why it cannot be read, `None` where it can: `kind` or `kind: details`.
+    """
+
+    clip: Clip
+    problem: str | None = None
+
+
+def _text_of(value: object, limit: int, *, table: bool) -> tuple[str | None, str | None]:
+    """The text in a cell and what is wrong with it."""
+    if isinstance(value, str):
+        if len(value) > limit:
+            return None, f"too long: {len(value):,} characters, the limit is {limit:,}"
+        if table and value.strip() in MISSING:
+            return None, "NaN or missing"
+        text, problem = clean(value)
+        if not text.strip():
+            return text, "empty"
+        return text, problem
+    if value is None or (isinstance(value, float) and value != value):
+        return None, "NaN or missing"
+    if isinstance(value, bytes):
+        return _text_of(value.decode("utf-8", "surrogateescape"), limit, table=table)
+    return None, f"not a text: {type(value).__name__}"
+
+
+def _label(value: object) -> str | None:
+    """A cell beside the text (id, speaker, time) as a string; `None` where it is empty or missing."""
+    if value is None or value == "" or value != value:
+        return None
+    return clean(value if isinstance(value, str) else str(value))[0]
+
+
+class FileSource:
+    """A file, or standard input, as rows.
+
+    Opening it finds the format and the columns, so that a wrong name fails before a model is loaded.
+
+    Args:
+        path: The file; `None` for standard input.
+        options: How to read it.
+
+    Attributes:
+        name: How messages and `Clip.source` call it.
+        kind: Format that it is read as.
+        chosen: Role (`text`, `id`, `speaker`, `time`) -> name of the column; empty for plain text.
+        total: Number of rows, where that is known without reading.
+
+    Raises:
+        InputError: It is not there, cannot be read, is empty, is not text, or its columns do not fit.
+    """
+
+    def __init__(self, path: Path | None, options: ReadOptions | None = None) -> None:
+        self.path = path
+        self.options = options or ReadOptions()
+        self.name = "standard input" if path is None else clean(str(path))[0]
+        self.kind: Kind = self.options.kind or ("txt" if path is None else _kind_of(path, self.name))
+        self.chosen: dict[str, str] = {}
+        self.total: int | None = None
+        self._fraction: Callable[[], float | None] = lambda: None
+        if path is not None and path.is_dir():
+            raise InputError("This is a folder, not a file", where=self.name, hint="Name the files in it.")
+        self._closing = ExitStack()
+        # Also closes what was opened and never read to its end.
+        weakref.finalize(self, self._closing.close)
+        try:
+            self._rows = self._open_parquet() if self.kind == "parquet" else self._open_text()
+        except OSError as err:
+            raise _cannot_read(path, self.name, err) from err
+
+    def __iter__(self) -> Iterator[Read]:
+        """The rows, once, in order. A failing read raises `InputError`."""
+        try:
+            yield from self._rows
+        except OSError as err:
+            raise _cannot_read(self.path, self.name, err) from err
+        finally:
+            self._closing.close()
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the input that has been read, 0..1; `None` where its size is not known."""
+        return self._fraction()
+
+    # --- text -------------------------------------------------------------------------------------------
+
+    def _open_text(self) -> Iterator[Read]:
+        raw = cast("IO[bytes]", sys.stdin.buffer)
+        if self.path is not None:
+            raw = self._closing.enter_context(self.path.open("rb", buffering=_HEAD))
+        head = raw.peek(_HEAD)[:_HEAD] if isinstance(raw, io.BufferedReader) else b""
+        if not head and isinstance(raw, io.BufferedReader):
+            raise InputError("There is nothing in it" if self.path else "Nothing came in", where=self.name)
+        encoding = self.options.encoding or encoding_of(head, self.name)
+        # Only decoders of bytes can keep a wrong byte apart; UTF-16 and UTF-32 put U+FFFD in its place.
+        errors = "replace" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+        try:
+            stream = io.TextIOWrapper(raw, encoding=encoding, errors=errors, newline="")
+        except LookupError as err:
+            raise InputError(f"Unknown encoding {encoding!r}", hint="For instance: utf-8, cp1252, shift_jis.") from err
+        self._closing.callback(stream.detach)  # The file is closed by itself; standard input is not ours to close.
+        if self.path is not None and (size := self.path.stat().st_size):
+            self._fraction = lambda: 1.0 if raw.closed else min(raw.tell() / size, 1.0)
+        if self.kind == "jsonl":
+            return self._jsonl(stream)
+        if self.kind in ("csv", "tsv"):
+            from affekt.media.table import open_table
+
+            table = open_table(
+                stream,
+                self.options.columns,
+                where=self.name,
+                delimiter="\t" if self.kind == "tsv" else None,
+                header=self.options.header,
+                max_characters=self.options.max_characters,
+            )
+            self.chosen = table.chosen
+            return self._cells(table.records, table.roles)
+        return self._document(stream) if self.options.whole else self._lines(stream)
+
+    def _lines(self, stream: IO[str]) -> Iterator[Read]:
+        from affekt.media.table import Lines, LineTooLongError
+
+        limit, name = self.options.max_characters, self.name
+        text: str | None
+        problem: str | None
+        lines = Lines(stream, limit)
+        while True:
+            number = lines.begin()
+            try:
+                line = next(lines)
+            except StopIteration:
+                return
+            except LineTooLongError as err:
+                text = None
+                problem = str(err)
+            else:
+                text, problem = _text_of(line.rstrip("\r\n"), limit, table=False)
+            yield Read(Clip(id=str(number), text=text, source=f"{name}:{number}"), problem)
+
+    def _document(self, stream: IO[str]) -> Iterator[Read]:
+        limit = self.options.max_characters
+        text = stream.read(limit + 1)
+        extra = 0
+        while len(text) > limit and (more := stream.read(_HEAD)):
+            extra += len(more)
+        if len(text) > limit:
+            problem: str | None = f"too long: {len(text) + extra:,} characters, the limit is {limit:,}"
+            yield Read(Clip(id="1", text=None, source=self.name), problem)
+            return
+        kept, problem = _text_of(text, limit, table=False)
+        yield Read(Clip(id="1", text=kept, source=self.name), problem)
+
+    def _jsonl(self, stream: IO[str]) -> Iterator[Read]:
+        from affekt.media.table import Lines, LineTooLongError
+
+        limit = self.options.max_characters
+        lines = Lines(stream, 8 * limit)
+
+        def objects() -> Iterator[tuple[int, dict[str, object] | str]]:
+            while True:
+                number = lines.begin()
+                try:
+                    line = next(lines)
+                except StopIteration:
+                    return
+                except LineTooLongError as err:
+                    yield number, str(err)
+                    continue
+                if line.strip():
+                    yield number, _decode_object(line)
+
+        rows = objects()
+        sample = list(islice(rows, 100))
+        keys = list(dict.fromkeys(key for _, row in sample if isinstance(row, dict) for key in row))
+        if not keys:
+            reasons = [row for _, row in sample if isinstance(row, str)]
+            raise InputError(
+                "No line of the first hundred holds a JSON object" if reasons else "There is nothing in it",
+                where=self.name,
+                hint='One object on each line, such as {"text": "..."}.',
+            )
+        roles = choose_columns(
+            keys,
+            self.options.columns,
+            where=self.name,
+            textual=lambda i: looks_textual(row.get(keys[i]) for _, row in sample if isinstance(row, dict)),
+        )
+        self.chosen = {role: keys[i] for role, i in roles.items()}
+
+        def cells() -> Iterator[tuple[int, list[object] | None, str | None]]:
+            for part in (sample, rows):
+                for number, row in part:
+                    if isinstance(row, str):
+                        yield number, None, row
+                    else:
+                        yield number, [row.get(name) for name in self.chosen.values()], None
+                sample.clear()
+
+        return self._cells(cells(), {role: i for i, role in enumerate(self.chosen)})
+
+    def _cells(
+        self, records: Iterable[tuple[int, list[object] | None, str | None]], roles: Mapping[str, int]
+    ) -> Iterator[Read]:
+        """Rows of a table: number of the line, cells, and what is wrong with the record as a whole."""
+        limit, name = self.options.max_characters, self.name
+        at = roles["text"]
+        id_at, speaker_at, time_at = roles.get("id"), roles.get("speaker"), roles.get("time")
+
+        def cell(cells: list[object], index: int | None) -> str | None:
+            return None if index is None or index >= len(cells) else _label(cells[index])
+
+        for count, (number, cells, problem) in enumerate(records, 1):
+            if cells is None:
+                yield Read(Clip(id=str(count), source=f"{name}:{number}"), problem)
+                continue
+            text, wrong = _text_of(cells[at] if at < len(cells) else None, limit, table=True)
+            clip = Clip(
+                id=cell(cells, id_at) or str(count),
+                text=text,
+                source=f"{name}:{number}",
+                speaker=cell(cells, speaker_at),
+                time=cell(cells, time_at),
+            )
+            yield Read(clip, problem or wrong)
+
+    # --- Parquet ----------------------------------------------------------------------------------------
+
+    def _open_parquet(self) -> Iterator[Read]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self.path is None:
+            raise InputError("Parquet cannot be read from standard input", hint="Write it to a file first.")
+        if self.path.stat().st_size == 0:
+            raise InputError("There is nothing in it", where=self.name)
+        try:
+            file = self._closing.enter_context(pq.ParquetFile(self.path))
+        except pa.ArrowInvalid as err:
+            raise InputError("This is not a Parquet file, or it is damaged", where=self.name) from err
+        schema = file.schema_arrow
+
+        def textual(i: int) -> bool:
+            kind = schema.field(i).type
+            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+            return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+        roles = choose_columns(list(schema.names), self.options.columns, where=self.name, textual=textual)
+        self.chosen = {role: schema.names[i] for role, i in roles.items()}
+        self.total = file.metadata.num_rows
+        done = 0
+        self._fraction = lambda: done / self.total if self.total else 1.0
+
+        def records() -> Iterator[tuple[int, list[object] | None, str | None]]:
+            nonlocal done
+            wanted = list(dict.fromkeys(self.chosen.values()))
+            try:
+                for batch in file.iter_batches(batch_size=1024, columns=wanted):
+                    columns = [batch.column(name).to_pylist() for name in self.chosen.values()]
+                    for cells in zip(*columns, strict=True):
+                        done += 1
+                        yield done, list(cells), None
+            except pa.ArrowException as err:
+                raise InputError("The Parquet file is damaged", where=f"{self.name}, after row {done}") from err
+
+        return self._cells(records(), {role: i for i, role in enumerate(self.chosen)})
+
+
+def read_items(
+    source: Iterable[object], columns: Columns | None = None, *, max_characters: int = MAX_CHARACTERS
+) -> Iterator[Read]:
+    """Rows from Python objects: strings, clips, mappings (a column for each key), or missing values.
+
+    Args:
+        source: The objects; a generator is read as far as it is needed.
+        columns: Which keys of mappings hold what; found from the first mapping where not named.
+        max_characters: Longest text that is read.
+
+    Raises:
+        InputError: A data frame was given, or no key of the first mapping can be the text.
+    """
+    if hasattr(source, "columns"):
+        raise InputError("This is a data frame", hint="Give one column of it, such as frame['text'], or its file.")
+    roles: dict[str, str] | None = None
+    for count, item in enumerate(source, 1):
+        if isinstance(item, Clip):
+            text, problem = _text_of(item.text, max_characters, table=False)
+            yield Read(item if text == item.text else _with_text(item, text), problem)
+            continue
+        if isinstance(item, Mapping):
+            if roles is None:
+                keys, first = list(item), item
+                found = choose_columns(
+                    [str(key) for key in keys],
+                    columns or Columns(),
+                    where=f"item {count}",
+                    textual=lambda i, keys=keys, first=first: looks_textual([first[keys[i]]]),  # type: ignore[misc]
+                )
+                roles = {role: keys[i] for role, i in found.items()}
+            text, problem = _text_of(item.get(roles["text"]), max_characters, table=True)
+            get = item.get
+            yield Read(
+                Clip(
+                    id=_label(get(roles["id"]) if "id" in roles else None) or str(count),
+                    text=text,
+                    speaker=_label(get(roles["speaker"]) if "speaker" in roles else None),
+                    time=_label(get(roles["time"]) if "time" in roles else None),
+                ),
+                problem,
+            )
+            continue
+        text, problem = _text_of(item, max_characters, table=False)
+        yield Read(Clip(id=str(count), text=text), problem)
+
+
+def _with_text(clip: Clip, text: str | None) -> Clip:
+    return replace(clip, text=text)
+
+
+def _decode_object(line: str) -> dict[str, object] | str:
+    """The object on a line, or what is wrong with the line."""
+    kept, problem = clean(line)
+    try:
+        value = msgspec.json.decode(kept)
+    except msgspec.DecodeError:
+        # The standard library also reads NaN, which many writers leave in, and lone surrogates.
+        try:
+            value = json.loads(kept)
+        except (ValueError, RecursionError):
+            return "not JSON"
+    except RecursionError:
+        return "not JSON: nested too deep"
+    if not isinstance(value, dict):
+        return "not a JSON object"
+    if problem:
+        # Back to lone surrogates, so that only the cells that hold a wrong byte are refused.
+        try:
+            return cast("dict[str, object]", json.loads(line))
+        except ValueError:
+            return problem
+    return value
+
+
+def kind_named(name: str) -> Kind:
+    """The input format of that name.
+
+    Raises:
+        UnknownNameError: There is none; the nearest is given.
+    """
+    for kind in get_args(Kind):
+        if kind == name:
+            return cast("Kind", kind)
+    raise UnknownNameError("input format", name, get_args(Kind))
+
+
+def _kind_of(path: Path, name: str) -> Kind:
+    kind = EXTENSIONS.get(path.suffix.lower())
+    if kind is None:
+        if path.is_dir():
+            raise InputError("This is a folder, not a file", where=name, hint="Name the files in it.")
+        if not path.exists():
+            raise _cannot_read(path, name, FileNotFoundError())
+        kinds = ", ".join(get_args(Kind))
+        known = ", ".join(EXTENSIONS)
+        raise InputError(
+            f"Unknown file extension {path.suffix!r}" if path.suffix else "The file has no extension",
+            where=name,
+            hint=f"Known: {known}. Say what it is with --input-format ({kinds}).",
+        )
+    return kind
+
+
+def _cannot_read(path: Path | None, name: str, err: OSError) -> InputError:
+    if isinstance(err, FileNotFoundError) and path is not None:
+        folder = path.parent
+        if not folder.is_dir():
+            return InputError("There is no such folder", where=str(folder))
+        close = nearest(path.name, (p.name for p in islice(folder.iterdir(), 2000)))
+        hint = f"Did you mean {' or '.join(repr(str(folder / c)) for c in close)}?" if close else None
+        return InputError("There is no such file", where=name, hint=hint)
+    return InputError(f"It cannot be read: {(err.strerror or type(err).__name__).lower()}", where=name)

@@ -1,0 +1,82 @@
+"""Writing rows to files: one module a format, and the spool that a broken-off run resumes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, get_args
+
+from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.row import Row
+from affekt.core.space import LabelSpace
+
+__all__ = ["EXTENSIONS", "Format", "export", "format_of"]
+
+Format = Literal["jsonl", "csv", "parquet", "html", "emotionml"]
+
+EXTENSIONS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".html": "html",
+    ".htm": "html",
+    ".xml": "emotionml",
+    ".emotionml": "emotionml",
+}
+
+
+def format_of(path: Path, format: str | None = None) -> Format:
+    """The format to write: the one that is named, else the one of the file's extension.
+
+    Raises:
+        UnknownNameError: There is no format of that name.
+        InputError: The extension says no format.
+    """
+    if format is not None:
+        for known in get_args(Format):
+            if format == known:
+                return known  # type: ignore[no-any-return]
+        raise UnknownNameError("output format", format, get_args(Format))
+    found = EXTENSIONS.get(path.suffix.lower())
+    if found is None:
+        raise InputError(
+            f"Unknown output extension {path.suffix!r}" if path.suffix else "The output has no extension",
+            where=str(path),
+            hint=f"Known: {', '.join(EXTENSIONS)}. Or name it with --format ({', '.join(get_args(Format))}).",
+        )
+    return found
+
+
+def export(rows: Iterable[Row], path: Path, *, format: Format, space: LabelSpace) -> None:
+    """Write rows in one of the table formats, one after the other as they come.
+
+    Args:
+        rows: The rows.
+        path: The file; it is overwritten.
+        format: `jsonl`, `csv`, `parquet` or `emotionml`. A report is written by `affekt.report.html`.
+        space: Label space of the rows; its labels become columns.
+
+    Raises:
+        ValueError: `format` is `html`.
+        OSError: The file cannot be written.
+    """
+    if format == "jsonl":
+        from affekt.report.exports import jsonl
+
+        jsonl.write(rows, path)
+    elif format == "csv":
+        from affekt.report.exports import csv
+
+        csv.write(rows, path, labels=space.labels)
+    elif format == "parquet":
+        from affekt.report.exports import parquet
+
+        parquet.write(rows, path, labels=space.labels)
+    elif format == "emotionml":
+        from affekt.report.exports import emotionml
+
+        emotionml.write(rows, path)
+    else:
+        raise ValueError("a report needs facts about data and model: affekt.report.html.write_report")

@@ -1,0 +1,101 @@
+"""Parquet: one fixed, typed schema for each label space; a row group every few thousand rows.
+
+Scores are columns `score.<label>`, intervals are `<dimension>.low` and `<dimension>.high`; labels, evidence and
+trajectory are lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from affekt.core.row import ROW_VERSION, Row
+from affekt.report.exports.csv import DIMENSIONS
+
+__all__ = ["schema", "write"]
+
+_ROW_GROUP = 8192
+
+
+def schema(labels: Sequence[str]) -> Any:
+    """The `pyarrow.Schema` of rows whose space has these labels."""
+    import pyarrow as pa
+
+    text, number, whole = pa.string(), pa.float64(), pa.int64()
+    evidence = pa.struct(
+        [
+            *(("modality", text), ("cue", text), ("start", number), ("end", number), ("weight", number)),
+            ("label", text),
+        ]
+    )
+    window = pa.struct(
+        [("start", whole), ("end", whole), ("scores", pa.map_(text, number)), *((d, number) for d in DIMENSIONS)]
+    )
+    return pa.schema(
+        [
+            *((name, text) for name in ("id", "text", "source")),
+            *((name, number) for name in ("start", "end")),
+            *((name, text) for name in ("speaker", "time", "space")),
+            ("labels", pa.list_(text)),
+            ("confidence", number),
+            ("abstained", text),
+            *((name, number) for name in DIMENSIONS),
+            *((f"{name}.{side}", number) for name in DIMENSIONS for side in ("low", "high")),
+            *((f"score.{label}", number) for label in labels),
+            ("evidence", pa.list_(evidence)),
+            ("trajectory", pa.list_(window)),
+            ("model", text),
+        ],
+        metadata={"affekt.row_version": ROW_VERSION},
+    )
+
+
+_PLAIN = ("id", "text", "source", "start", "end", "speaker", "time", "space", "labels", "confidence", "abstained")
+_EVIDENCE = ("modality", "cue", "start", "end", "weight", "label")
+
+
+def _columns(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in (*_PLAIN, *DIMENSIONS)}
+    for name in DIMENSIONS:
+        pairs = [(row.intervals or {}).get(name, (None, None)) for row in rows]
+        columns[f"{name}.low"] = [low for low, _ in pairs]
+        columns[f"{name}.high"] = [high for _, high in pairs]
+    for label in labels:
+        columns[f"score.{label}"] = [row.scores.get(label) if row.scores else None for row in rows]
+    columns["evidence"] = [[{name: getattr(e, name) for name in _EVIDENCE} for e in row.evidence] for row in rows]
+    columns["trajectory"] = [
+        [
+            {
+                "start": w.start,
+                "end": w.end,
+                "scores": list(w.scores.items()),
+                **{name: getattr(w, name) for name in DIMENSIONS},
+            }
+            for w in row.trajectory
+        ]
+        if row.trajectory
+        else None
+        for row in rows
+    ]
+    columns["model"] = [row.model for row in rows]
+    return columns
+
+
+def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str]) -> None:
+    """Write rows to a file, which is overwritten.
+
+    Args:
+        rows: The rows.
+        path: The file.
+        labels: Labels of their space, in its order.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    typed = schema(labels)
+    pending = iter(rows)
+    with pq.ParquetWriter(path, typed, compression="zstd") as writer:
+        while chunk := list(islice(pending, _ROW_GROUP)):
+            writer.write_table(pa.table(_columns(chunk, labels), schema=typed), row_group_size=_ROW_GROUP)

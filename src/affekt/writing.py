@@ -1,0 +1,313 @@
+"""From a source to a file: written block by block, resumable, and only ever whole in its place."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from affekt._version import __version__
+from affekt.analysis import Analyzer, Input, Reading, kind_of
+from affekt.core.errors import InputError, OutputError
+from affekt.core.row import ROW_VERSION
+from affekt.media.text import FileSource
+from affekt.report.exports import Format, export, format_of
+from affekt.report.exports.spool import Spool, cannot_write
+
+if TYPE_CHECKING:
+    from affekt.report.html import ReportFacts
+
+__all__ = ["Progress", "Summary", "write", "write_stream"]
+
+_PLACES = 5
+_EDGE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        rows: Rows that are done, with those of an earlier run that is resumed.
+        resumed: Rows of these that an earlier run had done.
+        fraction: Share of the input that is done, 0..1; `None` where its size is not known.
+    """
+
+    rows: int
+    resumed: int = 0
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        rows: Rows in the output.
+        resumed: Rows of these that an earlier run had done.
+        seconds: Wall time of this run.
+        abstained: Kind of reason -> number of rows without an answer.
+        bad: Kind of problem -> number of rows that could not be read; they are among the abstained.
+        places: The first few bad rows: `place: problem`.
+        model: Name and version of the model.
+        space: Id of the label space.
+    """
+
+    rows: int
+    resumed: int
+    seconds: float
+    abstained: dict[str, int]
+    bad: dict[str, int]
+    places: list[str]
+    model: str
+    space: str
+
+
+class _Tally:
+    """Counts over rows: kinds of abstentions, kinds of bad rows, and where the first of these are."""
+
+    def __init__(self, notes: dict[str, int], places: list[str]) -> None:
+        self.notes = notes
+        self.places = places
+
+    def add(self, readings: Sequence[Reading], problems: Sequence[str | None]) -> None:
+        for (clip, prediction), problem in zip(readings, problems, strict=True):
+            if prediction.abstained is None:
+                continue
+            key = f"{'bad' if problem else 'abstained'}:{kind_of(prediction.abstained)}"
+            self.notes[key] = self.notes.get(key, 0) + 1
+            if problem and len(self.places) < _PLACES:
+                self.places.append(f"{clip.source or clip.id}: {problem}")
+
+    def kinds(self, *which: str) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for key, count in self.notes.items():
+            kind, _, reason = key.partition(":")
+            if kind in which:
+                found[reason] += count
+        return dict(found.most_common())
+
+
+def write(
+    source: Input,
+    out: Path,
+    analyzer: Analyzer,
+    *,
+    format: str | None = None,
+    strict: bool = False,
+    restart: bool = False,
+    command: str = "",
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Read a source and write the rows to a file.
+
+    Rows go to `OUT.part` block by block; at the end the finished file is moved into place, and replaces what was
+    there. A run over files that was broken off (killed, power cut, disk full) goes on from its last whole block
+    when it is started again with the same files, options and model; its output is that of an undisturbed run.
+    An output that is no regular file, such as a pipe, is written through as JSON Lines or CSV.
+
+    Args:
+        source: The rows.
+        out: The file.
+        analyzer: What reads them.
+        format: `jsonl`, `csv`, `parquet`, `html` or `emotionml`; default by the extension of `out`.
+        strict: Whether the first row that cannot be read is an error.
+        restart: Begin anew where a broken-off run with other options left rows.
+        command: The command line, for the report.
+        progress: Called after each block.
+
+    Raises:
+        UnknownNameError: There is no such format.
+        InputError: The extension says no format, the output is one of the inputs, an earlier run of another kind
+            left rows, or the source cannot be read.
+        OutputError: The output cannot be written; the rows so far are kept.
+    """
+    chosen = format_of(out, format)
+    check_output(out, source.files)
+    if out.exists() and not out.is_file():
+        try:
+            with out.open("wb", buffering=0) as file:
+                return write_stream(source, file, analyzer, format=chosen, strict=strict, progress=progress)
+        except OSError as err:
+            raise cannot_write(out, err) from err
+    started = time.monotonic()
+    spool = Spool(out, run=_run_of(source, analyzer), restart=restart)
+    try:
+        resumed = spool.rows
+        tally = _Tally(spool.notes, spool.places)
+        if not spool.complete:
+            if progress and resumed:
+                progress(Progress(resumed, resumed, None))
+            for block in analyzer.blocks(source, strict=strict, done=resumed, number=spool.blocks):
+                readings = analyzer.answer(block)
+                tally.add(readings, [read.problem for read in block.reads])
+                spool.add([reading.row for reading in readings])
+                if progress:
+                    progress(Progress(spool.rows, resumed, block.fraction))
+            spool.finish()
+        try:
+            _put(spool, out, chosen, source, analyzer, command)
+        except OSError as err:
+            raise cannot_write(out, err, kept=spool.kept) from err
+        return _summary(spool.rows, resumed, started, tally, analyzer)
+    finally:
+        spool.close()
+
+
+def write_stream(
+    source: Input,
+    file: BinaryIO,
+    analyzer: Analyzer,
+    *,
+    format: Format = "jsonl",
+    strict: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Read a source and write the rows to an open stream, block by block. Nothing is kept for a later run.
+
+    Raises:
+        InputError: The format needs a file, or the source cannot be read.
+        OSError: The stream cannot be written.
+    """
+    from affekt.report.exports import csv, jsonl
+
+    if format not in ("jsonl", "csv"):
+        raise InputError(f"{format} cannot go to a stream", hint="Name a file with --out, or take jsonl or csv.")
+    started, rows = time.monotonic(), 0
+    tally = _Tally({}, [])
+    labels = analyzer.space.labels
+    if format == "csv":
+        _write_all(file, csv.encode((), labels=labels, with_header=True))
+    for block in analyzer.blocks(source, strict=strict):
+        readings = analyzer.answer(block)
+        tally.add(readings, [read.problem for read in block.reads])
+        out = [reading.row for reading in readings]
+        _write_all(file, jsonl.encode(out) if format == "jsonl" else csv.encode(out, labels=labels, with_header=False))
+        file.flush()
+        rows += len(out)
+        if progress:
+            progress(Progress(rows, 0, block.fraction))
+    return _summary(rows, 0, started, tally, analyzer)
+
+
+def check_output(out: Path, files: Sequence[FileSource]) -> None:
+    """Refuse an output that would destroy an input or cannot be made.
+
+    Raises:
+        InputError: It is one of the inputs.
+        OutputError: Its folder is not there, or it is a folder.
+    """
+    if not out.parent.is_dir():
+        raise OutputError("There is no such folder", where=str(out.parent), hint="Make it, or write elsewhere.")
+    if out.is_dir():
+        raise OutputError("This is a folder", where=str(out), hint="Name a file in it.")
+    for file in files:
+        if file.path is not None and out.exists() and out.samefile(file.path):
+            raise InputError("The output is the input", where=str(out), hint="Give it another name.")
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) or 0 :]
+
+
+def _put(spool: Spool, out: Path, format: Format, source: Input, analyzer: Analyzer, command: str) -> None:
+    """Make the finished file of the spooled rows and move it into place."""
+    if format == "jsonl":
+        spool.hand_over(out)
+        return
+    made = out.with_name(f"{out.name}.part.out")
+    try:
+        if format == "html":
+            from affekt.report.html import write_report
+
+            write_report(spool.read(), made, facts=_facts(source, analyzer, command))
+        else:
+            export(spool.read(), made, format=format, space=analyzer.space)
+        made.replace(out)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise
+    spool.remove()
+
+
+def _run_of(source: Input, analyzer: Analyzer) -> dict[str, str] | None:
+    """What decides the rows of a run, by name; `None` where the input cannot be read a second time."""
+    if not source.ahead:
+        return None
+    inputs, reading = [], []
+    for file in source.files:
+        assert file.path is not None
+        size, mtime, digest = _identity(file.path)
+        inputs.append(f"{file.path.resolve()} {size} {mtime} {digest}")
+        reading.append(f"{file.kind} {sorted(file.chosen.items())} {file.options}")
+    policy = analyzer.policy
+    return {
+        "input": "; ".join(inputs),
+        "way of reading": "; ".join(reading),
+        "model": analyzer.recogniser.spec.name,
+        "space": analyzer.space.id,
+        "explain": str(analyzer.explain),
+        "policy": f"{analyzer.min_confidence} {policy.languages}",
+        "version of Affekt": f"{__version__} {ROW_VERSION}",
+    }
+
+
+def _identity(path: Path) -> tuple[int, int, str]:
+    """Size, time of the last change, and a digest of the first and last 64 KiB of a file."""
+    facts = path.stat()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        digest.update(file.read(_EDGE))
+        file.seek(max(facts.st_size - _EDGE, 0))
+        digest.update(file.read(_EDGE))
+    return facts.st_size, facts.st_mtime_ns, digest.hexdigest()[:16]
+
+
+def _summary(rows: int, resumed: int, started: float, tally: _Tally, analyzer: Analyzer) -> Summary:
+    return Summary(
+        rows=rows,
+        resumed=resumed,
+        seconds=time.monotonic() - started,
+        abstained=tally.kinds("abstained", "bad"),
+        bad=tally.kinds("bad"),
+        places=list(tally.places),
+        model=analyzer.recogniser.spec.name,
+        space=analyzer.space.id,
+    )
+
+
+def _facts(source: Input, analyzer: Analyzer, command: str) -> ReportFacts:
+    from affekt.report.html import ReportFacts
+
+    spec, space = analyzer.recogniser.spec, analyzer.space
+    names = [Path(file.name).name for file in source.files]
+    # The coarsest grouping gives the clearest colours.
+    groups = min(space.groups.values(), key=len, default={})
+    covered = "all languages" if analyzer.policy.languages == "any" else ", ".join(spec.languages)
+    rule = f"Texts are read where they are in a language that the model was measured on ({covered})"
+    if analyzer.min_confidence > 0:
+        rule += f" and the confidence is at least {analyzer.min_confidence:.2f}"
+    return ReportFacts(
+        input_name=", ".join(names),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model_name=spec.id,
+        model_version=spec.version,
+        model_licence=spec.licence,
+        model_languages=spec.languages,
+        space=space.id,
+        space_title=space.title,
+        labels=space.labels,
+        neutral=space.neutral,
+        groups=groups,
+        ranges={d.name: (d.low, d.high) for d in space.dimensions},
+        risk_note=f"{rule}.",
+        affekt_version=__version__,
+        command=command,
+    )
