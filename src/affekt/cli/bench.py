@@ -88,11 +88,12 @@ def run(
     from affekt.bench.runs import run_task
     from affekt.bench.tasks import task as look_up
     from affekt.corpora.files import data_folder
-    from affekt.models.registry import load
 
     # What is named wrongly is said before a model is loaded.
     look_up(task).check_split(split)
     data_folder(data)
+    from affekt.models.registry import load
+
     recogniser = load(model)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -115,7 +116,7 @@ def run(
 @click.option(
     "--bootstrap", "samples", type=click.IntRange(min=1), default=None, help="Resamples.  [default: the run's]"
 )
-@click.option("--seed", type=click.IntRange(min=0), default=None, help="Seed of the bootstrap.  [default: the run's]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the bootstrap.  [default: the run's]")
 @_LABELS
 @_JSON
 def score(run_dir: str, samples: int | None, seed: int | None, per_label: bool, as_json: bool) -> None:
@@ -165,16 +166,16 @@ def compare(run_a: str, run_b: str, samples: int, seed: int, as_json: bool) -> N
     (first, _), (second, _) = read_run(run_a), read_run(run_b)
     console.print(f"[bold]{first.task}[/bold] {first.spec['split']}: A = {first.model}, B = {second.model}")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("score", "A", "B", "A - B", "95 % interval", "p", "rows", "better"):
-        table.add_column(head, justify="left" if head in ("score", "better") else "right")
+    for head in ("score", "A", "B", "A - B", "95 % interval", "p", "better"):
+        table.add_column(head, justify="left" if head in ("score", "better") else "right", no_wrap=True)
     for key, (a, b, d) in rows.items():
         metric = METRICS.get(key) or METRICS[key.rsplit("_", 1)[0]]
         sure = d.low > 0 or d.high < 0
-        better = ("A" if (d.value > 0) == metric.higher_is_better else "B") if sure else "not told apart"
-        table.add_row(
-            key, _n(a), _n(b), f"{d.value:+.4f}", f"{d.low:+.4f} to {d.high:+.4f}", f"{d.p:.3f}", f"{d.n:,}", better
-        )
+        better = ("A" if (d.value > 0) == metric.higher_is_better else "B") if sure else "open"
+        interval = f"{d.low:+.4f} to {d.high:+.4f}"
+        table.add_row(key, _n(a), _n(b), f"{d.value:+.4f}", interval, f"{d.p:.3f}", better)
     console.print(table)
+    console.print("Paired bootstrap over rows; open: the interval holds 0.", style="dim")
 
 
 def _dumps(value: object) -> str:
@@ -231,15 +232,16 @@ def _show(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> None:
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("rows", justify="right")
-    table.add_column("published")
+    table.add_column("published", justify="right")
     for key, s in run.scores.items():
-        beside = "; ".join(f"{p.value:g} {p.by}" for p in chosen.published if p.metric == key)
+        beside = ", ".join(f"{p.value:g}" for p in chosen.published if p.metric == key)
         style = "bold" if key == chosen.entry.headline else ""
         table.add_row(key, _n(s.value), _interval(s), f"{s.n:,}", beside, style=style)
     console.print(table)
     if run.abstained:
         reasons = "; ".join(f"{n:,} {reason}" for reason, n in run.abstained.items())
-        console.print(f"Without an answer: {reasons}. Label scores count these as no label.")
+        rule = "Label scores count these as no label" if chosen.space.labels else "The scores leave these out"
+        console.print(f"Without an answer: {reasons}. {rule}.")
     if notes.get("risk_coverage", {}).get("rows"):
         points = {p["coverage"]: p["risk"] for p in notes["risk_coverage"]["points"]}
         shown = ", ".join(f"{points[c]:.3f} at {c:.0%}" for c in (0.2, 0.5, 0.8, 1.0))
@@ -265,4 +267,6 @@ def _show(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> None:
                 f"{row['predicted']:,}",
             )
         console.print(labels)
+    for figure in chosen.published:
+        console.print(f"Published {figure.metric} {figure.value:g}: {figure.by}. {figure.note}", style="dim")
     console.print(f"Every prediction is in {stored_in}.", style="dim")

@@ -91,7 +91,7 @@ def overlap(name: str | Corpus, *, data: str | Path | None = None) -> dict[tuple
 
 
 def ratings(name: str | Corpus, *, perspective: str | None = None, data: str | Path | None = None) -> Ratings:
-    """Single annotators' judgements, all of them.
+    """Single annotators' judgements, without rows that stand for "not rated".
 
     Args:
         name: Id of the corpus, or its entry.
@@ -116,8 +116,10 @@ def ratings(name: str | Corpus, *, perspective: str | None = None, data: str | P
     for part in files:
         file = file_of(entry, part.path, data)
         for number, row in csv_rows(file, (part.id, *columns.values())):
-            item.append(items.setdefault(row[part.id], len(items)))
-            values.append([_number(row[c], space, d, file, number) for d, c in columns.items()])
+            given = [_number(row[c], space, d, file, number) for d, c in columns.items()]
+            if tuple(given) != part.unrated:
+                item.append(items.setdefault(row[part.id], len(items)))
+                values.append(given)
     return Ratings(
         space=space,
         items=tuple(items),

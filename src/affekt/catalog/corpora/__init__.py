@@ -37,11 +37,14 @@ class RatingsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         path: Path below the corpus folder.
         perspective: Whose feeling was rated: `reader`, `writer`; empty where there is only one.
         id: Name of the column with the item's id.
+        unrated: Values in the order of the space's dimensions that stand for "not rated" when a row holds exactly
+            these; such rows are left out.
     """
 
     path: str
     perspective: str = ""
     id: str = "id"
+    unrated: tuple[float, ...] = ()
 
 
 class HashSplit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
