@@ -271,6 +271,15 @@ def test_answers_in_another_order_are_refused(data, tmp_path):
         run_task("goemotions", Shuffled(), data=data, out=tmp_path)
 
 
+def test_answers_in_another_space_are_refused(data, tmp_path):
+    class Deaf(WordReader):
+        def predict(self, clips, *, space=None):
+            return super().predict(clips)
+
+    with pytest.raises(ModelError, match="space 'xed'"):
+        run_task("xed", Deaf(spaces=("goemotions", "xed")), data=data, out=tmp_path)
+
+
 def test_a_run_folder_that_cannot_be_made_is_named(data, tmp_path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(OutputError, match="file"):

@@ -201,6 +201,8 @@ def _predict(
         answers = recogniser.predict(batch, space=asked)
         if [p.clip_id for p in answers] != [clip.id for clip in batch]:
             raise ModelError(f"{spec.name} gave back other rows than it was asked about, or in another order")
+        if asked is not None and any(p.space != asked for p in answers):
+            raise ModelError(f"{spec.name} was asked about the space {asked!r} and answered in another")
         out.extend(answers if native else [p.to(chosen.space.id) for p in answers])
         if progress is not None:
             progress(len(out), len(clips))
