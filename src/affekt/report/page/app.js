@@ -42,7 +42,8 @@ function drawBars() {
   const order = P.labels.map((_, l) => l).sort((a, b) => (stats.labels[P.labels[b]] || 0) - (stats.labels[P.labels[a]] || 0));
   const total = (l) => (filtered ? held.get(l) || 0 : stats.labels[P.labels[l]] || 0);
   const most = Math.max(1, ...order.map(total), filtered ? 0 : stats.unlabelled);
-  const short = 14, shown = bars.open || order.length <= short + 2 ? order : order.slice(0, short);
+  // The labels that occur, at most 14 of them, until all are asked for.
+  const occurring = order.filter((l) => total(l)), shown = bars.open ? order : occurring.length <= 16 ? occurring : occurring.slice(0, 14);
   const items = shown.map((l) => {
     const n = filtered ? counts.get(l) || 0 : total(l), all = total(l), name = words(P.labels[l]);
     return barRow({ name, share: n / most, ghost: filtered ? all / most : 0, colour: styleOfLabel(l), pressed: state.label === `l:${l}`,
@@ -60,7 +61,7 @@ function drawBars() {
   $('bars').replaceChildren(...items);
   if (kept >= 0) items[Math.min(kept, items.length - 1)].focus({ preventScroll: true });
   const more = $('bars-more');
-  more.hidden = order.length <= short + 2;
+  more.hidden = !bars.open && shown.length === order.length;
   more.textContent = bars.open ? 'Fewer labels' : `All ${order.length} labels`;
   more.setAttribute('aria-expanded', String(bars.open));
   $('labels-note').textContent = filtered
@@ -93,7 +94,7 @@ function drawExamples() {
     const body = el('span', { class: 't', dir: 'auto' });
     body.append(excerpt(i, l));
     const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, D.speakers[D.speaker[i]], D.time(i) && shortTime(i)].filter(Boolean);
-    const card = el('button', { type: 'button', class: 'example', onclick: () => { panel.label = l; openRow(i); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
+    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { panel.label = l; openRow(i); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
     return card;
   }));
   const note = [`The rows that score highest on ${words(P.labels[l])}${isFiltered() ? ' among those that the filters leave' : ''}.`];
@@ -118,13 +119,14 @@ function drawSure() {
   }));
   const dims = Object.entries(stats.dims);
   $('sure-dims').hidden = !dims.length;
-  $('dims').replaceChildren(...dims.map(([d, { mean, sd, width }]) => {
+  if (D.n === 1) $('dims').replaceChildren(...dims.map(([d]) => scaleRow(d, 0)).filter(Boolean));
+  else $('dims').replaceChildren(...dims.map(([d, { mean, sd, width }]) => {
     const [a, b] = rangeOf(d), at = (v) => Math.max(0, Math.min(100, (100 * (v - a)) / (b - a)));
     return el('div', { class: 'dim' }, el('span', {}, capital(d)), el('div', { class: 'scale', 'aria-hidden': 'true' },
       el('i', { style: { left: `${at(mean - sd)}%`, width: `${at(mean + sd) - at(mean - sd)}%` } }), el('b', { style: { left: `${at(mean)}%` } })),
-    el('span', { class: 'v' }, `mean ${fixed(mean)}, SD ${fixed(sd)}${width === null ? '' : `; a row\u2019s interval is ${fixed(width)} wide`}`));
+    el('span', { class: 'v' }, `${fixed(mean)} \u00b1 ${fixed(sd)}${width === null ? '' : ` \u00b7 interval ${fixed(width)}`}`));
   }));
-  $('dims-note').textContent = dims.length ? 'Each line is the whole scale, its stroke the middle. The band is one SD of the rows to both sides.' : '';
+  $('dims-note').textContent = dims.length && D.n > 1 ? 'The mean of the rows \u00b1 one standard deviation, on the whole scale; the stroke is its middle. The interval is the mean width of what single people\u2019s ratings of a row may span.' : '';
   drawHist();
 }
 
@@ -234,6 +236,8 @@ async function start() {
   setUpTime();
   setUpDoc();
   setUpTable();
+  // One long text is what such a page is about: its course comes first.
+  if (D.n <= 3 && !$('s-doc').hidden) $('main').prepend($('s-doc'));
   const drawAll = () => { showFilters(); drawSpectrum(); drawBars(); drawExamples(); drawSure(); };
   on('rows', drawAll);
   on('open', drawPanel);

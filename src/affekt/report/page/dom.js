@@ -60,11 +60,13 @@ function prepare(canvas) {
   return { ctx, w, h };
 }
 
-// Round steps for an axis: 1, 2 or 5 times a power of ten.
-function ticks(low, high, wanted) {
-  const raw = (high - low) / Math.max(wanted, 1);
+// Round steps for an axis: 1, 2, 2.5 or 5 times a power of ten.
+function niceStep(raw) {
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw) || raw;
+  return [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw * (1 - 1e-9)) || raw;
+}
+function ticks(low, high, wanted) {
+  const step = niceStep((high - low) / Math.max(wanted, 1)), power = 10 ** Math.floor(Math.log10(step) + 1e-9);
   const out = [];
   for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-9; v += step) out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
   return { values: out, digits: Math.max(0, Math.min(4, -Math.floor(Math.log10(step) + 1e-9) + (step / power === 2.5 ? 1 : 0))) };

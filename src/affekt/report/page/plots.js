@@ -42,7 +42,7 @@ function setUpPlane() {
   plane.fit = [fitted('valence'), fitted('arousal')];
   plane.all = [rangeOf('valence'), rangeOf('arousal')];
   const room = (k) => (plane.fit[k][1] - plane.fit[k][0]) / (plane.all[k][1] - plane.all[k][0]);
-  plane.zoom = room(0) < 0.75 || room(1) < 0.75;
+  plane.zoom = P.stats.dims.valence.n >= 30 && (room(0) < 0.75 || room(1) < 0.75);
   const draw = perFrame(drawPlane);
   $('plane-zoom').addEventListener('click', () => { plane.zoom = !plane.zoom; draw(); });
   const nearest = (px, py, most) => {
@@ -158,7 +158,8 @@ function drawPlane() {
   }
   const ring = (i, colour, size) => { ctx.strokeStyle = paper; ctx.lineWidth = 5; ctx.beginPath(); ctx.arc(plane.x(V.value[i]), plane.y(A.value[i]), size, 0, 6.2832); ctx.stroke();
     ctx.strokeStyle = colour; ctx.lineWidth = 2; ctx.stroke(); };
-  const s = state.open;
+  // The only row there is counts as open: its intervals are what there is to see.
+  const s = state.open < 0 && D.n === 1 ? 0 : state.open;
   if (s >= 0 && usable(s)) {
     const x = plane.x(V.value[s]), y = plane.y(A.value[s]);
     const known = [V.low[s], V.high[s], A.low[s], A.high[s]].every((v) => !Number.isNaN(v));
@@ -176,9 +177,9 @@ function drawPlane() {
 
   $('plane-zoom').textContent = plane.zoom ? 'Whole scale' : 'Fit to the data';
   $('plane-zoom').setAttribute('aria-pressed', String(!plane.zoom));
-  const note = [`${plural(n, 'row', 'rows')}, coloured as above; a name stands at the mean of its label.`];
+  const note = [n > 2 ? `${plural(n, 'row', 'rows')}, coloured as above; a name stands at the mean of its label.` : `${plural(n, 'row', 'rows')}.`];
   if (plane.zoom) note.push(`The axes show part of the scale (${fixed(plane.all[0][0], 0)} to ${fixed(plane.all[0][1], 0)}).`);
-  if (s >= 0 && usable(s)) note.push('The ellipse spans the intervals of the open row.');
+  if (s >= 0 && usable(s)) note.push('The ellipse spans the intervals of the row.');
   $('plane-note').textContent = note.join(' ');
 }
 
@@ -217,9 +218,10 @@ function timeEdges(low, high, most) {
     for (;; m += step) { const t = Date.UTC(Math.floor(m / 12), m % 12); edges.push(t); if (t > high) break; }
     return edges;
   }
-  const edges = [];
-  for (let k = 0; k <= most; k++) edges.push(low + ((high - low) * k) / most);
-  edges[most] += (high - low) * 1e-9 + 1e-9;
+  let step = niceStep((high - low) / most);
+  if (D.axisKind === 'order') step = Math.max(1, Math.ceil(step));
+  const first = D.axisKind === 'order' ? low : Math.floor(low / step) * step, edges = [first];
+  while (edges[edges.length - 1] <= high) edges.push(first + edges.length * step);
   return edges;
 }
 
@@ -256,7 +258,7 @@ function setUpTime() {
 }
 
 function timeBins(w) {
-  const most = Math.max(5, Math.min(Math.floor(w / 15), 64, Math.floor(Math.sqrt(time.n) * 1.3)));
+  const most = Math.max(5, Math.min(Math.floor(w / 12), 90, Math.floor(Math.sqrt(time.n) * 1.3)));
   const edges = timeEdges(time.low, time.high, most), bins = edges.slice(0, -1).map((from, k) => ({ from, to: edges[k + 1], n: 0, all: 0, sum: 0, squares: 0 }));
   const share = time.what.startsWith('l:') ? Number(time.what.slice(2)) : -1, dim = D.numbers[time.what];
   for (const i of rows.base) {
@@ -368,7 +370,7 @@ function setUpDoc() {
     $('doc-which').append(el('option', { value: i, dir: 'auto' }, `${D.text(i).slice(0, 48).replace(/\s+/g, ' ')}\u2026 (${plural(D.windowCount(i), 'window', 'windows')})`));
   }
   const draw = perFrame(drawDoc);
-  const choose = (i) => { doc.row = i; doc.at = -1; doc.windows = D.windows(i); draw(); };
+  const choose = (i) => { doc.row = i; doc.at = 0; doc.windows = D.windows(i); draw(); };
   $('doc-which').addEventListener('change', (event) => choose(Number(event.target.value)));
   const look = (k) => { if (k !== doc.at && k >= 0) { doc.at = k; draw(); } };
   const at = (px) => doc.windows.findIndex((v, k) => px < (k + 1 < doc.windows.length ? doc.x(doc.windows[k + 1].start) : Infinity));
@@ -379,13 +381,21 @@ function setUpDoc() {
     look(Math.max(0, Math.min(doc.windows.length - 1, doc.at + (event.key === 'ArrowRight' ? 1 : -1))));
   });
   on('look', draw);
+  $('doc-which').parentElement.hidden = long.length < 2;
   choose(long[0]);
 }
 
-// Labels that matter most somewhere in the text: by their highest score, the neutral one last.
+// Labels that matter most somewhere in the text, in the order in which they peak, so that the strips read
+// from the upper left to the lower right.
 function docLabels(windows, most) {
   const peak = P.labels.map((_, l) => Math.max(0, ...windows.map((v) => v.score(l) || 0)));
-  return P.labels.map((_, l) => l).filter((l) => peak[l] >= 0.15).sort((a, b) => peak[b] - peak[a]).slice(0, most);
+  const strongest = P.labels.map((_, l) => l).filter((l) => peak[l] >= 0.15).sort((a, b) => peak[b] - peak[a]).slice(0, most);
+  const middle = (l) => {
+    let mass = 0, sum = 0;
+    windows.forEach((v, k) => { const p = (v.score(l) || 0) ** 2; mass += p; sum += p * k; });
+    return sum / mass;
+  };
+  return strongest.sort((a, b) => middle(a) - middle(b));
 }
 
 function drawDoc() {
@@ -393,7 +403,7 @@ function drawDoc() {
   const { ctx, w, h } = prepare($('doc')), list = doc.windows;
   const soft = css('--soft'), line = css('--line'), ink = css('--ink');
   const labels = docLabels(list, 6), dims = ['valence', 'arousal', 'dominance'].filter((d) => list.some((v) => !Number.isNaN(v[d])));
-  const left = w < 500 ? 84 : 104, area = { x0: left, x1: w - (w < 500 ? 62 : 84), y0: 8 }, strip = 20;
+  const left = w < 500 ? 84 : 104, area = { x0: left, x1: w - (w < 500 ? 76 : 84), y0: 8 }, strip = 20;
   area.y1 = h - labels.length * strip - 22;
   const first = list[0].start, last = Math.max(list[list.length - 1].end, first + 1);
   doc.x = (c) => area.x0 + ((c - first) / (last - first)) * (area.x1 - area.x0);
@@ -425,7 +435,7 @@ function drawDoc() {
     ctx.fillStyle = soft; ctx.textAlign = 'right'; ctx.fillText(words(P.labels[l]), area.x0 - 8, y0 + strip / 2 - 1);
     ctx.fillStyle = line; ctx.globalAlpha = 0.5; ctx.fillRect(area.x0, y0, area.x1 - area.x0, strip - 4);
     ctx.fillStyle = colourOfGroup(P.groupOf[l]);
-    list.forEach((v, j) => { const [a, b] = edge(j); ctx.globalAlpha = Math.min(1, v.score(l) || 0); ctx.fillRect(a, y0, Math.max(1, b - a - (list.length < 80 ? 1 : 0)), strip - 4); });
+    list.forEach((v, j) => { const [a, b] = edge(j); ctx.globalAlpha = Math.max(0, Math.min(1, ((v.score(l) || 0) - 0.08) / 0.8)); ctx.fillRect(a, y0, Math.max(1, b - a - (list.length < 80 ? 1 : 0)), strip - 4); });
     ctx.globalAlpha = 1;
   });
   const v = list[doc.at];
@@ -435,9 +445,9 @@ function drawDoc() {
     const text = D.text(doc.row).slice(v.start, v.end);
     const best = P.labels.map((_, l) => l).filter((l) => v.score(l) >= 0.1).sort((p, q) => v.score(q) - v.score(p)).slice(0, 3);
     $('doc-says').replaceChildren(text.trim() || 'This part lies beyond the text that the page holds.',
-      el('span', { class: 'fine' }, ` (${best.map((l) => `${words(P.labels[l])} ${fixed(v.score(l))}`).join(', ') || 'no label stands out'})`));
+      el('span', { class: 'fine' }, best.map((l) => `${words(P.labels[l])} ${fixed(v.score(l))}`).join(', ') || 'no label stands out'));
   } else $('doc-says').replaceChildren(el('span', { class: 'fine' }, 'Point at a window, or step with the arrow keys, to read its words.'));
-  $('doc-note').textContent = `The text is read window by window, from its first character to its last. Lines show the scales; the strips show how strongly each label speaks.`;
+  $('doc-note').textContent = `The text is read window by window, from its first character to its last. Lines show the scales; the strips show how strongly each label speaks.${answered(doc.row) ? '' : ` No answer was given for it: ${reasonText(D.reason[doc.row])}.`}`;
 }
 
 // --- Small ones ------------------------------------------------------------------------------------------

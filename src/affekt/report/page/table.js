@@ -1,17 +1,19 @@
 // The table of all rows. Only the rows in sight, and the one that has the focus, are in the document.
 
+// `rem` is the width; columns without one share what is left. `rank` says which go first where room is short.
 const COLUMNS = [
-  { name: 'order', title: '#', width: '4.6rem', num: true, cell: (i) => whole(D.index[i] + 1) },
-  { name: 'text', title: 'Text', width: 'minmax(10rem, 1fr)', cell: (i) => D.text(i).slice(0, 400) || noText(i) },
-  { name: 'labels', title: 'Labels', width: 'minmax(9rem, .42fr)', cell: labelCell },
-  { name: 'confidence', title: 'Confidence', width: '6.9rem', num: true, cell: (i) => fixed(D.confidence[i]), when: () => some(D.confidence) },
-  { name: 'valence', title: 'Valence', width: '5.6rem', num: true, cell: (i) => fixed(D.numbers.valence.value[i]), when: () => some(D.numbers.valence.value), from: 820 },
-  { name: 'arousal', title: 'Arousal', width: '5.6rem', num: true, cell: (i) => fixed(D.numbers.arousal.value[i]), when: () => some(D.numbers.arousal.value), from: 900 },
-  { name: 'dominance', title: 'Dominance', width: '6.6rem', num: true, cell: (i) => fixed(D.numbers.dominance.value[i]), when: () => some(D.numbers.dominance.value), from: 1000 },
-  { name: 'speaker', title: 'Speaker', width: '7rem', cell: (i) => el('span', { dir: 'auto' }, D.speakers[D.speaker[i]]), when: () => D.speakers.length > 1, from: 760 },
-  { name: 'time', title: 'Time', width: '8.2rem', cell: (i) => shortTime(i), when: () => table.times, from: 960 },
-  { name: 'id', title: 'Id', width: '6rem', cell: (i) => D.id(i), when: () => table.ids, from: 1100 },
+  { name: 'order', title: '#', rem: 4.4, num: true, cell: (i) => whole(D.index[i] + 1) },
+  { name: 'text', title: 'Text', width: 'minmax(0, 1fr)', cell: (i) => D.text(i).slice(0, 400) || noText(i) },
+  { name: 'labels', title: 'Labels', width: 'minmax(9rem, .45fr)', cell: labelCell },
+  { name: 'confidence', title: 'Confidence', rem: 6.9, num: true, cell: (i) => fixed(D.confidence[i]), when: () => some(D.confidence), rank: 1 },
+  { name: 'valence', title: 'Valence', rem: 5.3, num: true, cell: (i) => fixed(D.numbers.valence.value[i]), when: () => some(D.numbers.valence.value), rank: 2 },
+  { name: 'arousal', title: 'Arousal', rem: 5.3, num: true, cell: (i) => fixed(D.numbers.arousal.value[i]), when: () => some(D.numbers.arousal.value), rank: 3 },
+  { name: 'dominance', title: 'Dominance', rem: 6.8, num: true, cell: (i) => fixed(D.numbers.dominance.value[i]), when: () => some(D.numbers.dominance.value), rank: 6 },
+  { name: 'speaker', title: 'Speaker', rem: 6.6, cell: (i) => el('span', { dir: 'auto' }, D.speakers[D.speaker[i]]), when: () => D.speakers.length > 1, rank: 5 },
+  { name: 'time', title: 'Time', rem: 9.2, cell: (i) => shortTime(i), when: () => table.times, rank: 4 },
+  { name: 'id', title: 'Id', rem: 6, cell: (i) => D.id(i), when: () => table.ids, rank: 7 },
 ];
+const TEXT_REM = 32;  // what text and labels together should keep
 const some = (values) => values.some((v) => !Number.isNaN(v));
 const table = { body: null, pad: null, pool: new Map(), shown: [], height: 44, ids: false, times: false };
 
@@ -42,8 +44,10 @@ function setUpTable() {
   $('sort-turn').addEventListener('click', () => sortBy(state.sort, !state.down));
   const lay = () => {
     const narrow = matchMedia('(max-width: 40rem)').matches, w = $('table').clientWidth;
-    const shown = usable.filter((c) => narrow ? ['text', 'labels', 'confidence'].includes(c.name) : !c.from || w >= c.from);
-    const height = Math.round(parseFloat(getComputedStyle(document.documentElement).fontSize) * (narrow ? 5.8 : 2.65));
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize), height = Math.round(rem * (narrow ? 5.8 : 2.65));
+    let room = w / rem - TEXT_REM - 4.4 - 1;
+    const fits = new Set([...usable].filter((c) => c.rank).sort((a, b) => a.rank - b.rank).filter((c) => { room -= c.rem; return room >= 0; }));
+    const shown = usable.filter((c) => (narrow ? ['text', 'labels', 'confidence'].includes(c.name) : !c.rank || fits.has(c)));
     if (shown.map((c) => c.name).join() !== table.shown.map((c) => c.name).join() || height !== table.height) {
       Object.assign(table, { shown, height });
       build();
@@ -60,7 +64,7 @@ function build() {
   box.setAttribute('role', 'grid');
   box.setAttribute('aria-label', 'All rows');
   box.setAttribute('aria-colcount', table.shown.length);
-  box.style.setProperty('--cols', table.shown.map((c) => c.width).join(' '));
+  box.style.setProperty('--cols', table.shown.map((c) => c.width || `${c.rem}rem`).join(' '));
   box.style.setProperty('--row', `${table.height}px`);
   const head = el('div', { class: 't-head', role: 'row', 'aria-rowindex': 1 }, ...table.shown.map((c) =>
     el('div', { role: 'columnheader', class: c.num ? 'num' : '', 'data-col': c.name }, el('button', { type: 'button', onclick: () => sortBy(c.name) }, c.title))));
@@ -96,6 +100,7 @@ function fill() {
   table.pad.style.height = `${n * table.height}px`;
   table.body.classList.toggle('short', n * table.height < 420);
   table.body.scrollTop = 0;
+  $('table').style.setProperty('--bar', `${table.body.offsetWidth - table.body.clientWidth}px`);
   paint(true);
 }
 
@@ -149,6 +154,8 @@ function tableKeys(event) {
     if (state.open >= 0) openRow(rows.view[state.cursor]);
     paint();
     focusCursor();
+    // The table may reach below the window.
+    table.pool.get(state.cursor)?.scrollIntoView({ block: 'nearest' });
   } else if (event.key === 'Enter' || event.key === ' ') {
     event.preventDefault();
     openRow(rows.view[state.cursor]);

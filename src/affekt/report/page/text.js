@@ -36,8 +36,10 @@ function excerpt(i, label, most = 300) {
   let from = 0;
   const best = D.evidence(i).filter((e) => e.modality === 'text' && (label < 0 || e.label === label)).sort((a, b) => b.weight - a.weight)[0];
   if (best && best.start > most * 0.6) {
-    const space = text.indexOf(' ', Math.max(0, best.start - most / 2));
-    from = space >= 0 && space < best.start ? space + 1 : Math.floor(best.start);
+    // Begin with the sentence where that is near, else with a word.
+    const near = Math.max(0, Math.floor(best.start - most / 2)), before = text.slice(near, best.start);
+    const sentence = before.search(/[.!?\u2026\u061f\u3002]\s+\S/), space = before.indexOf(' ');
+    from = sentence >= 0 ? near + sentence + before.slice(sentence).search(/\s\S/) + 1 : space >= 0 ? near + space + 1 : Math.floor(best.start);
   }
   let to = Math.min(text.length, from + most);
   if (to < text.length) { const space = text.lastIndexOf(' ', to); if (space > from + most / 2) to = space; }
