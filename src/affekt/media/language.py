@@ -10,8 +10,9 @@ import re
 import threading
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import cache
+from typing import Protocol, cast
 
 __all__ = ["REASON", "foreign", "has_language", "script_of"]
 
@@ -169,18 +170,22 @@ _NEVER = frozenset({"zxx", "und"})
 
 # How far the best other language must be ahead of the covered ones, by number of letters. Chosen on the
 # development part of GoEmotions and on XED and BRIGHTER: see the figures in `docs/`.
-_FEW_LETTERS, _MARGIN_FEW, _MARGIN = 15, 0.40, 0.20
+_FEW_LETTERS, _MARGIN_FEW, _MARGIN = 15, 0.35, 0.18
 _TOO_SHORT = 4
 
 _lock = threading.Lock()
 
 
+class _Detector(Protocol):
+    def classify(self, instance: str) -> tuple[str, float]: ...
+    def rank(self, instance: str) -> list[tuple[str, float]]: ...
+
+
 @cache
-def _detector() -> Callable[[str], dict[str, float]]:
+def _detector() -> _Detector:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    return lambda text: dict(identifier.rank(text))
+    return cast("_Detector", LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True))
 
 
 def script_of(text: str) -> str | None:
@@ -229,14 +234,14 @@ def foreign(text: str, covered: Collection[str]) -> str | None:
         return None
     with _lock:
         detector = _detector()
-    scores = detector(plain)
-    best = max(scores, key=scores.__getitem__)
+    best, p = detector.classify(plain)
     if best in covered or best in _NEVER or any(best in _NEIGHBOURS.get(code, ()) for code in covered):
         return None
-    margin = scores[best] - max((scores.get(code, 0.0) for code in covered), default=0.0)
-    if margin <= (_MARGIN_FEW if letters <= _FEW_LETTERS else _MARGIN):
+    least = _MARGIN_FEW if letters <= _FEW_LETTERS else _MARGIN
+    # The other probabilities cost more to have, and most texts do not need them.
+    if p <= least or p - max((q for code, q in detector.rank(plain) if code in covered), default=0.0) <= least:
         return None
-    return f"{REASON}: {best} (p={_probability(scores[best])})"
+    return f"{REASON}: {best} (p={_probability(p)})"
 
 
 def _probability(p: float) -> str:

@@ -252,7 +252,7 @@ class _Page:
             start, end = int(e.start), int(e.end)
             if all(end <= a or b <= start for a, b, _ in taken):
                 taken.append((start, end, e.weight > 0))
-                line.stylize("bold underline" if e.weight > 0 else "strike dim", start, end)
+                line.stylize("bold underline" if e.weight > 0 else "dim underline", start, end)
         if not self._colour:
             plain, at = [], 0
             for start, end, speaks_for in sorted(taken):
@@ -318,18 +318,21 @@ class _Page:
         self.line(self._text(_INDENT, (f"{what:<21}  ", "dim"), self._cell(said, max(self._width - 26, 10))))
 
     def _reasons(self, evidence: Sequence[Evidence]) -> None:
+        from rich.cells import cell_len
+
         ranked = sorted(evidence, key=lambda e: -abs(e.weight))
+        if not self._wide:
+            ranked = ranked[:5]
         if not ranked:
             return
         self.line()
-        for e in ranked if self._wide else ranked[:5]:
-            sign = "+" if e.weight > 0 else "-"
+        cues = [self._flat(e.cue) for e in ranked]
+        width = min(max(map(cell_len, cues)), self._width // 2)
+        for e, cue in zip(ranked, cues, strict=True):
             about = "" if e.label is None else f" {self._safe(e.label)}"
-            cue = self._cell(self._flat(e.cue), min(24, self._width // 3))
             style = "" if e.weight > 0 else "dim"
-            self.line(
-                self._text(_INDENT, (cue, f"bold {style}".strip()), (f"  {sign}{abs(e.weight):.2f}{about}", style))
-            )
+            said = f"  {'+' if e.weight > 0 else '-'}{abs(e.weight):.2f}{about}"
+            self.line(self._text(_INDENT, (self._cell(cue, width), f"bold {style}".strip()), (said, style)))
 
     # Several readings
 

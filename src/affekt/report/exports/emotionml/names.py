@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from affekt.catalog.spaces import space
-from affekt.core.space import Dimension
 
 __all__ = ["AFFEKT", "CATEGORIES", "DIMENSIONS", "NAMESPACE", "NATIVE", "NO_ANSWER", "PAD", "W3C", "items_of"]
 
 NAMESPACE = "http://www.w3.org/2009/10/emotionml"
 AFFEKT = "urn:affekt:emotionml:1"
-NATIVE = tuple(Dimension(name, 1.0, 5.0) for name in ("valence", "arousal", "dominance"))
-"""Range where nothing else is said: that of EmoBank, which the bundled model was trained on."""
+NATIVE = space("emobank").dimensions
+"""Ranges where nothing else is said: those of EmoBank, which the bundled model gives its values on."""
 
 W3C = "http://www.w3.org/TR/emotion-voc/xml#"
 """Where the W3C keeps its vocabularies; the names behind it are those of our spaces."""

@@ -1,0 +1,282 @@
+"""`affekt analyze`: read emotion in a sentence, a file, or what comes in."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from affekt.core.errors import InputError
+
+if TYPE_CHECKING:
+    from affekt.analysis import Analyzer, Input
+    from affekt.media.text import ReadOptions
+    from affekt.writing import Progress, Summary
+
+__all__ = ["command"]
+
+# On a terminal, so many readings are shown one by one; beyond that, a file is the place for them.
+_SHOWN = 200
+
+
+@click.command(name="analyze", short_help="Read emotion in a sentence, a file, or what comes in.")
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.option("--text", help="Read this text, whatever it looks like.")
+@click.option("--column", metavar="NAME", help="Column of the text; default a well-known name or the only text column.")
+@click.option("--id-column", metavar="NAME", help="Column that names the rows.")
+@click.option("--speaker-column", metavar="NAME", help="Column of who wrote it.")
+@click.option("--time-column", metavar="NAME", help="Column of when it was written.")
+@click.option("--input-format", metavar="NAME", help="txt, csv, tsv, jsonl or parquet; default by the extension.")
+@click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
+@click.option("--encoding", metavar="NAME", help="Encoding of the text; default UTF-8 (or UTF-16 where it is).")
+@click.option("--whole", is_flag=True, help="Read a text file as one document, not as one text a line.")
+@click.option("--max-chars", type=click.IntRange(min=1), help="Longest text that is read; default 1,000,000.")
+@click.option("--space", metavar="NAME", help="Label space of the answer; see `affekt spaces list`.")
+@click.option("--model", metavar="NAME|DIR", help="Model to read with; see `affekt models list`.")
+@click.option("--explain", is_flag=True, help="Find the words that moved each reading (slower).")
+@click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), help="Give no answer below; default by the model's card."
+)
+@click.option("--any-language", is_flag=True, help="Also read languages that the model was not measured on.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Number of threads; default all cores.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write: .jsonl .csv .parquet .html .xml.")
+@click.option("--format", "format_", metavar="NAME", help="Output format; default by the extension of --out.")
+@click.option("--restart", is_flag=True, help="Begin anew instead of going on with a run that was broken off.")
+@click.option("--strict", is_flag=True, help="End with an error at the first row that cannot be read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON Lines also on a terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
+def command(
+    *,
+    sources: tuple[str, ...],
+    text: str | None,
+    column: str | None,
+    id_column: str | None,
+    speaker_column: str | None,
+    time_column: str | None,
+    input_format: str | None,
+    no_header: bool,
+    encoding: str | None,
+    whole: bool,
+    max_chars: int | None,
+    space: str | None,
+    model: str | None,
+    explain: bool,
+    min_confidence: float | None,
+    any_language: bool,
+    jobs: int | None,
+    out: Path | None,
+    format_: str | None,
+    restart: bool,
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Read emotion in texts.
+
+    SOURCE is a sentence in quotation marks, a file (.txt: one text a line; .csv, .tsv, .jsonl, .parquet: one a
+    row), several files, or - for what comes in. Without --out, readings are shown on a terminal and printed as
+    JSON Lines elsewhere.
+
+    A row that cannot be read stays in the output with its reason. A run with --out that was broken off goes on
+    where it was when the same command is run again.
+
+    \b
+    Examples:
+      affekt analyze "I can't believe you did this for me"
+      affekt analyze reviews.csv --column comment -o reviews.html --explain
+      tail -n 1000 chat.log | affekt analyze - --space ekman > chat.jsonl
+    """
+    from affekt.analysis import Analyzer, Policy
+    from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions, kind_named
+    from affekt.report.exports import format_of
+    from affekt.report.exports.spool import cannot_write
+    from affekt.writing import check_output, write, write_stream
+
+    options = ReadOptions(
+        columns=Columns(text=column, id=id_column, speaker=speaker_column, time=time_column),
+        kind=kind_named(input_format) if input_format else None,
+        whole=whole,
+        header=not no_header,
+        encoding=encoding,
+        max_characters=max_chars or MAX_CHARACTERS,
+    )
+    # What can be known to fail is asked first: a model takes a moment to load.
+    form = format_of(out or Path("stdout.jsonl"), format_)
+    source = _open(sources, text, options)
+    if out is not None:
+        check_output(out, source.files)
+    analyzer = Analyzer(
+        model=model,
+        space=space,
+        explain=explain,
+        policy=Policy(min_confidence=min_confidence, languages="any" if any_language else "card"),
+        jobs=jobs,
+    )
+    shown = out is None and not as_json and format_ is None and sys.stdout.isatty()
+    if not quiet:
+        _announce(source)
+    started = time.monotonic()
+    summary: Summary | None = None
+    try:
+        if shown:
+            _show(source, analyzer, strict=strict)
+        else:
+            with _progress(quiet=quiet or not sys.stderr.isatty()) as progress:
+                if out is not None:
+                    summary = write(
+                        source,
+                        out,
+                        analyzer,
+                        format=format_,
+                        strict=strict,
+                        restart=restart,
+                        command=shlex.join(["affekt", *sys.argv[1:]]),
+                        progress=progress,
+                    )
+                else:
+                    stdout = sys.stdout.buffer
+                    summary = write_stream(source, stdout, analyzer, format=form, strict=strict, progress=progress)
+    except BrokenPipeError:
+        # The reader of the pipe has all that it wanted.
+        _drop_stdout()
+        sys.exit(128 + 13)  # as if SIGPIPE had ended it
+    except OSError as err:
+        _drop_stdout()
+        raise cannot_write("standard output", err) from err
+    except KeyboardInterrupt:
+        again = " Run the same command again to go on." if out is not None and source.ahead else ""
+        click.echo(f"Stopped after {time.monotonic() - started:.0f} s.{again}", err=True)
+        sys.exit(130)
+    if summary and source.files and not quiet:
+        _report(summary, out)
+
+
+def _open(sources: tuple[str, ...], text: str | None, options: ReadOptions) -> Input:
+    from affekt.analysis import open_input
+    from affekt.media.text import EXTENSIONS, FileSource
+
+    if text is not None:
+        if sources:
+            raise InputError("Both --text and a SOURCE are given", hint="Give one of them.")
+        return open_input(text, options)
+    if not sources:
+        raise InputError("There is nothing to read", hint="Give a sentence in quotation marks, a file, or - .")
+    if len(sources) == 1 and sources[0] != "-":
+        (only,) = sources
+        path = Path(only)
+        # A long sentence is no valid path, and asking for it is an error on some systems.
+        exists = len(only) < 4096 and "\0" not in only and _exists(path)
+        file_like = path.suffix.lower() in EXTENSIONS or ("/" in only and not any(c.isspace() for c in only))
+        if not only.strip() or (not exists and not file_like and any(c.isspace() for c in only.strip())):
+            return open_input(only, options)
+        if not exists and not file_like and not path.suffix:
+            raise InputError(
+                f"There is no file called {only!r}",
+                hint=f"To read the word itself: affekt analyze --text {shlex.quote(only)}",
+            )
+    return open_input([FileSource(None if name == "-" else Path(name), options) for name in sources])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> None:
+    """Show readings on the terminal."""
+    from rich.console import Console
+
+    from affekt.report.terminal import render
+
+    readings = (reading for block in analyzer.blocks(source, strict=strict) for reading in analyzer.answer(block))
+    count = render(readings, console=Console(highlight=False), space=analyzer.space, limit=_SHOWN)
+    if count > _SHOWN:
+        click.echo(f"Of {count:,} readings {_SHOWN} are shown; --out FILE keeps all.", err=True)
+
+
+def _announce(source: Input) -> None:
+    """Say which columns were taken, where the names were found and not given."""
+    for file in source.files:
+        found = {role: name for role, name in file.chosen.items() if getattr(file.options.columns, role) is None}
+        if found:
+            said = ", ".join(f"{role} from {name!r}" for role, name in found.items())
+            click.echo(f"{file.name}: {said}", err=True)
+
+
+def _report(summary: Summary, out: Path | None) -> None:
+    done = summary.rows - summary.resumed
+    rate = f"{done / summary.seconds:,.0f} a second" if summary.seconds > 0 else ""
+    resumed = f", {summary.resumed:,} of them by an earlier run" if summary.resumed else ""
+    without = sum(summary.abstained.values())
+    lines = [f"{_rows(summary.rows)} in {summary.seconds:.1f} s ({rate}){resumed}; {without:,} without an answer."]
+    lines += [f"  {count:>7,}  {reason}" for reason, count in summary.abstained.items()]
+    if summary.bad:
+        lines.append(
+            f"{sum(summary.bad.values()):,} could not be read and stay in the output with their reason, first:"
+        )
+        lines += [f"  {place}" for place in summary.places]
+        if "invalid UTF-8" in summary.bad:
+            lines.append("If the file is not UTF-8, name its encoding, such as --encoding cp1252.")
+    if not summary.rows:
+        lines.append("There were no rows.")
+    if out is not None:
+        lines.append(f"Written: {out}")
+    click.echo("\n".join(lines), err=True)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A line on standard error with rows, rate and time left; nothing where it is quiet or no terminal."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[left]}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None, left="")
+        started = time.monotonic()
+        begun: float | None = None
+
+        def update(now: Progress) -> None:
+            nonlocal begun
+            seconds = time.monotonic() - started
+            rate = (now.rows - now.resumed) / seconds if seconds else 0.0
+            said = f"{now.rows:,} rows, {rate:,.0f}/s"
+            left = ""
+            if now.fraction is not None and rate:
+                if begun is None:
+                    begun = now.fraction * now.resumed / max(now.rows, 1)
+                share = (now.fraction - begun) / max(1.0 - begun, 1e-9)
+                if share > 0:
+                    left = f"{_duration(seconds * (1.0 - share) / share)} left"
+            total = None if now.fraction is None else 1.0
+            bar.update(task, description=said, completed=now.fraction or 0.0, total=total, left=left)
+
+        yield update
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _drop_stdout() -> None:
+    """Point standard output at nothing, so that what is still buffered does not fail once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,55 @@
+"""Finding and loading recognisers by name."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from affekt.core.errors import ModelError, UnknownNameError
+from affekt.models.text import Card, TextRecogniser, read_card
+
+__all__ = ["DEFAULT", "Card", "TextRecogniser", "bundled", "load", "model_folder"]
+
+DEFAULT = "text-en"
+
+
+def bundled() -> dict[str, Path]:
+    """Models that come with the package: name -> folder."""
+    root = Path(str(resources.files("affekt.weights")))
+    return {p.name: p for p in sorted(root.iterdir()) if (p / "affekt.json").is_file()}
+
+
+def model_folder(name: str | Path | None = None) -> Path:
+    """The folder of a bundled model by its name (with or without `@version`), or a folder of your own.
+
+    Raises:
+        UnknownNameError: There is neither a bundled model nor a folder of that name.
+        ModelError: The bundled model has another version than the one asked for.
+    """
+    if name is None:
+        name = DEFAULT
+    found = bundled()
+    id, _, version = str(name).partition("@")
+    if id in found:
+        has = read_card(found[id]).version
+        if version and version != has:
+            raise ModelError(f"The bundled {id!r} is version {has}, not {version}", hint="Leave the version out.")
+        return found[id]
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    raise UnknownNameError("model", str(name), found)
+
+
+def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextRecogniser:
+    """Load a recogniser.
+
+    Args:
+        name: Name of a bundled model (see `affekt models list`), or a folder. Default `text-en`.
+        jobs: Threads; default all cores.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        ModelError: The model cannot be loaded.
+    """
+    return TextRecogniser(model_folder(name), jobs=jobs)

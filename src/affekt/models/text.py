@@ -1,0 +1,382 @@
+"""The text recogniser: one encoder in ONNX with several heads.
+
+Texts are grouped by their exact number of tokens, so that no batch holds padding: nothing is computed in vain,
+and the answer to a text does not depend on the texts that are read with it. Activation scales of the int8
+weights are fixed in the file for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from affekt.catalog.spaces import space as catalogue_space
+from affekt.core.clip import Clip
+from affekt.core.errors import ModelError, UnknownNameError
+from affekt.core.prediction import Prediction, Window, pick_labels
+from affekt.core.protocols import RecogniserSpec
+from affekt.core.space import LabelSpace
+from affekt.media.segment import pieces
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Card", "Outputs", "TextRecogniser", "read_card"]
+
+# Rows in one call of the model are as many as make up about so many tokens: enough to keep the cores busy, few
+# enough for the activations to stay in their caches.
+_TOKENS_A_CALL = 1024
+_DIMENSIONS = ("valence", "arousal", "dominance")
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """One set of labels: its output in the graph, calibration (Platt: scale * logit + offset) and thresholds."""
+
+    space: str
+    output: str
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    confidence: tuple[float, float]
+
+
+class Dimensions(msgspec.Struct, frozen=True, kw_only=True):
+    """The dimensional head: mean and log spread in standard units, and how to carry them to the native range."""
+
+    space: str
+    output: str
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    width: tuple[float, ...]
+    level: float
+
+
+class Abstention(msgspec.Struct, frozen=True, kw_only=True):
+    """The recommended least confidence, and what it costs and brings on the selection split."""
+
+    min_confidence: float
+    coverage: float
+    risk_all: float
+    risk_answered: float
+    measured_on: str
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """`affekt.json`: all that is needed to use the weights, and what is to be known of them."""
+
+    id: str
+    version: str
+    title: str
+    licence: str
+    languages: tuple[str, ...]
+    works: tuple[str, ...]
+    main: str
+    heads: dict[str, Head]
+    dimensions: Dimensions | None
+    policy: Abstention
+    max_tokens: int
+    window_tokens: int
+    files: dict[str, str]
+    facts: dict[str, Any]
+
+
+def read_card(folder: Path) -> Card:
+    """Read a model folder's `affekt.json`.
+
+    Raises:
+        ModelError: It is missing or not valid.
+    """
+    file = folder / "affekt.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Card)
+    except FileNotFoundError as err:
+        raise ModelError(
+            "This is not a model folder: it has no affekt.json", where=str(folder), hint="See `affekt models list`."
+        ) from err
+    except (msgspec.DecodeError, OSError) as err:
+        raise ModelError(f"The model's affekt.json cannot be used: {err}", where=str(file)) from err
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the graph says of each text.
+
+    Attributes:
+        logits: Output name -> array (texts, units).
+        tokens: Number of tokens of each text.
+    """
+
+    logits: Mapping[str, NDArray[np.float32]]
+    tokens: NDArray[np.int64]
+
+
+class TextRecogniser:
+    """Reads emotion in text with a bundled or own ONNX model.
+
+    Args:
+        folder: Folder with `model.onnx`, `tokenizer.json` and `affekt.json`.
+        jobs: Threads; default all cores.
+
+    Raises:
+        ModelError: The folder does not hold a usable model.
+    """
+
+    def __init__(self, folder: Path, *, jobs: int | None = None) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        self.folder = folder
+        self._card = read_card(folder)
+        self.jobs = jobs or cpu_count() or 1
+        options = onnxruntime.SessionOptions()
+        # Each thread runs its own batch on one core: batches need not wait for each other within a layer.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._session = onnxruntime.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as err:  # both libraries raise bare exceptions of many kinds
+            raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._outputs = [o.name for o in self._session.get_outputs()]
+        self._has_content = self._content_tokens()
+        self._pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="affekt-model") if self.jobs > 1 else None
+
+    @property
+    def spec(self) -> RecogniserSpec:
+        """What it is."""
+        card = self._card
+        others = tuple(name for name in card.heads if name != card.main)
+        return RecogniserSpec(
+            id=card.id,
+            version=card.version,
+            space=card.main,
+            spaces=(card.main, *others),
+            dimensions=_DIMENSIONS if card.dimensions else (),
+            languages=card.languages,
+            licence=card.licence,
+        )
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The content of `affekt.json`."""
+        built: dict[str, Any] = msgspec.to_builtins(self._card)
+        return built
+
+    def space(self, name: str | None = None) -> LabelSpace:
+        """The label space of a head; default that of the main head."""
+        return catalogue_space(self._head(name).space)
+
+    def _head(self, name: str | None) -> Head:
+        name = name or self._card.main
+        if name not in self._card.heads:
+            raise UnknownNameError("space of this model", name, self._card.heads, where=self.spec.name)
+        return self._card.heads[name]
+
+    def _content_tokens(self) -> NDArray[np.bool_]:
+        """Which tokens carry language: those with a letter, and emoji that the vocabulary knows."""
+        vocabulary = self._tokenizer.get_vocab()
+        content = np.zeros(max(vocabulary.values()) + 1, bool)
+        for token, i in vocabulary.items():
+            special = token.startswith("[") and token.endswith("]") and len(token) > 2
+            content[i] = not special and any(c.isalpha() or ord(c) >= 0x2600 for c in token)
+        return content
+
+    def run(self, texts: Sequence[str]) -> Outputs:
+        """Run the graph on texts, each as a whole.
+
+        Args:
+            texts: At most a few thousand at a time; each is expected to fit the model's positions (512 tokens).
+        """
+        return self._run([np.asarray(e.ids, np.int64) for e in self._tokenizer.encode_batch_fast(list(texts))])
+
+    def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
+        lengths = np.fromiter((len(r) for r in rows), np.int64, len(rows))
+        batches: list[NDArray[np.int64]] = []
+        for length in np.unique(lengths):
+            at = np.flatnonzero(lengths == length)
+            size = max(1, _TOKENS_A_CALL // int(length))
+            batches.extend(at[k : k + size] for k in range(0, len(at), size))
+        # The costly batches first, so that no thread is left alone with one at the end.
+        batches.sort(key=lambda at: -len(at) * int(lengths[at[0]]))
+
+        def call(at: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+            ids = np.stack([rows[i] for i in at])
+            out: list[NDArray[np.float32]] = self._session.run(
+                self._outputs, {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+            )
+            return out
+
+        answers: Iterable[list[NDArray[np.float32]]]
+        answers = self._pool.map(call, batches) if self._pool and len(batches) > 1 else map(call, batches)
+        logits: dict[str, NDArray[np.float32]] = {}
+        for at, answer in zip(batches, answers, strict=True):
+            for name, value in zip(self._outputs, answer, strict=True):
+                if name not in logits:
+                    logits[name] = np.empty((len(rows), value.shape[1]), np.float32)
+                logits[name][at] = value
+        if not rows:
+            logits = {name: np.empty((0, 0), np.float32) for name in self._outputs}
+        return Outputs(logits, lengths)
+
+    def probabilities(self, outputs: Outputs, *, space: str | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities, shape (texts, labels)."""
+        head = self._head(space)
+        z = outputs.logits[head.output].astype(np.float64)
+        out: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(z * np.array(head.scale) + np.array(head.offset))))
+        return out
+
+    def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
+        """Read each clip; see `Recogniser.predict`.
+
+        A text of more than `max_tokens` tokens is read in windows of whole sentences. Its scores are the means
+        over the windows, weighted by their tokens, and the windows are its trajectory.
+        """
+        head = self._head(space)
+        spans, rows, owner = self._windows([clip.text or "" for clip in clips])
+        outputs = self._run(rows)
+        n = len(clips)
+        by_window = self.probabilities(outputs, space=space) if rows else np.zeros((0, len(head.thresholds)))
+        weight = (outputs.tokens - 2).clip(1).astype(np.float64)
+        total = np.bincount(owner, weight, n)
+        scores = _pooled(by_window, owner, weight, total, n)
+        centre, low, high = self._dimensions(outputs)
+        centres, lows, highs = (_pooled(v, owner, weight, total, n) for v in (centre, low, high))
+
+        labels = self.space(space).labels
+        top = np.clip(scores.max(1, initial=0.0), 1e-6, 1 - 1e-6)
+        a, b = head.confidence
+        confidence = 1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))
+        firsts = np.searchsorted(owner, np.arange(n + 1))
+        label_space, name, dimensions = self.space(space), self.spec.name, self.spec.dimensions
+        out: list[Prediction] = []
+        for i, clip in enumerate(clips):
+            if total[i] == 0:
+                reason = "no language content" if (clip.text or "").strip() else "empty"
+                out.append(Prediction(clip.id, head.space, abstained=reason, model=name))
+                continue
+            values = scores[i].tolist()
+            windows = range(firsts[i], firsts[i + 1])
+            out.append(
+                Prediction(
+                    clip_id=clip.id,
+                    space=head.space,
+                    scores=dict(zip(labels, values, strict=True)),
+                    labels=pick_labels(label_space, values, head.thresholds),
+                    dimensions=dict(zip(dimensions, centres[i].tolist(), strict=True)),
+                    intervals={d: (float(lows[i, k]), float(highs[i, k])) for k, d in enumerate(dimensions)},
+                    confidence=float(confidence[i]),
+                    trajectory=tuple(
+                        Window(
+                            *spans[w],
+                            scores=dict(zip(labels, by_window[w].tolist(), strict=True)),
+                            dimensions=dict(zip(dimensions, centre[w].tolist(), strict=True)),
+                        )
+                        for w in windows
+                    )
+                    if len(windows) > 1
+                    else (),
+                    model=name,
+                )
+            )
+        return out
+
+    def windows(self, text: str) -> list[tuple[int, int]]:
+        """The (start, end) characters of the pieces in which a text is read; one piece for a short text."""
+        return self._windows([text])[0]
+
+    def _windows(
+        self, texts: Sequence[str]
+    ) -> tuple[list[tuple[int, int]], list[NDArray[np.int64]], NDArray[np.int64]]:
+        """Cut texts into what is read at once: spans, token rows, and the text that each belongs to."""
+        card = self._card
+        spans: list[tuple[int, int]] = []
+        rows: list[NDArray[np.int64]] = []
+        owner: list[int] = []
+        # A text of many characters is not tokenised in one piece: it could be megabytes without a space.
+        short = [i for i, t in enumerate(texts) if len(t) <= 2000]
+        encoded = dict(zip(short, self._tokenizer.encode_batch_fast([texts[i] for i in short]), strict=True))
+        for i, text in enumerate(texts):
+            ids = encoded[i].ids if i in encoded else None
+            if ids is not None and len(ids) <= card.max_tokens:
+                found = [(0, len(text), np.asarray(ids, np.int64))]
+            else:
+                found = list(self._cut(text))
+            for start, end, row in found:
+                if self._has_content[row].any():
+                    spans.append((start, end))
+                    rows.append(row)
+                    owner.append(i)
+        return spans, rows, np.asarray(owner, np.int64)
+
+    def _cut(self, text: str) -> Iterable[tuple[int, int, NDArray[np.int64]]]:
+        """Whole sentences together up to `window_tokens`; a longer sentence is cut between words."""
+        most = self._card.window_tokens - 2
+        parts: list[tuple[int, int, list[int]]] = []
+        bounds = list(pieces(text))
+        for k in range(0, len(bounds), 512):
+            some = bounds[k : k + 512]
+            encodings = self._tokenizer.encode_batch([text[a:b] for a, b in some], add_special_tokens=False)
+            for (start, end), encoding in zip(some, encodings, strict=True):
+                ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids
+                at = 0
+                while len(ids) - at > most:
+                    cut = at + most
+                    while cut > at + 1 and words[cut] is not None and words[cut] == words[cut - 1]:
+                        cut -= 1
+                    if cut == at + 1:
+                        cut = at + most
+                    parts.append((start + offsets[at][0], start + offsets[cut - 1][1], ids[at:cut]))
+                    at = cut
+                if at < len(ids):
+                    parts.append((start + offsets[at][0] if at else start, end, ids[at:]))
+        begin = self._tokenizer.token_to_id("[CLS]")
+        stop = self._tokenizer.token_to_id("[SEP]")
+        held: list[tuple[int, int, list[int]]] = []
+        count = 0
+        for part in [*parts, None]:
+            if held and (part is None or count + len(part[2]) > most):
+                yield held[0][0], held[-1][1], np.array([begin, *(i for p in held for i in p[2]), stop], np.int64)
+                held, count = [], 0
+            if part is not None:
+                held.append(part)
+                count += len(part[2])
+
+    def _dimensions(self, outputs: Outputs) -> tuple[NDArray[np.float64], ...]:
+        """Centre, low and high on the native ranges, each of shape (windows, dimensions)."""
+        d = self._card.dimensions
+        n = len(outputs.tokens)
+        if d is None or n == 0:
+            empty = np.zeros((n, len(d.mean) if d else 0))
+            return empty, empty, empty
+        raw = outputs.logits[d.output].astype(np.float64)
+        k = len(d.mean)
+        ranges = [catalogue_space(d.space).dimension(name) for name in _DIMENSIONS]
+        floor, ceiling = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
+        sd = np.array(d.sd)
+        centre = np.clip(raw[:, :k] * sd + np.array(d.mean), floor, ceiling)
+        half = np.exp(np.clip(raw[:, k:], -5, 3)) * sd * np.array(d.width)
+        return centre, np.clip(centre - half, floor, ceiling), np.clip(centre + half, floor, ceiling)
+
+
+def _pooled(
+    values: NDArray[np.float64], owner: NDArray[np.int64], weight: NDArray[np.float64], total: NDArray[np.float64], n: int
+) -> NDArray[np.float64]:
+    """Weighted mean of the windows of each text, shape (texts, columns); 0 for a text without windows."""
+    if len(owner) == n:  # every text is one window: nothing to pool
+        return values
+    out = np.zeros((n, values.shape[1]))
+    np.add.at(out, owner, values * weight[:, None])
+    result: NDArray[np.float64] = out / np.maximum(total, 1e-12)[:, None]
+    return result

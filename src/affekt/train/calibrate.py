@@ -1,0 +1,154 @@
+"""From logits on the selection split to probabilities, thresholds, confidence and intervals.
+
+Everything here is fitted on the selection (dev) split and on nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["choose_thresholds", "fit_platt", "halves_score", "interval_width", "policy_point", "sigmoid"]
+
+
+def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logistic function; large arguments saturate."""
+    out: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(z, -60, 60)))
+    return out
+
+
+def fit_platt(
+    *, truth: NDArray[np.float64], logits: NDArray[np.float64], strength: float = 3.0
+) -> tuple[float, float]:
+    """Scale and offset of one label's logits by regularised logistic regression (Platt 1999).
+
+    Args:
+        truth: 0 or 1, shape (rows,).
+        logits: Shape (rows,).
+        strength: Weight of the pull towards scale 1 and offset 0, in units of rows: labels with few positives
+            stay near what the model says.
+
+    Returns:
+        (scale, offset); the calibrated probability is `sigmoid(scale * logit + offset)`.
+    """
+    a, b = 1.0, 0.0
+    for _ in range(50):  # Newton's method; two parameters
+        p = sigmoid(a * logits + b)
+        w = p * (1 - p)
+        grad = np.array([((p - truth) * logits).sum() + strength * (a - 1), (p - truth).sum() + strength * b])
+        hess = np.array([[(w * logits**2).sum(), (w * logits).sum()], [(w * logits).sum(), w.sum()]])
+        step = np.linalg.solve(hess + strength * np.eye(2), grad)
+        a, b = a - float(step[0]), b - float(step[1])
+        if np.abs(step).max() < 1e-9:
+            break
+    return a, b
+
+
+def _f1_curve(truth: NDArray[np.float64], scores: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 of every cut of the rows in the order of their scores; `weight` (samples, rows) resamples the rows."""
+    order = np.argsort(-scores, kind="stable")
+    w = weight[:, order]
+    hits = np.cumsum(w * truth[order], axis=1)
+    chosen = np.cumsum(w, axis=1)
+    out: NDArray[np.float64] = 2 * hits / np.maximum(chosen + hits[:, -1:], 1e-12)
+    return out
+
+
+def choose_thresholds(
+    *, truth: NDArray[np.float64], scores: NDArray[np.float64], samples: int = 100, prior: float = 10.0, seed: int = 0
+) -> NDArray[np.float64]:
+    """A threshold for each label that is good for F1 and not only on these very rows.
+
+    F1 as a function of the cut is averaged over bootstrap resamples, which smooths away peaks that hang on
+    single rows. The best cut is then drawn towards the cut that is best for all labels together, the more so
+    the fewer positives a label has.
+
+    Args:
+        truth: 0 or 1, shape (rows, labels).
+        scores: Probabilities, same shape.
+        samples: Bootstrap resamples; 0 takes the plain best cut.
+        prior: How many positives the common cut counts for.
+        seed: Seed of the resampling.
+
+    Returns:
+        Thresholds, shape (labels,).
+    """
+    rng = np.random.default_rng(seed)
+    n, k = truth.shape
+    grid = np.linspace(0.02, 0.9, 89)
+    common = max(grid, key=lambda t: _macro_f1(truth, scores >= t))
+    out = np.empty(k)
+    plain = np.ones((1, n))
+    weight = np.concatenate([plain, rng.multinomial(n, np.full(n, 1 / n), samples).astype(float)]) if samples else plain
+    for j in range(k):
+        order = np.argsort(-scores[:, j], kind="stable")
+        curve = _f1_curve(truth[:, j], scores[:, j], weight).mean(0)
+        i = int(curve.argmax())
+        s = scores[order, j]
+        cut = (s[i] + s[min(i + 1, n - 1)]) / 2
+        share = truth[:, j].sum() / (truth[:, j].sum() + prior) if prior else 1.0
+        z = share * _logit(cut) + (1 - share) * _logit(common)
+        out[j] = 1 / (1 + np.exp(-z))
+    return out
+
+
+def halves_score(
+    *, truth: NDArray[np.float64], scores: NDArray[np.float64], rounds: int = 10, samples: int, prior: float
+) -> float:
+    """Macro-F1 of thresholds that are chosen on one random half and used on the other, averaged over rounds."""
+    rng = np.random.default_rng(0)
+    n = len(truth)
+    found = []
+    for _ in range(rounds):
+        mix = rng.permutation(n)
+        for a, b in ((mix[: n // 2], mix[n // 2 :]), (mix[n // 2 :], mix[: n // 2])):
+            t = choose_thresholds(truth=truth[a], scores=scores[a], samples=samples, prior=prior)
+            found.append(_macro_f1(truth[b], scores[b] >= t))
+    return float(np.mean(found))
+
+
+def _macro_f1(truth: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float:
+    both = (truth * chosen).sum(0)
+    return float(np.mean(2 * both / np.maximum(truth.sum(0) + chosen.sum(0), 1e-12)))
+
+
+def _logit(p: float) -> float:
+    p = min(max(float(p), 1e-6), 1 - 1e-6)
+    return float(np.log(p / (1 - p)))
+
+
+def interval_width(
+    *, centre: NDArray[np.float64], sigma: NDArray[np.float64], ratings: list[NDArray[np.float64]], level: float
+) -> NDArray[np.float64]:
+    """How many sigmas around the centre hold a share `level` of single annotators' ratings (split conformal).
+
+    Args:
+        centre: Predicted means, shape (rows, dimensions).
+        sigma: Predicted spreads, same shape.
+        ratings: For each row the single ratings, shape (annotators, dimensions); rows may have none.
+        level: Share to be held, such as .8.
+
+    Returns:
+        Width for each dimension, shape (dimensions,).
+    """
+    residual = [np.abs(r - centre[i]) / sigma[i] for i, r in enumerate(ratings) if len(r)]
+    out: NDArray[np.float64] = np.quantile(np.concatenate(residual), level, axis=0)
+    return out
+
+
+def policy_point(
+    *, right: NDArray[np.bool_], confidence: NDArray[np.float64], coverage: float
+) -> tuple[float, float, float, float]:
+    """The least confidence at which a share `coverage` of rows is answered, and the risk with and without it.
+
+    Returns:
+        (least confidence, coverage, risk over all rows, risk over the answered rows). Risk is the share of
+        rows whose top label no annotator agreement supports.
+    """
+    least = float(np.quantile(confidence, 1 - coverage))
+    kept = confidence >= least
+    return least, float(kept.mean()), float(1 - right.mean()), float(1 - right[kept].mean())

@@ -1,0 +1,184 @@
+"""The ONNX graph of the text model, written node by node.
+
+Writing the graph by hand, rather than tracing it, keeps three things in our grasp: position-wise work is int8 with
+scales that are fixed beforehand (a text's answer must not depend on the texts beside it, which scales taken from
+the batch would break), attention and layer norm use ONNX Runtime's fused kernels, and word embeddings are stored in
+int8 with a scale for each word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from affekt.extras import need
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Ranges", "build_graph"]
+
+_MS = "com.microsoft"
+_FLOAT, _INT8, _UINT8, _INT32, _INT64 = 1, 3, 2, 6, 7  # onnx.TensorProto element types
+
+
+@dataclass
+class Ranges:
+    """Lowest and highest value seen at each quantised place of the graph, by the name of its input tensor."""
+
+    low: dict[str, float] = field(default_factory=dict)
+    high: dict[str, float] = field(default_factory=dict)
+
+
+def _per_channel(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Symmetric int8 for each output channel of a (in, out) matrix."""
+    top = 2 ** (bits - 1) - 1
+    scale = np.maximum(np.abs(weight).max(0), 1e-8) / top
+    return np.clip(np.rint(weight / scale), -top, top).astype(np.int8), scale.astype(np.float32)
+
+
+class _Graph:
+    def __init__(self, ranges: Ranges | None, bits: int) -> None:
+        self.helper: Any = need("onnx.helper", extra="train")
+        self.numpy_helper: Any = need("onnx.numpy_helper", extra="train")
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.places: list[str] = []
+        self.ranges = ranges
+        self.bits = bits
+
+    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
+        self.constants.append(self.numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
+        return name
+
+    def add(self, op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any) -> str:
+        self.nodes.append(self.helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
+        return output
+
+    def quantised(self, x: str) -> tuple[str, str, str]:
+        """Quantise a tensor with its fixed range to uint8: (tensor, scale, zero point)."""
+        assert self.ranges is not None
+        low, high = min(self.ranges.low[x], 0.0), max(self.ranges.high[x], 0.0)
+        scale = max((high - low) / 255.0, 1e-8)
+        s = self.constant(x + ".scale", scale)
+        z = self.constant(x + ".zero", round(-low / scale), np.uint8)
+        return self.add("QuantizeLinear", [x, s, z], x + ".q"), s, z
+
+    def linear(self, x: str, quantised: tuple[str, str, str] | None, weight: Any, bias: Any, output: str) -> str:
+        """`x @ weight + bias`, in int8 where a quantised input is given."""
+        b = self.constant(output + ".bias", bias)
+        if quantised is None:
+            w = self.constant(output + ".weight", weight)
+            return self.add("Add", [self.add("MatMul", [x, w], output + ".mm"), b], output)
+        q, s, z = quantised
+        ints, scale = _per_channel(np.asarray(weight), self.bits)
+        w = self.constant(output + ".weight", ints, np.int8)
+        ws = self.constant(output + ".weight.scale", scale)
+        wz = self.constant(output + ".weight.zero", np.zeros(len(scale), np.int8), np.int8)
+        return self.add("MatMulIntegerToFloat", [q, w, s, ws, z, wz, b], output, domain=_MS)
+
+    def place(self, x: str) -> tuple[str, str, str] | None:
+        """Mark `x` as a place to quantise; quantise it where ranges are known."""
+        self.places.append(x)
+        return self.quantised(x) if self.ranges is not None else None
+
+
+def build_graph(
+    weights: Mapping[str, NDArray[np.float32]],
+    *,
+    heads: Mapping[str, str],
+    ranges: Ranges | None = None,
+    pooling: str = "mean",
+    n_heads: int = 12,
+    bits: int = 8,
+) -> tuple[Any, list[str]]:
+    """Build the model as ONNX.
+
+    Args:
+        weights: State of the trained module (`Encoder` below `enc.`, linear heads beside it), as arrays.
+        heads: Name of the head in `weights` -> name of the graph's output.
+        ranges: Activation ranges for int8. `None` builds the float32 graph that they are measured on.
+        pooling: `mean`, or `meanmax` (mean and maximum side by side).
+        n_heads: Attention heads.
+        bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
+
+    Returns:
+        The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
+        (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32.
+    """
+    g = _Graph(ranges, bits)
+    h = g.helper
+    width = weights["enc.ln.weight"].shape[0]
+    n_layers = 1 + max(int(k.split(".")[2]) for k in weights if k.startswith("enc.layers."))
+
+    # Embeddings: word + position + type, then layer norm. Position and type are folded into one small table.
+    word = weights["enc.word.weight"]
+    if ranges is None:
+        x = g.add("Gather", [g.constant("word", word), "input_ids"], "word.rows")
+    else:
+        scale = np.maximum(np.abs(word).max(1, keepdims=True), 1e-8) / 127
+        table = g.constant("word", np.rint(word / scale), np.int8)
+        rows = g.add("Cast", [g.add("Gather", [table, "input_ids"], "word.rows.q")], "word.rows.f", to=_FLOAT)
+        by = g.add("Gather", [g.constant("word.scale", scale), "input_ids"], "word.rows.scale")
+        x = g.add("Mul", [rows, by], "word.rows")
+    shape = g.add("Shape", ["input_ids"], "shape")
+    length = g.add("Slice", [shape, g.constant("one", [1], np.int64), g.constant("two", [2], np.int64)], "length")
+    positions = weights["enc.pos.weight"] + weights["enc.typ"]
+    zero = g.constant("zero", [0], np.int64)
+    place = g.add("Slice", [g.constant("positions", positions), zero, length, zero], "position.rows")
+    g.nodes.append(
+        h.make_node(
+            "SkipLayerNormalization",
+            [x, place, g.constant("e.gamma", weights["enc.ln.weight"]), g.constant("e.beta", weights["enc.ln.bias"])],
+            ["x0"],
+            domain=_MS,
+            epsilon=1e-12,
+        )
+    )
+    x = "x0"
+    mask = g.add("Cast", ["attention_mask"], "mask.int", to=_INT32)
+    for i in range(n_layers):
+        p = f"enc.layers.{i}."
+        q = g.place(x)
+        w, b = weights[p + "qkv.weight"].T, weights[p + "qkv.bias"]
+        parts = [
+            g.linear(x, q, w[:, k * width : (k + 1) * width], b[k * width : (k + 1) * width], f"l{i}.{name}")
+            for k, name in enumerate(("query", "key", "value"))
+        ]
+        a = g.add("MultiHeadAttention", [*parts, "", mask], f"l{i}.context", domain=_MS, num_heads=n_heads)
+        a = g.linear(a, g.place(a), weights[p + "out.weight"].T, weights[p + "out.bias"], f"l{i}.attended")
+        gamma, beta = (g.constant(f"l{i}.n1.{k}", weights[p + f"ln1.{k}"]) for k in ("weight", "bias"))
+        x = g.add("SkipLayerNormalization", [a, x, gamma, beta], f"l{i}.x1", domain=_MS, epsilon=1e-12)
+        m = g.linear(x, g.place(x), weights[p + "up.weight"].T, weights[p + "up.bias"], f"l{i}.up")
+        m = g.add("Gelu", [m], f"l{i}.gelu", domain=_MS)
+        m = g.linear(m, g.place(m), weights[p + "down.weight"].T, weights[p + "down.bias"], f"l{i}.down")
+        gamma, beta = (g.constant(f"l{i}.n2.{k}", weights[p + f"ln2.{k}"]) for k in ("weight", "bias"))
+        x = g.add("SkipLayerNormalization", [m, x, gamma, beta], f"x{i + 1}", domain=_MS, epsilon=1e-12)
+
+    # Pooling over the tokens that are there.
+    keep = g.add("Cast", ["attention_mask"], "mask.float", to=_FLOAT)
+    keep = g.add("Unsqueeze", [keep, g.constant("last", [-1], np.int64)], "mask.column")
+    axis = g.constant("axis1", [1], np.int64)
+    total = g.add("ReduceSum", [g.add("Mul", [x, keep], "kept"), axis], "total", keepdims=0)
+    count = g.add("ReduceSum", [keep, axis], "count", keepdims=0)
+    pooled = g.add("Div", [total, count], "mean")
+    if pooling == "meanmax":
+        off = g.add("Mul", [g.add("Sub", [keep, g.constant("unit", 1.0)], "mask.off"), g.constant("far", 1e4)], "off")
+        top = g.add("ReduceMax", [g.add("Add", [x, off], "kept.max"), axis], "max", keepdims=0)
+        pooled = g.add("Concat", [pooled, top], "pooled", axis=1)
+    outputs = []
+    for head, name in heads.items():
+        g.linear(pooled, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
+        outputs.append(h.make_tensor_value_info(name, _FLOAT, ["batch", weights[head + ".weight"].shape[0]]))
+    graph = h.make_graph(
+        g.nodes,
+        "affekt-text",
+        [h.make_tensor_value_info(n, _INT64, ["batch", "length"]) for n in ("input_ids", "attention_mask")],
+        outputs,
+        g.constants,
+    )
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid(_MS, 1)], ir_version=8)
+    return model, g.places

@@ -1,0 +1,1 @@
+"""One folder a bundled model: model.onnx, tokenizer.json, affekt.json, README.md (card), LICENSE."""
