@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -24,6 +24,8 @@ VAD = LabelSpace(
     "dimensional",
     dimensions=(Dimension("valence", 1, 5), Dimension("arousal", 1, 5), Dimension("dominance", 1, 5)),
 )
+
+often = settings(deadline=None, max_examples=40)
 
 rating = st.one_of(st.floats(1, 5), st.integers(1, 5).map(float), st.just(np.nan))
 shapes = hnp.array_shapes(min_dims=2, max_dims=2, max_side=7)
@@ -45,10 +47,12 @@ def row(gold: Gold) -> list[float]:
 
 
 class TestKeepingVotes:
+    @often
     @given(codes)
     def test_a_table_comes_back_as_it_was(self, table):
         np.testing.assert_array_equal(Ratings.from_array(SINGLE, table).table(), table)
 
+    @often
     @given(scores)
     def test_one_dimension_comes_back_as_it_was(self, table):
         ratings = Ratings.from_array(VALENCE, table)
@@ -167,6 +171,7 @@ class TestCounting:
         with pytest.raises(ValueError, match="no labels"):
             majority(Ratings.from_array(VALENCE, [[3, 4]]))
 
+    @often
     @given(codes)
     def test_a_majority_is_a_plurality_and_is_included_by_all(self, table):
         ratings = Ratings.from_array(SINGLE, table)
@@ -178,6 +183,7 @@ class TestCounting:
                 assert more == most
                 assert set(more) <= set(every)
 
+    @often
     @given(codes)
     def test_soft_labels_of_single_votes_sum_to_one(self, table):
         soft = soft_label(Ratings.from_array(SINGLE, table)).values
@@ -185,11 +191,13 @@ class TestCounting:
         np.testing.assert_allclose(soft[rated].sum(1), 1)
         assert np.isnan(soft[~rated]).all()
 
+    @often
     @given(ticks)
     def test_soft_labels_of_several_votes_are_shares(self, table):
         soft = soft_label(Ratings.from_array(MULTI, table)).values
         np.testing.assert_allclose(soft, table.mean(1))
 
+    @often
     @given(codes)
     def test_votes_and_their_counts_agree_on_every_rule(self, table):
         ratings = Ratings.from_array(SINGLE, table)
@@ -200,6 +208,7 @@ class TestCounting:
 
 
 class TestAveraging:
+    @often
     @given(scores)
     def test_mean_and_spread_are_those_of_the_ratings_there_are(self, table):
         ratings = Ratings.from_array(VALENCE, table)
@@ -208,6 +217,7 @@ class TestAveraging:
             expected = (there.mean(), there.std()) if len(there) else (np.nan, np.nan)
             np.testing.assert_allclose((mean(ratings).values[i, 0], ratings.spread()[i, 0]), expected, atol=1e-6)
 
+    @often
     @given(st.lists(st.floats(1, 5), min_size=1, max_size=8), st.integers(1, 6))
     def test_ewe_of_equal_annotators_is_their_mean(self, values, annotators):
         ratings = Ratings.from_array(VALENCE, np.tile(np.array(values)[:, None], annotators))
@@ -237,6 +247,7 @@ class TestAveraging:
         gold = ewe(Ratings.from_array(VALENCE, table)).values[:, 0]
         np.testing.assert_allclose(gold, [1, 5, np.nan, 3])
 
+    @often
     @given(scores)
     def test_ewe_lies_between_the_ratings(self, table):
         gold = ewe(Ratings.from_array(VALENCE, table)).values[:, 0]
@@ -249,6 +260,7 @@ class TestAveraging:
 
 
 class TestOrder:
+    @often
     @given(st.data(), codes)
     def test_annotators_can_change_places(self, data, table):
         order = data.draw(st.permutations(range(table.shape[1])))
@@ -257,6 +269,7 @@ class TestOrder:
             np.testing.assert_array_equal(rule(left).values, rule(right).values)
             np.testing.assert_array_equal(rule(left).tied, rule(right).tied)
 
+    @often
     @given(st.data(), hnp.arrays(np.float64, shapes, elements=st.sampled_from([1.0, 2.0, 3.5, 5.0, np.nan])))
     def test_annotators_can_change_places_in_a_mean(self, data, table):
         order = data.draw(st.permutations(range(table.shape[1])))
@@ -264,6 +277,7 @@ class TestOrder:
         for rule in (mean, ewe):
             np.testing.assert_allclose(rule(left).values, rule(right).values, atol=1e-9)
 
+    @often
     @given(st.data(), codes)
     def test_items_are_judged_on_their_own(self, data, table):
         order = data.draw(st.permutations(range(table.shape[0])))

@@ -113,7 +113,7 @@ def test_every_field_is_required_and_described(kind):
     assert all(field["description"] for field in definition["properties"].values())
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=40)
 @given(clips, predictions)
 def test_every_row_that_is_made_validates(clip, prediction):
     VALIDATOR.validate(written(clip, prediction))

@@ -63,8 +63,8 @@ class TestOne:
             "  arousal    1 ────────────●─────────── 5  3.00\n"
             "  dominance  1 ───●──────────────────── 5  1.50\n"
             "\n"
-            "  Thank                     +0.40 gratitude\n"
-            "  feared                    -0.10 fear\n"
+            "  Thank   +0.40 gratitude\n"
+            "  feared  -0.10 fear\n"
             "\n"
             "  confidence 93% · text-en@1.0\n"
         )
@@ -175,7 +175,7 @@ class TestMany:
             return most
 
         peak(10)
-        assert peak(3000) < 1.3 * peak(300) + 20_000
+        assert peak(800) < 1.3 * peak(100) + 20_000
 
 
 class TestHostileText:
@@ -190,7 +190,7 @@ class TestHostileText:
         one = reading("\x1b\x1bThank you", evidence=(Evidence("text", "Thank", 2, 7, 0.4, "gratitude"),))
         assert "\ufffd\ufffd*Thank* you" in show(one)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(deadline=None, max_examples=40)
     @given(
         st.lists(st.text(max_size=60), min_size=1, max_size=3),
         st.integers(20, 120),
@@ -209,4 +209,4 @@ class TestHostileText:
             Evidence("voice", "pitch 2.8 SD above median", 0.5, 1.5, 0.3, "relief"),
         )
         said = show(reading(evidence=evidence))
-        assert "*Thank you*, that" in said and "pitch 2.8 SD above medi" in said
+        assert "*Thank you*, that" in said and "pitch 2.8 SD above median  +0.30 relief" in said
