@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import resource
@@ -204,6 +205,41 @@ def test_columns_and_encoding_options(tmp_path: Path) -> None:
     options = ReadOptions(columns=Columns(speaker="wer"), encoding="cp1252")
     (reading,) = stream(path, column="was", model=TinyRecogniser(), options=options)
     assert make_row(*reading).speaker == "Zoë"
+
+
+# --- on a terminal --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo terminal")
+def test_on_a_terminal_readings_are_shown_and_progress_goes_away(table: Path, tmp_path: Path) -> None:
+    import os
+    import pty
+
+    def on_terminal(*arguments: str | Path) -> str:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from affekt.cli.main import main; main()", "analyze", *arguments],
+            stdout=theirs,
+            stderr=theirs,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "COLUMNS": "100", "TERM": "xterm"},
+        )
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+            while chunk := os.read(ours, 65536):
+                said += chunk
+        os.close(ours)
+        assert process.wait(timeout=60) == 0, said
+        return said.decode()
+
+    one = on_terminal("I can't thank you enough for all of this!")
+    assert "gratitude" in one and "valence" in one and "{" not in one
+    many = on_terminal(table)
+    assert "700 readings" in many and "text from 'text'" in many and "--out FILE keeps all" in many
+    assert on_terminal("Thank you!", "--json").startswith('{"id":"1"')
+    written = on_terminal(table, "--out", tmp_path / "o.jsonl")
+    assert "700 rows" in written and "Written: " in written
 
 
 @pytest.mark.slow

@@ -128,7 +128,7 @@ def test_what_cannot_be_read_twice_begins_anew(tmp_path: Path) -> None:
 
 # --- the real command, really killed ----------------------------------------------------------------------------
 
-CLI = [sys.executable, "-m", "affekt.cli.main", "analyze"]
+CLI = [sys.executable, "-c", "from affekt.cli.main import main; main()", "analyze"]
 
 
 def run(*arguments: str | Path) -> None:

@@ -95,6 +95,8 @@ class Analyzer:
     Attributes:
         recogniser: The model.
         space: The label space of the readings.
+        head: The model's head that was asked for by name, `None` for its main one.
+        min_confidence: A reading whose confidence is below this is withheld.
 
     Raises:
         UnknownNameError: There is no such model or space.
@@ -117,7 +119,7 @@ class Analyzer:
         self.policy = policy or Policy()
         self.explain = explain
         spec = self.recogniser.spec
-        self._head = space if space in spec.spaces else None
+        self.head = space if space in spec.spaces else None
         self._map: SpaceMap | None = None
         if space is None or space in spec.spaces:
             self.space = _own_space(self.recogniser, space or spec.space)
@@ -131,9 +133,14 @@ class Analyzer:
         asked = self.policy.min_confidence
         self.min_confidence: float = recommended if asked is None else asked
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the readings come from a head of another space, over a map."""
+        return self._map is not None
+
     def read(self, clips: Sequence[Clip]) -> list[Prediction]:
         """Read clips that hold text: labels, evidence, the asked space, and the confidence that the policy wants."""
-        predictions = self.recogniser.predict(clips, space=self._head)
+        predictions = self.recogniser.predict(clips, space=self.head)
         least = self.min_confidence
         for i, p in enumerate(predictions):
             if p.abstained is None and p.confidence is not None and p.confidence < least:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from affekt._version import __version__
 from affekt.analysis import Analyzer, Input, Reading, kind_of
@@ -290,10 +290,13 @@ def _facts(source: Input, analyzer: Analyzer, command: str) -> ReportFacts:
     names = [Path(file.name).name for file in source.files]
     # The coarsest grouping gives the clearest colours.
     groups = min(space.groups.values(), key=len, default={})
-    covered = "all languages" if analyzer.policy.languages == "any" else ", ".join(spec.languages)
-    rule = f"Texts are read where they are in a language that the model was measured on ({covered})"
-    if analyzer.min_confidence > 0:
-        rule += f" and the confidence is at least {analyzer.min_confidence:.2f}"
+    card = getattr(analyzer.recogniser, "card", {})
+    head = {} if analyzer.mapped else card.get("heads", {}).get(analyzer.head or spec.space, {})
+    ranges = space.dimensions
+    if not ranges and (measured := card.get("dimensions")):
+        from affekt.catalog.spaces import space as catalogue_space
+
+        ranges = catalogue_space(measured["space"]).dimensions
     return ReportFacts(
         input_name=", ".join(names),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -306,8 +309,27 @@ def _facts(source: Input, analyzer: Analyzer, command: str) -> ReportFacts:
         labels=space.labels,
         neutral=space.neutral,
         groups=groups,
-        ranges={d.name: (d.low, d.high) for d in space.dimensions},
-        risk_note=f"{rule}.",
+        ranges={d.name: (d.low, d.high) for d in ranges},
+        thresholds=dict(zip(space.labels, head.get("thresholds", ()), strict=False)),
+        risk_note=_risk_note(analyzer, card),
+        not_for=tuple(card.get("facts", {}).get("not_for", ())),
         affekt_version=__version__,
         command=command,
     )
+
+
+def _risk_note(analyzer: Analyzer, card: Mapping[str, Any]) -> str:
+    """When no answer is given, and what that trades, in a sentence or two."""
+    least = analyzer.min_confidence
+    covered = ", ".join(analyzer.recogniser.spec.languages)
+    languages = "of any language" if analyzer.policy.languages == "any" else f"in a covered language ({covered})"
+    if not least:
+        return f"Texts {languages} are answered whatever the confidence."
+    note = f"Texts {languages} are answered where the confidence is at least {least:.2f}."
+    policy = card.get("policy", {})
+    if least == policy.get("min_confidence") and "coverage" in policy:
+        note += (
+            f" On {policy['measured_on']} this answers {policy['coverage']:.0%} of the texts, and the top label is"
+            f" wrong for {policy['risk_answered']:.0%} of these instead of {policy['risk_all']:.0%} of all."
+        )
+    return note
