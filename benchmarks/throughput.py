@@ -198,7 +198,7 @@ def measure(system: str, args: argparse.Namespace) -> dict[str, Any]:
         command = [sys.executable, __file__, "--worker", system, "--result", str(result)]
         command += ["--model", args.model] if args.model else []
         command += ["--limit", str(args.limit)] if args.limit else []
-    command += ["--reference", str(args.reference)] if args.reference else []
+        command += ["--reference", str(args.reference)] if args.reference else []
         begin = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - begin
