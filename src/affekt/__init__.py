@@ -12,8 +12,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 from affekt._version import __version__
-from affekt.core.space import SpaceMap as _SpaceMap
-from affekt.core.space import set_map_finder as _set_map_finder
 
 if TYPE_CHECKING:
     from affekt.analysis import Policy, analyze
@@ -60,15 +58,6 @@ _HOMES = {
     "space_map": "affekt.catalog.maps",
     "spaces": "affekt.catalog.spaces",
 }
-
-
-def _find_map(origin: str, target: str) -> _SpaceMap:
-    found: _SpaceMap = importlib.import_module("affekt.catalog.maps").space_map(origin, target)
-    return found
-
-
-# The core knows no catalogue; this is where the two meet.
-_set_map_finder(_find_map)
 
 
 def __getattr__(name: str) -> object:

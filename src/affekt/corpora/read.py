@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -199,10 +200,11 @@ def _ordered(labels: set[str], space: LabelSpace) -> tuple[str, ...]:
     return tuple(label for label in space.labels if label in labels)
 
 
-def _tsv_rows(
-    entry: Corpus, part: CorpusFile, space: LabelSpace, data: str | Path | None
-) -> Iterator[tuple[str, str, set[str], str]]:
-    """Stream (id or "", text, labels, place)."""
+_TsvRow = tuple[str, str, set[str], str, dict[str, float]]
+
+
+def _tsv_rows(entry: Corpus, part: CorpusFile, space: LabelSpace, data: str | Path | None) -> Iterator[_TsvRow]:
+    """Stream (id or "", text, labels, place, dimensions)."""
     file = file_of(entry, part.path, data)
     roles = part.columns
     for number, line in lines(file):
@@ -220,7 +222,9 @@ def _tsv_rows(
             )
         row = dict(zip(roles, cells, strict=True))
         labels = _label_names(row["labels"], entry, space, where) if "labels" in row else set()
-        yield row.get("id", ""), row["text"].strip() if entry.strip else row["text"], labels, f"{part.path}:{number}"
+        text = html.unescape(row["text"]) if entry.html_entities else row["text"]
+        values = {d.name: _number(row[d.name], space, d.name, file, number) for d in space.dimensions if d.name in row}
+        yield row.get("id", ""), text.strip() if entry.strip else text, labels, f"{part.path}:{number}", values
 
 
 def _read_tsv(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
@@ -229,23 +233,23 @@ def _read_tsv(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Ex
     rule = entry.hash_split
     language = entry.languages[0] if len(entry.languages) == 1 else None
 
-    def rows() -> Iterator[tuple[str, str, set[str], str]]:
+    def rows() -> Iterator[_TsvRow]:
         for part in _files_of(entry, split):
             for row in _tsv_rows(entry, part, space, data):
                 if rule is None or (row[1] and split_of(row[1], rule) == split):
                     yield row
 
-    stream: Iterator[tuple[str, str, set[str], str]] = rows()
+    stream: Iterator[_TsvRow] = rows()
     if entry.merge_duplicates:
-        joined: dict[str, tuple[str, str, set[str], str]] = {}
+        joined: dict[str, _TsvRow] = {}
         for row in stream:
             joined.setdefault(row[1], row)[2].update(row[2])
         stream = iter(joined.values())
-    for given, text, labels, place in stream:
+    for given, text, labels, place, values in stream:
         # Without an id in the release, the text's own hash is one that does not depend on the order of lines.
         name = given or hashlib.sha256(text.encode()).hexdigest()[:16]
         clip = Clip(id=name, text=text, language=language, source=f"{entry.folder}/{place}")
-        yield clip, Target(labels=_ordered(labels, space))
+        yield clip, Target(labels=_ordered(labels, space), dimensions=values)
 
 
 def _read_csv(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:

@@ -371,7 +371,11 @@ class TextRecogniser:
 
 
 def _pooled(
-    values: NDArray[np.float64], owner: NDArray[np.int64], weight: NDArray[np.float64], total: NDArray[np.float64], n: int
+    values: NDArray[np.float64],
+    owner: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    total: NDArray[np.float64],
+    n: int,
 ) -> NDArray[np.float64]:
     """Weighted mean of the windows of each text, shape (texts, columns); 0 for a text without windows."""
     if len(owner) == n:  # every text is one window: nothing to pool

@@ -21,9 +21,7 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def fit_platt(
-    *, truth: NDArray[np.float64], logits: NDArray[np.float64], strength: float = 3.0
-) -> tuple[float, float]:
+def fit_platt(*, truth: NDArray[np.float64], logits: NDArray[np.float64], strength: float = 3.0) -> tuple[float, float]:
     """Scale and offset of one label's logits by regularised logistic regression (Platt 1999).
 
     Args:
@@ -48,7 +46,9 @@ def fit_platt(
     return a, b
 
 
-def _f1_curve(truth: NDArray[np.float64], scores: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _f1_curve(
+    truth: NDArray[np.float64], scores: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """F1 of every cut of the rows in the order of their scores; `weight` (samples, rows) resamples the rows."""
     order = np.argsort(-scores, kind="stable")
     w = weight[:, order]

@@ -113,7 +113,7 @@ def package(
     bits: int = 8,
     calibration_texts: int = 1000,
     level: float = 0.8,
-    coverage: float = 0.9,
+    coverage: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Write a model folder.
@@ -166,7 +166,10 @@ def package(
 
     heads: dict[str, Any] = {}
     figures: dict[str, Any] = {}
-    sets = {"goemotions": (dev, z), "plutchik": (lines, _infer(session, _tokens(tokenizer, lines.texts, 64), names)["plutchik"])}
+    sets = {
+        "goemotions": (dev, z),
+        "plutchik": (lines, _infer(session, _tokens(tokenizer, lines.texts, 64), names)["plutchik"]),
+    }
     for name, (split, logits) in sets.items():
         truth = split.targets
         platt = [fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(truth.shape[1])]
@@ -198,7 +201,9 @@ def package(
             least, share, risk_all, risk = policy_point(right=right, confidence=confidence, coverage=coverage)
             figures[name]["float_int8_mean_difference"] = float(np.abs(sigmoid(z) - sigmoid(float_z)).mean())
             figures[name]["dev_macro_f1_at_.3"] = {
-                k: float(np.mean(2 * (truth * (sigmoid(v) >= 0.3)).sum(0) / (truth.sum(0) + (sigmoid(v) >= 0.3).sum(0))))
+                k: float(
+                    np.mean(2 * (truth * (sigmoid(v) >= 0.3)).sum(0) / (truth.sum(0) + (sigmoid(v) >= 0.3).sum(0)))
+                )
                 for k, v in (("float", float_z), ("int8", z))
             }
 
@@ -236,9 +241,7 @@ def package(
         },
         "max_tokens": 64,
         "window_tokens": 48,
-        "files": {
-            f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")
-        },
+        "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return figures

@@ -21,7 +21,8 @@ class CorpusFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     Attributes:
         path: Path below the corpus folder.
-        columns: Role of each column of a file without header, in order: `text`, `labels`, `id`, `ignore`.
+        columns: Role of each column of a file without header, in order: `text`, `labels`, `id`, `ignore`, or the
+            name of a dimension of the space.
         split: The split that the whole file belongs to; empty where rows are split otherwise.
     """
 
@@ -111,6 +112,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
         hash_split: Our split, where there is no official one.
         merge_duplicates: Whether rows with the same text are joined into one, with the labels of all of them.
         strip: Whether white space around a text is taken off.
+        html_entities: Whether texts hold HTML entities (`&amp;`), which are resolved.
         empty_cells: Whether empty cells after the last column are passed over, and rows of nothing else.
         defects: What is known to be wrong or surprising.
         citation: The publication to cite.
@@ -142,6 +144,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     hash_split: HashSplit | None = None
     merge_duplicates: bool = False
     strip: bool = False
+    html_entities: bool = False
     empty_cells: bool = False
     defects: tuple[str, ...] = ()
     works: tuple[str, ...] = ()

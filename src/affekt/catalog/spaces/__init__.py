@@ -14,9 +14,20 @@ import msgspec
 
 from affekt.catalog.load import Entry, entry, names
 from affekt.core.errors import CatalogError
-from affekt.core.space import Blend, Dimension, Kind, LabelSpace, Source
+from affekt.core.space import Blend, Dimension, Kind, LabelSpace, Source, SpaceMap, set_map_finder
 
 __all__ = ["BlendEntry", "DimensionEntry", "SourceEntry", "SpaceEntry", "space", "spaces"]
+
+
+def _find_map(origin: str, target: str) -> SpaceMap:
+    # Here and not above: the maps are built from the spaces.
+    from affekt.catalog.maps import space_map
+
+    return space_map(origin, target)
+
+
+# The core knows no catalogue. A reading exists only where a recogniser has taken its space from here.
+set_map_finder(_find_map)
 
 
 class SourceEntry(Entry, frozen=True):

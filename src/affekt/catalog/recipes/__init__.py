@@ -1,0 +1,111 @@
+"""Recipes: how a bundled model was made, as data. `affekt train NAME` runs one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from affekt.catalog.load import Entry, entry, names
+
+__all__ = ["Part", "Recipe", "Stage", "recipe", "recipes"]
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one corpus contributes to a stage.
+
+    Attributes:
+        corpus: Id of the corpus; its train split is used.
+        head: Name of the head that it trains.
+        objective: Function in `affekt.train.objectives`.
+        weight: Factor of its loss.
+        repeats: How often each of its rows is seen in an epoch.
+        rows: Rows drawn for an epoch, without putting back; `None` takes all.
+        rare_below: Labels with fewer rows than this are rare, and
+        rare_repeats: rows with a rare label are seen so many times more in an epoch.
+    """
+
+    corpus: str
+    head: str
+    objective: str
+    weight: float = 1.0
+    repeats: int = 1
+    rows: int | None = None
+    rare_below: int = 0
+    rare_repeats: int = 0
+
+
+class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stretch of training with its own schedule; it starts from the weights of the stage before it.
+
+    Attributes:
+        epochs: Passes over the parts.
+        rate: Learning rate of the topmost layer.
+        rate_decay: Factor of the rate from each layer to the one below it.
+        head_rate: Learning rate of the heads.
+        warm_up: Share of the steps in which the rate rises from 0; it then falls to 0 in a straight line.
+        batch: Texts a step.
+        dropout: Share of units set to 0.
+        weight_decay: Of matrices.
+        clip: Greatest norm of the gradient.
+        seed: Seed of order, sampling and dropout.
+        emoji: Whether emoji have places in the vocabulary from here on.
+        parts: What is trained on.
+    """
+
+    epochs: int
+    rate: float
+    rate_decay: float
+    head_rate: float
+    warm_up: float
+    batch: int
+    dropout: float
+    weight_decay: float
+    clip: float
+    seed: int
+    emoji: bool
+    parts: tuple[Part, ...]
+
+
+class Recipe(Entry, frozen=True, kw_only=True):
+    """A model and how it is made.
+
+    Attributes:
+        title: Name for people.
+        version: Version of the weights that it makes.
+        encoder: Python package that carries the starting weights in its `model` folder.
+        licence: SPDX expression of the resulting weights.
+        languages: ISO 639-1 codes.
+        max_tokens: Training texts are cut here.
+        heads: Head -> number of outputs.
+        stages: The stages, in order.
+        works: Ids of the works whose data or mechanisms it uses.
+        notes: What was found while it was made.
+    """
+
+    title: str
+    version: str
+    encoder: str
+    licence: str
+    languages: tuple[str, ...]
+    max_tokens: int
+    heads: dict[str, int]
+    stages: tuple[Stage, ...]
+    works: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    kind: Literal["text"] = "text"
+
+
+def recipes() -> tuple[str, ...]:
+    """Ids of all recipes, sorted."""
+    return names("recipes")
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UnknownNameError: There is no such recipe; the nearest names are given.
+    """
+    found: Recipe = entry("recipes", name, Recipe)
+    return found

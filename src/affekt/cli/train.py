@@ -1,0 +1,61 @@
+"""`affekt train`: make a model from its recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command(name="train", short_help="Train a bundled model anew from its recipe.")
+@click.argument("recipe")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and the model.")
+@click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
+@click.option("--limit", type=click.IntRange(min=64), help="Most rows of each corpus; for a trial run.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads; default all cores.")
+def command(*, recipe: str, out: Path, data: str | None, limit: int | None, threads: int | None) -> None:
+    """Run RECIPE: train, quantise, calibrate on dev, and write a model folder to OUT/model.
+
+    Needs the `train` extra. A run that was broken off goes on after its last whole epoch.
+    """
+    from affekt.catalog.recipes import recipe as look_up
+    from affekt.extras import need
+
+    chosen = look_up(recipe)
+    torch = need("torch", extra="train")
+    if threads:
+        torch.set_num_threads(threads)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from affekt.train.loop import train
+    from affekt.train.package import package
+
+    where = Path(data) if data else None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(recipe, total=None)
+        weights, tokenizer = train(
+            chosen,
+            out,
+            data=where,
+            limit=limit,
+            progress=lambda step, total, loss: bar.update(
+                task, completed=step, total=total, description=f"{recipe}  loss {loss:.3f}"
+            ),
+        )
+    identity = {
+        "id": recipe,
+        "version": chosen.version,
+        "title": chosen.title,
+        "licence": chosen.licence,
+        "languages": list(chosen.languages),
+        "works": list(chosen.works),
+        "facts": {},
+    }
+    figures = package(weights, tokenizer, out / "model", identity=identity, data=where)
+    click.echo(json.dumps(figures, indent=1))
+    click.echo(f"Written: {out / 'model'}", err=True)

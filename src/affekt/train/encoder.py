@@ -1,0 +1,187 @@
+"""A BERT encoder that reads a batch without padding, and the heads on top of it.
+
+The texts of a batch are laid end to end; all work that concerns one token at a time (which is nearly all) runs on
+that one long row, and only attention is computed on small padded groups of texts of like length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from affekt.extras import need
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+    from torch.nn import functional
+else:
+    torch = need("torch", extra="train")
+    nn, functional = torch.nn, torch.nn.functional
+
+__all__ = ["Dropout", "Encoder", "TextModel", "load_bert"]
+
+# Texts in one attention group. Batches are sorted by length, so that a group holds little padding.
+_GROUP = 16
+
+
+class Dropout:
+    """Dropout from a bank of masks: on a CPU, drawing noise costs more than the layers that it is for.
+
+    Args:
+        rate: Share of units set to 0.
+        seed: Seed of the bank and of the places at which it is read.
+        size: Numbers in the bank.
+    """
+
+    def __init__(self, rate: float, *, seed: int, size: int = 1 << 23) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.bank = (torch.rand(size, generator=generator) >= rate).float().div_(1 - rate)
+        self.generator = generator
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`x` with dropout."""
+        n = x.numel()
+        at = int(torch.randint(0, self.bank.numel() - n, (1,), generator=self.generator))
+        return x * self.bank[at : at + n].view_as(x)
+
+
+class _Layer(nn.Module):
+    def __init__(self, width: int, heads: int, inner: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.ln1 = nn.LayerNorm(width, eps=1e-12)
+        self.up = nn.Linear(width, inner)
+        self.down = nn.Linear(inner, width)
+        self.ln2 = nn.LayerNorm(width, eps=1e-12)
+
+    def forward(self, x: Tensor, groups: list[tuple[int, int, Tensor, Tensor]], dropout: Dropout | None) -> Tensor:
+        width = x.shape[1]
+        parts = []
+        for (n, longest, at, bias), qkv in zip(groups, self.qkv(x).split([len(g[2]) for g in groups]), strict=True):
+            full = n * longest == len(at)
+            padded = qkv if full else qkv.new_zeros(n * longest, 3 * width).index_copy(0, at, qkv)
+            q, k, v = padded.view(n, longest, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+            a = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+            a = a.transpose(1, 2).reshape(n * longest, width)
+            parts.append(a if full else a.index_select(0, at))
+        a = self.out(torch.cat(parts))
+        x = self.ln1(x + (dropout(a) if dropout else a))
+        m = self.down(functional.gelu(self.up(x)))
+        y: Tensor = self.ln2(x + (dropout(m) if dropout else m))
+        return y
+
+
+class Encoder(nn.Module):
+    """BERT (Devlin et al. 2019) over packed texts.
+
+    Args:
+        vocabulary: Number of word pieces.
+        width: Size of a token's vector.
+        layers: Number of layers.
+        heads: Attention heads.
+        positions: Most tokens of a text.
+    """
+
+    def __init__(
+        self, *, vocabulary: int, width: int = 384, layers: int = 6, heads: int = 12, positions: int = 512
+    ) -> None:
+        super().__init__()
+        self.word = nn.Embedding(vocabulary, width, sparse=True)
+        self.pos = nn.Embedding(positions, width)
+        self.typ = nn.Parameter(torch.zeros(width))
+        self.ln = nn.LayerNorm(width, eps=1e-12)
+        self.layers = nn.ModuleList(_Layer(width, heads, 4 * width) for _ in range(layers))
+
+    def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
+        """Encode packed texts.
+
+        Args:
+            ids: Tokens of all texts end to end, shape (tokens,).
+            lengths: Tokens of each text, shape (texts,); best in ascending order.
+            dropout: `None` outside training.
+
+        Returns:
+            Token vectors, shape (tokens, width), and the text that each belongs to, shape (tokens,).
+        """
+        owner = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+        position = torch.arange(len(ids)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
+        chunks = lengths.split(_GROUP)
+        groups = []
+        for some, places in zip(chunks, position.split([int(c.sum()) for c in chunks]), strict=True):
+            n, longest = len(some), int(some.max())
+            missing = torch.arange(longest)[None] >= some[:, None]
+            bias = torch.zeros(n, 1, 1, longest).masked_fill(missing[:, None, None], -1e9)
+            groups.append((n, longest, torch.repeat_interleave(torch.arange(n), some) * longest + places, bias))
+        x = self.ln(self.word(ids) + self.pos.weight[position] + self.typ)
+        if dropout:
+            x = dropout(x)
+        for layer in self.layers:
+            x = layer(x, groups, dropout)
+        return x, owner
+
+
+class TextModel(nn.Module):
+    """The encoder with one linear head for each task.
+
+    Args:
+        heads: Name -> number of outputs.
+        vocabulary: Number of word pieces.
+        width: Size of a token's vector.
+        layers: Number of layers.
+        attention_heads: Attention heads.
+    """
+
+    def __init__(
+        self,
+        heads: Mapping[str, int],
+        *,
+        vocabulary: int,
+        width: int = 384,
+        layers: int = 6,
+        attention_heads: int = 12,
+    ) -> None:
+        super().__init__()
+        self.enc = Encoder(vocabulary=vocabulary, width=width, layers=layers, heads=attention_heads)
+        self.head_names = tuple(heads)
+        for name, units in heads.items():
+            self.add_module(name, nn.Linear(width, units))
+
+    def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> dict[str, Tensor]:
+        """Outputs of all heads on the mean of each text's token vectors: name -> (texts, units)."""
+        x, owner = self.enc(ids, lengths, dropout)
+        pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / lengths[:, None]
+        if dropout:
+            pooled = dropout(pooled)
+        return {name: self.get_submodule(name)(pooled) for name in self.head_names}
+
+
+def load_bert(encoder: Encoder, file: Path) -> None:
+    """Fill the encoder from the `model.safetensors` of a BERT in Hugging Face's naming."""
+    state: dict[str, Any] = need("safetensors.torch", extra="train").load_file(file)
+    state = {k.removeprefix("bert."): v for k, v in state.items()}
+    own: dict[str, Tensor] = {
+        "word.weight": state["embeddings.word_embeddings.weight"],
+        "pos.weight": state["embeddings.position_embeddings.weight"],
+        "typ": state["embeddings.token_type_embeddings.weight"][0],
+    }
+    pairs: Sequence[tuple[str, str]] = (
+        ("out", "attention.output.dense"),
+        ("ln1", "attention.output.LayerNorm"),
+        ("up", "intermediate.dense"),
+        ("down", "output.dense"),
+        ("ln2", "output.LayerNorm"),
+    )
+    for kind in ("weight", "bias"):
+        own[f"ln.{kind}"] = state[f"embeddings.LayerNorm.{kind}"]
+        for i in range(len(encoder.layers)):
+            theirs, ours = f"encoder.layer.{i}.", f"layers.{i}."
+            own[f"{ours}qkv.{kind}"] = torch.cat(
+                [state[f"{theirs}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
+            )
+            for a, b in pairs:
+                own[f"{ours}{a}.{kind}"] = state[f"{theirs}{b}.{kind}"]
+    encoder.load_state_dict(own)
