@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from affekt.analysis import Policy, analyze
 from affekt.cli.main import cli
 from affekt.core.errors import ModelError
-from affekt.explain.attribution import explain, units, without
+from affekt.explain.attribution import explain, units, weigh, without
 from affekt.explain.faithfulness import check
 from affekt.models.registry import load
 
@@ -50,12 +50,18 @@ def test_without_negation_there_is_no_pair(model):
     assert any(e.cue == "happy" and e.weight > 0.1 for e in evidence(model, "I am happy with this."))
 
 
-def test_weights_are_falls_of_probability(model):
-    text = "I love this song"
-    (whole,) = analyze(text, model=model, policy=Policy(min_confidence=0))
-    (rest,) = analyze("I this song", model=model, policy=Policy(min_confidence=0, languages="any"))
-    (found,) = [e for e in evidence(model, text) if e.cue == "love" and e.label == "love"]
-    assert found.weight == pytest.approx(whole.scores["love"] - rest.scores["love"], abs=1e-6)
+def test_weights_are_what_words_add(model):
+    """The definition, worked out by hand for a text of two words."""
+    whole, first, second, nothing = model.read_bare(["love songs", "love", "songs", ""])
+    label = model.space().index("love")
+    (weighted,) = weigh(model, ["love songs"])
+    added = ((first - nothing) + (whole - second)) / 2
+    assert weighted.weights[0, label] == pytest.approx((whole - second + added)[label] / 2, abs=1e-6)
+
+
+def test_saying_it_twice_hides_neither(model):
+    found = {e.cue: e.weight for e in evidence(model, "thank you, I am so grateful") if e.label == "gratitude"}
+    assert found["thank"] > 0.1 and found["grateful"] > 0.1
 
 
 def test_long_texts_are_explained_window_by_window(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_a_long_text_is_read_to_its_end(model):
     windows = prediction.trajectory
     assert len(windows) > 5
     assert windows[0].start == 0 and windows[-1].end == len(text)
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         assert before.end <= after.start and not text[before.end : after.start].strip()
     assert windows[-1].scores["joy"] > 5 * windows[0].scores["joy"]
     assert windows[-1].dimensions["valence"] > windows[0].dimensions["valence"]
@@ -100,8 +101,13 @@ def test_scores_of_a_long_text_are_the_weighted_mean_of_its_windows(model):
 
 
 def test_text_without_spaces_is_cut_and_read(model):
-    (p,) = model.predict(clips(["ha" * 5000]))
-    assert p.abstained is None and p.trajectory[-1].end == 10000
+    (p,) = model.predict(clips(["so,sad," * 1500]))
+    assert p.abstained is None and p.top == "sadness" and p.trajectory[-1].end == 10500
+
+
+def test_a_word_of_thousands_of_letters_is_no_language(model):
+    (p,) = model.predict(clips(["x" * 5000]))
+    assert p.abstained == "no language content"
 
 
 @pytest.mark.parametrize(

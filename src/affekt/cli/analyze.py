@@ -128,7 +128,7 @@ def command(
         if shown:
             _show(source, analyzer, strict=strict)
         else:
-            with _progress(quiet=quiet or not sys.stderr.isatty()) as progress:
+            with _progress(quiet=quiet or not sys.stderr.isatty() or (out is None and sys.stdout.isatty())) as progress:
                 if out is not None:
                     summary = write(
                         source,

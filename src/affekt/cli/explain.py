@@ -13,6 +13,7 @@ from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
     from affekt.explain.faithfulness import Faithfulness
+    from affekt.models.text import TextRecogniser
 
 __all__ = ["command"]
 
@@ -72,7 +73,7 @@ def command(
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("taking words out", total=len(texts))
         found = check(
-            recogniser,  # type: ignore[arg-type]
+            recogniser,
             texts,
             space=space,
             seed=seed,
@@ -81,11 +82,11 @@ def command(
     _print(found, as_json=as_json, name=f"{source} {split}" if not Path(source).exists() else source)
 
 
-def _show(recogniser: object, text: str, space: str | None, *, as_json: bool) -> None:
+def _show(recogniser: TextRecogniser, text: str, space: str | None, *, as_json: bool) -> None:
     from affekt.analysis import Policy, Reading, analyze
     from affekt.core.clip import Clip
 
-    (prediction,) = analyze(text, model=recogniser, space=space, explain=True, policy=Policy(min_confidence=0))  # type: ignore[arg-type]
+    (prediction,) = analyze(text, model=recogniser, space=space, explain=True, policy=Policy(min_confidence=0))
     reading = Reading(Clip("1", text), prediction)
     if as_json:
         import msgspec

@@ -21,6 +21,7 @@ def command(*, recipe: str, out: Path, data: str | None, limit: int | None, thre
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch.
     """
+    from affekt.catalog.corpora import corpus
     from affekt.catalog.recipes import recipe as look_up
     from affekt.extras import need
 
@@ -54,7 +55,13 @@ def command(*, recipe: str, out: Path, data: str | None, limit: int | None, thre
         "licence": chosen.licence,
         "languages": list(chosen.languages),
         "works": list(chosen.works),
-        "facts": {},
+        "facts": {
+            "not_for": list(chosen.not_for),
+            "data": {
+                name: corpus(name).licence
+                for name in sorted({p.corpus for stage in chosen.stages for p in stage.parts})
+            },
+        },
     }
     figures = package(weights, tokenizer, out / "model", identity=identity, data=where)
     click.echo(json.dumps(figures, indent=1))

@@ -1,6 +1,9 @@
 """Which words moved a reading, by taking them out (occlusion).
 
-The model is asked again without a word; the change in the probability of a label is the word's weight. Nothing
+The model is asked again about parts of the text, and a word's weight is the mean of two changes in the probability
+of a label: what is lost when the word alone is taken out, and what the word adds where the text is built up word by
+word, once from its beginning and once from its end (two opposite orders of a Shapley value, Strumbelj and Kononenko
+2010). The first alone is blind where a text says a thing twice: without "thanks", "grateful" still stands. Nothing
 about the model is assumed, so the weights hold for the int8 file that ships, not for a stand-in.
 
 A negation is read together with what it negates: "not" and "happy" taken out one by one each leave a sentence
@@ -91,12 +94,8 @@ _AT_ONCE = 2048
 class Reader(Protocol):
     """A recogniser that can say the probabilities of bare texts; the bundled ones can."""
 
-    def run(self, texts: Sequence[str]) -> object:
-        """Outputs of the graph."""
-        ...
-
-    def probabilities(self, outputs: object, *, space: str | None = None) -> NDArray[np.float64]:
-        """Probabilities, shape (texts, labels)."""
+    def read_bare(self, texts: Sequence[str], *, space: str | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities of texts as they stand, shape (texts, labels)."""
         ...
 
     def windows(self, text: str) -> list[tuple[int, int]]:
@@ -128,7 +127,7 @@ class Weighted:
     Attributes:
         units: Words, then negations with what they negate.
         n_words: How many of the units are single words.
-        weights: Probability with the unit minus without it, shape (units, labels).
+        weights: What each unit adds to the probability, shape (units, labels); see the module.
         full: Probabilities of the whole text, shape (labels,).
     """
 
@@ -173,40 +172,45 @@ def weigh(reader: Reader, texts: Sequence[str], *, space: str | None = None) -> 
         texts: The texts.
         space: The head that is explained; default the main one.
     """
-    plan: list[tuple[int, Unit | None, bool, float]] = []
     asked: list[str] = []
+    plan: list[tuple[int, list[Unit], list[Unit], float]] = []
     for t, text in enumerate(texts):
         windows = reader.windows(text)
-        lengths = [b - a for a, b in windows]
-        for (a, b), length in zip(windows, lengths, strict=True):
+        characters = sum(b - a for a, b in windows)
+        for a, b in windows:
             words, joined = units(text, a, b)
-            share = length / sum(lengths)
-            plan.append((t, None, False, share))
-            asked.append(text[a:b])
-            for unit, single in [*((u, True) for u in words), *((u, False) for u in joined)]:
-                plan.append((t, unit, single, share))
-                asked.append(without(text, unit.spans, a, b))
+            plan.append((t, words, joined, (b - a) / characters))
+            asked += [text[a:b], ""]
+            asked += [without(text, u.spans, a, b) for u in words + joined]
+            asked += [text[a : u.end] for u in words]
+            asked += [text[u.start : b] for u in words]
     p = _ask(reader, asked, space)
-    singles: list[list[tuple[Unit, NDArray[np.float64]]]] = [[] for _ in texts]
-    pairs: list[list[tuple[Unit, NDArray[np.float64]]]] = [[] for _ in texts]
-    full = [np.zeros(p.shape[1]) for _ in texts]
-    whole = np.zeros(p.shape[1])
-    for (t, unit, single, share), row in zip(plan, p, strict=True):
-        if unit is None:
-            whole = row
-            full[t] = full[t] + share * row
-        else:
-            (singles if single else pairs)[t].append((unit, share * (whole - row)))
+    n_labels = p.shape[1]
+    found: list[tuple[list[Unit], list[Unit], list[NDArray[np.float64]], list[NDArray[np.float64]]]]
+    found = [([], [], [], []) for _ in texts]
+    full = [np.zeros(n_labels) for _ in texts]
+    at = 0
+    for t, words, joined, share in plan:
+        n, k = len(words), len(words) + len(joined)
+        whole, nothing, gone = p[at], p[at + 1], p[at + 2 : at + 2 + k]
+        heads, tails = p[at + 2 + k : at + 2 + k + n], p[at + 2 + k + n : at + 2 + k + 2 * n]
+        at += 2 + k + 2 * n
+        added = (np.diff(np.vstack([nothing, heads]), axis=0) - np.diff(np.vstack([tails, nothing]), axis=0)) / 2
+        index = {u.spans[0]: i for i, u in enumerate(words)}
+        together = [added[[index[span] for span in u.spans]].sum(0) for u in joined]
+        built = np.vstack([added, *together]) if k else np.zeros((0, n_labels))
+        weights = share * (whole - gone + built) / 2
+        for store, part in zip(found[t], (words, joined, list(weights[:n]), list(weights[n:])), strict=True):
+            store.extend(part)  # type: ignore[attr-defined]
+        full[t] += share * whole
     return [
-        Weighted(tuple(u for u, _ in s + j), len(s), np.array([w for _, w in s + j]).reshape(-1, p.shape[1]), full[t])
-        for t, (s, j) in enumerate(zip(singles, pairs, strict=True))
+        Weighted(tuple(words + joined), len(words), np.array(alone + pairs).reshape(-1, n_labels), full[t])
+        for t, (words, joined, alone, pairs) in enumerate(found)
     ]
 
 
 def _ask(reader: Reader, texts: Sequence[str], space: str | None) -> NDArray[np.float64]:
-    parts = [
-        reader.probabilities(reader.run(texts[k : k + _AT_ONCE]), space=space) for k in range(0, len(texts), _AT_ONCE)
-    ]
+    parts = [reader.read_bare(texts[k : k + _AT_ONCE], space=space) for k in range(0, len(texts), _AT_ONCE)]
     out: NDArray[np.float64] = np.concatenate(parts) if parts else np.zeros((0, 0))
     return out
 
@@ -220,13 +224,13 @@ def explain(recogniser: Recogniser, clips: Sequence[Clip], predictions: Sequence
         predictions: Its readings, in one of its own spaces.
 
     Returns:
-        The predictions with `evidence`, strongest first for each label. Weights are differences of calibrated
+        The predictions with `evidence`, strongest first for each label. Weights are in units of calibrated
         probability; negative where a word spoke against the label.
 
     Raises:
         ModelError: The recogniser cannot be asked about changed texts.
     """
-    if not all(callable(getattr(recogniser, name, None)) for name in ("run", "probabilities", "windows")):
+    if not all(callable(getattr(recogniser, name, None)) for name in ("read_bare", "windows")):
         raise ModelError(f"{recogniser.spec.name} cannot be explained: it does not read bare texts")
     reader: Reader = recogniser  # type: ignore[assignment]
     out = list(predictions)

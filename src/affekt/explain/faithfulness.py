@@ -84,7 +84,7 @@ def check(
                         asked.append(without(text, [spans[i] for i in gone]))
             kept.append(weighted)
         if asked:
-            p = reader.probabilities(reader.run(asked), space=space)
+            p = reader.read_bare(asked, space=space)
             sums: dict[tuple[int, str, bool], list[float]] = {}
             for (row, name, keep, full, top), values in zip(plan, p, strict=True):
                 sums.setdefault((row, name, keep), []).append(full - float(values[top]))

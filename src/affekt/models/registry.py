@@ -8,7 +8,7 @@ from pathlib import Path
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.models.text import Card, TextRecogniser, read_card
 
-__all__ = ["DEFAULT", "Card", "TextRecogniser", "bundled", "load", "model_folder"]
+__all__ = ["DEFAULT", "Card", "TextRecogniser", "bundled", "load", "model_folder", "read_card"]
 
 DEFAULT = "text-en"
 

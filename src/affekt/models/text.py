@@ -237,6 +237,10 @@ class TextRecogniser:
         out: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(z * np.array(head.scale) + np.array(head.offset))))
         return out
 
+    def read_bare(self, texts: Sequence[str], *, space: str | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities of texts as they stand, without windows or abstention: (texts, labels)."""
+        return self.probabilities(self.run(texts), space=space)
+
     def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
         """Read each clip; see `Recogniser.predict`.
 
@@ -249,7 +253,7 @@ class TextRecogniser:
         n = len(clips)
         by_window = self.probabilities(outputs, space=space) if rows else np.zeros((0, len(head.thresholds)))
         weight = (outputs.tokens - 2).clip(1).astype(np.float64)
-        total = np.bincount(owner, weight, n)
+        total = np.bincount(owner, weight, n).astype(np.float64)
         scores = _pooled(by_window, owner, weight, total, n)
         centre, low, high = self._dimensions(outputs)
         centres, lows, highs = (_pooled(v, owner, weight, total, n) for v in (centre, low, high))

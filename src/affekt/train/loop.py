@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import Part, Recipe, Stage
-from affekt.catalog.spaces import space
 from affekt.extras import need
 from affekt.train.encoder import Dropout, TextModel, load_bert
 from affekt.train.objectives import objective
@@ -209,7 +207,7 @@ def _run_stage(
                 if len(at):
                     each = losses[s](outputs[source.part.head][at], targets[s][pairs[at, 1]])
                     loss = loss + source.part.weight * each.sum() / stage.batch
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(dense, stage.clip)
             optimiser.step()
             words.step()
@@ -219,8 +217,3 @@ def _run_stage(
             if progress:
                 progress(step, steps, float(loss))
         _save(out, model, number, epoch + 1)
-
-
-def label_space(corpus_id: str) -> tuple[str, ...]:
-    """Labels of a corpus, in the order of its space."""
-    return space(corpus(corpus_id).space).labels

@@ -5,51 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.corpora import ratings, read
 from affekt.extras import need
 from affekt.train.calibrate import choose_thresholds, fit_platt, halves_score, interval_width, policy_point, sigmoid
 from affekt.train.graph import Ranges, build_graph
+from affekt.train.targets import STANDARD, rows_of, single_ratings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Labelled", "labelled", "package"]
+__all__ = ["HEADS", "package"]
 
 HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
-EMOBANK_MEAN = (2.977, 3.040, 3.061)
-EMOBANK_SD = (0.35, 0.26, 0.21)
 # What is tried for the thresholds on halves of the dev split: (bootstrap resamples, weight of the common cut).
 _WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0))
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A split in memory: ids, texts, and targets of shape (rows, labels or dimensions)."""
-
-    ids: list[str]
-    texts: list[str]
-    targets: NDArray[np.float64]
-
-
-def labelled(corpus: str, split: str, names: Sequence[str], *, data: Path | None = None) -> Labelled:
-    """Read a split of a corpus; `names` are its labels, or its dimensions."""
-    ids, texts, rows = [], [], []
-    for clip, target in read(corpus, split=split, data=data):
-        if not (clip.text or "").strip():
-            continue
-        ids.append(clip.id)
-        texts.append(clip.text or "")
-        if target.dimensions:
-            rows.append([target.dimensions[n] for n in names])
-        else:
-            rows.append([float(n in (target.labels or ())) for n in names])
-    return Labelled(ids, texts, np.array(rows, np.float64))
 
 
 def _tokens(tokenizer: Any, texts: Sequence[str], cap: int) -> list[NDArray[np.int64]]:
@@ -136,18 +109,12 @@ def package(
     """
     from tokenizers import Tokenizer
 
-    from affekt.catalog.spaces import space
-
     onnx = need("onnx", extra="train")
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    go, plutchik = space("goemotions").labels, space("plutchik").labels
-    dims = ("valence", "arousal", "dominance")
-    dev = labelled("goemotions", "dev", go, data=data)
-    train = labelled("goemotions", "train", go, data=data)
-    bank = labelled("emobank", "dev", dims, data=data)
-    lines = labelled("xed", "dev", plutchik, data=data)
+    dev, train = rows_of("goemotions", split="dev", data=data), rows_of("goemotions", data=data)
+    bank, lines = rows_of("emobank", split="dev", data=data), rows_of("xed", split="dev", data=data)
 
     rng = np.random.default_rng(seed)
     some = [train.texts[i] for i in rng.choice(len(train.texts), calibration_texts, replace=False)]
@@ -208,9 +175,9 @@ def package(
             }
 
     raw = _infer(session, _tokens(tokenizer, bank.texts, 64), names)["vad"]
-    mean, sd = np.array(EMOBANK_MEAN), np.array(EMOBANK_SD)
+    mean, sd = (np.array(v) for v in STANDARD["emobank"])
     centre, sigma = raw[:, :3] * sd + mean, np.exp(np.clip(raw[:, 3:], -5, 3)) * sd
-    single = _single_ratings(bank.ids, data)
+    single = single_ratings("emobank", bank.ids, data=data)
     width = interval_width(centre=centre, sigma=sigma, ratings=single, level=level)
     figures["emobank"] = {
         "dev_pcc": [float(np.corrcoef(centre[:, k], bank.targets[:, k])[0, 1]) for k in range(3)],
@@ -227,8 +194,8 @@ def package(
         "dimensions": {
             "space": "emobank",
             "output": "vad",
-            "mean": list(EMOBANK_MEAN),
-            "sd": list(EMOBANK_SD),
+            "mean": mean.tolist(),
+            "sd": sd.tolist(),
             "width": [round(float(w), 6) for w in width],
             "level": level,
         },
@@ -245,12 +212,3 @@ def package(
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return figures
-
-
-def _single_ratings(ids: Sequence[str], data: Path | None) -> list[NDArray[np.float64]]:
-    """Single annotators' V/A/D ratings of EmoBank items, reader and writer perspective together."""
-    every = ratings("emobank", data=data)
-    by_item: dict[str, list[NDArray[np.float64]]] = {}
-    for item, values in zip(every.item, every.values, strict=True):
-        by_item.setdefault(every.items[item], []).append(values)
-    return [np.array(by_item.get(item, [])).reshape(-1, 3) for item in ids]

@@ -80,7 +80,9 @@ class Recipe(Entry, frozen=True, kw_only=True):
         heads: Head -> number of outputs.
         stages: The stages, in order.
         works: Ids of the works whose data or mechanisms it uses.
-        notes: What was found while it was made.
+        notes: What is to be known of how it was made.
+        not_for: What the model must not be used for.
+        caveats: What its scores do not show.
     """
 
     title: str
@@ -93,6 +95,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
     stages: tuple[Stage, ...]
     works: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    not_for: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     kind: Literal["text"] = "text"
 
 
