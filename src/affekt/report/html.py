@@ -34,7 +34,6 @@ from affekt.report.page.payload import (
     MAX_ROWS,
     MAX_TEXT,
     MAX_WINDOWS,
-    Packed,
     Sample,
     columns,
     finite,
@@ -140,7 +139,7 @@ def write_report(rows: Iterable[Row | Mapping[str, Any]], path: Path, *, facts: 
         key = sample.key()
         if sample.wants(key):
             sample.add(key, pack(row, number, labels))
-    page = _render(sample.rows(), tally, facts, tuple(labels))
+    page = _render(sample, tally, facts, tuple(labels))
     _write_whole(Path(path), page)
 
 
@@ -281,7 +280,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _render(rows: Sequence[Packed], tally: _Tally, facts: ReportFacts, labels: tuple[str, ...]) -> str:
+def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, ...]) -> str:
     import jinja2
     from markupsafe import Markup
 

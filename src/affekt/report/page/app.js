@@ -94,7 +94,7 @@ function drawExamples() {
     const body = el('span', { class: 't', dir: 'auto' });
     body.append(excerpt(i, l));
     const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, D.speakers[D.speaker[i]], D.time(i) && shortTime(i)].filter(Boolean);
-    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { panel.label = l; openRow(i); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
+    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
     return card;
   }));
   const note = [`The rows that score highest on ${words(P.labels[l])}${isFiltered() ? ' among those that the filters leave' : ''}.`];
@@ -170,7 +170,7 @@ function showFilters() {
   $('clear').hidden = !filtered;
   $('export').disabled = n === 0;
   const sample = D.n < P.stats.n ? `A uniform sample of ${whole(D.n)} of the ${whole(P.stats.n)} rows. ` : '';
-  $('rows-note').textContent = `${sample}Press a heading to sort, a row to see it in full.`;
+  $('rows-note').textContent = `${sample}Sort by any column; press a row to see it in full.`;
 }
 
 // --- Keys, theme, print ----------------------------------------------------------------------------------------
@@ -204,16 +204,15 @@ function listenToTheme() {
 // Paper has no scroll bar: the first rows are put in full, and canvases are drawn in the light colours.
 function listenToPrint() {
   const most = 60;
-  let before = '';
+  let before = '', restore = null;
   addEventListener('beforeprint', () => {
     before = document.documentElement.dataset.theme;
     setTheme('light');
     drawNow();
-    table.pool.clear();
-    table.pad?.replaceChildren(...Array.from({ length: Math.min(most, rows.view.length) }, (_, at) => makeRow(at)));
+    restore = printTable(most);
     if (rows.view.length > most) $('rows-note').textContent = `The first ${most} of ${whole(rows.view.length)} rows.`;
   });
-  addEventListener('afterprint', () => { setTheme(before); paint(true); showFilters(); drawNow(); });
+  addEventListener('afterprint', () => { restore?.(); setTheme(before); showFilters(); drawNow(); });
 }
 
 const drawNow = () => { drawPlane(); drawTime(); drawDoc(); drawHist(); };

@@ -13,11 +13,12 @@ import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from affekt.core.row import Row, WindowRow
@@ -71,12 +72,10 @@ class Packed(NamedTuple):
     evidence: tuple[tuple[str, bytes, float, float, float, int], ...]
     windows: tuple[tuple[int, int, tuple[int, int, int], bytes], ...]
 
-    @property
-    def size(self) -> int:
-        """Bytes in the page before compression, near enough."""
-        cues = sum(len(e[1]) for e in self.evidence)
-        windows = sum(28 + len(w[3]) for w in self.windows)
-        return 96 + len(self.text) + len(self.source) + len(self.id) + len(self.scores) + cues + windows
+
+# Held rows are short byte strings: as Python objects they would take several times the room.
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Packed)
 
 
 class Sample:
@@ -89,7 +88,7 @@ class Sample:
     def __init__(self) -> None:
         self._rng = np.random.default_rng(_SEED)
         self._keys: list[float] = []
-        self._heap: list[tuple[float, Packed]] = []  # largest key first (negated)
+        self._heap: list[tuple[float, int, bytes]] = []  # largest key first (negated), number of the row, the row
         self._bytes = 0
         self._bar = 1.0
 
@@ -105,16 +104,21 @@ class Sample:
 
     def add(self, key: float, row: Packed) -> None:
         """Hold a row, and let go of those with the largest keys until the caps are kept."""
-        heapq.heappush(self._heap, (-key, row))
-        self._bytes += row.size
+        packed = _encoder.encode(row)
+        heapq.heappush(self._heap, (-key, row.number, packed))
+        self._bytes += len(packed)
         while len(self._heap) > MAX_ROWS or (self._bytes > MAX_BYTES and len(self._heap) > 1):
-            dropped, row = heapq.heappop(self._heap)
+            dropped, _, packed = heapq.heappop(self._heap)
             self._bar = -dropped
-            self._bytes -= row.size
+            self._bytes -= len(packed)
 
-    def rows(self) -> list[Packed]:
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def __iter__(self) -> Iterator[Packed]:
         """The rows that are held, in the order of the input."""
-        return sorted(row for _, row in self._heap)
+        for _, _, packed in sorted(self._heap, key=lambda held: held[1]):
+            yield _decoder.decode(packed)
 
 
 def finite(value: float | None) -> float | None:
@@ -142,6 +146,10 @@ def utf8(text: str | None) -> bytes:
 
 def _scores(scores: Mapping[str, float], labels: dict[str, int]) -> bytes:
     """Scores in thousandths, in the order of `labels`, to which new ones are added."""
+    if list(scores) == list(labels):  # as a recogniser gives them, row after row
+        values = np.rint(np.array(list(scores.values()), dtype=float) * 1000)
+        known = np.where(np.isfinite(values), np.clip(values, 0, _MISSING - 1), _MISSING)
+        return known.astype(np.uint16).tobytes()
     out = array("H", [_MISSING]) * len(labels)
     for label, value in scores.items():
         at = labels.setdefault(label, len(labels))
@@ -216,6 +224,18 @@ def _thinned(windows: Sequence[WindowRow]) -> Sequence[WindowRow]:
 # --- Columns ----------------------------------------------------------------------------------------------
 
 
+class _Strings:
+    """Strings one after the other, as they grow."""
+
+    def __init__(self) -> None:
+        self.blob = bytearray()
+        self.ends = array("I", [0])
+
+    def add(self, value: bytes) -> None:
+        self.blob += value
+        self.ends.append(len(self.blob))
+
+
 class _Columns:
     """Typed arrays one after the other, each at a multiple of 8 bytes, named in a header."""
 
@@ -233,10 +253,10 @@ class _Columns:
         self._parts += [raw, b"\0" * pad]
         self._at += len(raw) + pad
 
-    def put_bytes(self, name: str, values: Sequence[bytes]) -> None:
+    def put_strings(self, name: str, values: _Strings) -> None:
         """Add a column of strings: their bytes in one array and the places where they end in another."""
-        self.put(name + ".to", "u4", np.cumsum([0, *map(len, values)]))
-        self.put(name, "u1", np.frombuffer(b"".join(values), dtype=np.uint8))
+        self.put(name + ".to", "u4", values.ends)
+        self.put(name, "u1", np.frombuffer(values.blob, dtype=np.uint8))
 
     def put_names(self, name: str, values: Sequence[str]) -> list[str]:
         """Add a column of names as numbers into the list that is returned; 0 is none."""
@@ -250,8 +270,8 @@ class _Columns:
         return b"".join([len(head).to_bytes(4, "little"), head, *self._parts])
 
 
-def columns(rows: Sequence[Packed], n_labels: int) -> bytes:
-    """Lay rows out in columns.
+def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
+    """Lay rows out in columns, in one pass.
 
     Args:
         rows: Packed rows in the order of the input.
@@ -260,50 +280,114 @@ def columns(rows: Sequence[Packed], n_labels: int) -> bytes:
     Returns:
         The container that `decode.js` reads, not yet compressed.
     """
+    texts = {name: _Strings() for name in ("id", "text", "source", "time")}
+    plain = {name: array(kind) for name, kind in (("number", "I"), ("length", "I"), ("confidence", "H"))}
+    starts, ends = array("d"), array("d")
+    scores, numbers = bytearray(), array("i")
+    labels, labels_to = array("H"), array("I", [0])
+    speakers: list[str] = []
+    reasons: list[str] = []
+    evidence, evidence_to = _Evidence(), array("I", [0])
+    windows, windows_to = _Windows(), array("I", [0])
+    for r in rows:
+        for name, strings in texts.items():
+            strings.add(getattr(r, name))
+        for name, values in plain.items():
+            values.append(getattr(r, name))
+        starts.append(math.nan if r.start is None else r.start)
+        ends.append(math.nan if r.end is None else r.end)
+        scores += _padded(r.scores, n_labels)
+        numbers.extend(r.numbers)
+        labels.extend(r.labels)
+        labels_to.append(len(labels))
+        speakers.append(r.speaker)
+        reasons.append(r.abstained)
+        for e in r.evidence:
+            evidence.add(e)
+        evidence_to.append(len(evidence.label))
+        for w in r.windows:
+            windows.add(w, n_labels)
+        windows_to.append(len(windows.start))
+
+    n = len(speakers)
     out = _Columns()
-    for name in ("id", "text", "source", "time"):
-        out.put_bytes(name, [getattr(r, name) for r in rows])
-    out.put("index", "u4", [r.number for r in rows])
-    out.put("length", "u4", [r.length for r in rows])
-    out.put("start", "f8", [math.nan if r.start is None else r.start for r in rows])
-    out.put("end", "f8", [math.nan if r.end is None else r.end for r in rows])
-    out.put("scores", "u2", _score_table([r.scores for r in rows], n_labels).T.ravel())
-    out.put("labels.to", "u4", np.cumsum([0, *(len(r.labels) for r in rows)]))
-    out.put("labels", "u2", [label for r in rows for label in r.labels])
-    numbers = np.array([r.numbers for r in rows], dtype=np.int32).reshape(len(rows), 3 * len(DIMENSIONS))
+    for name, strings in texts.items():
+        out.put_strings(name, strings)
+    out.put("index", "u4", plain["number"])
+    out.put("length", "u4", plain["length"])
+    out.put("start", "f8", starts)
+    out.put("end", "f8", ends)
+    out.put("scores", "u2", np.frombuffer(scores, dtype=np.uint16).reshape(n, n_labels).T.ravel())
+    out.put("labels.to", "u4", labels_to)
+    out.put("labels", "u2", labels)
+    by_row = np.frombuffer(numbers, dtype=np.intc).reshape(n, 3 * len(DIMENSIONS))
     for i, name in enumerate(DIMENSIONS):
         for j, part in enumerate(("", ".low", ".high")):
-            out.put(name + part, "i4", numbers[:, 3 * i + j])
-    out.put("confidence", "u2", [r.confidence for r in rows])
-    speakers = out.put_names("speaker", [r.speaker for r in rows])
-    reasons = out.put_names("abstained", [r.abstained for r in rows])
-    evidence = [e for r in rows for e in r.evidence]
-    out.put("evidence.to", "u4", np.cumsum([0, *(len(r.evidence) for r in rows)]))
-    modalities = out.put_names("evidence.modality", [e[0] for e in evidence])
-    out.put_bytes("evidence.cue", [e[1] for e in evidence])
-    for j, name in enumerate(("start", "end", "weight"), start=2):
-        out.put(f"evidence.{name}", "f4", [e[j] for e in evidence])
-    out.put("evidence.label", "u2", [e[5] for e in evidence])
-    windows = [w for r in rows for w in r.windows]
-    out.put("windows.to", "u4", np.cumsum([0, *(len(r.windows) for r in rows)]))
-    out.put("windows.start", "u4", [w[0] for w in windows])
-    out.put("windows.end", "u4", [w[1] for w in windows])
-    for j, name in enumerate(DIMENSIONS):
-        out.put(f"windows.{name}", "i4", [w[2][j] for w in windows])
-    out.put("windows.scores", "u2", _score_table([w[3] for w in windows], n_labels).ravel())
-    axis, positions = _axis(rows)
+            out.put(name + part, "i4", by_row[:, 3 * i + j])
+    out.put("confidence", "u2", plain["confidence"])
+    names = {
+        "speakers": out.put_names("speaker", speakers),
+        "reasons": out.put_names("abstained", reasons),
+        "modalities": out.put_names("evidence.modality", evidence.modality),
+    }
+    out.put("evidence.to", "u4", evidence_to)
+    out.put_strings("evidence.cue", evidence.cue)
+    out.put("evidence.start", "f4", evidence.start)
+    out.put("evidence.end", "f4", evidence.end)
+    out.put("evidence.weight", "f4", evidence.weight)
+    out.put("evidence.label", "u2", evidence.label)
+    out.put("windows.to", "u4", windows_to)
+    out.put("windows.start", "u4", windows.start)
+    out.put("windows.end", "u4", windows.end)
+    by_window = np.frombuffer(windows.dimensions, dtype=np.intc).reshape(len(windows.start), len(DIMENSIONS))
+    for i, name in enumerate(DIMENSIONS):
+        out.put(f"windows.{name}", "i4", by_window[:, i])
+    out.put("windows.scores", "u2", np.frombuffer(windows.scores, dtype=np.uint16))
+    time = texts["time"]
+    times = [time.blob[a:b].decode().strip() for a, b in pairwise(time.ends)]
+    axis, positions = _axis(plain["number"], times, starts)
     out.put("axis", "f8", positions)
-    return out.to_bytes(
-        {"n": len(rows), "axis": axis, "speakers": speakers, "reasons": reasons, "modalities": modalities}
-    )
+    return out.to_bytes({"n": n, "axis": axis, **names})
 
 
-def _score_table(rows: Sequence[bytes], n_labels: int) -> np.ndarray:
-    """Scores in thousandths, shape (rows, labels); rows packed before a label was known lack its place."""
-    table = np.full((len(rows), n_labels), _MISSING, dtype=np.uint16)
-    for i, raw in enumerate(rows):
-        table[i, : len(raw) // 2] = np.frombuffer(raw, dtype=np.uint16)
-    return table
+class _Evidence:
+    """Columns of evidence, as they grow."""
+
+    def __init__(self) -> None:
+        self.modality: list[str] = []
+        self.cue = _Strings()
+        self.start, self.end, self.weight = array("f"), array("f"), array("f")
+        self.label = array("H")
+
+    def add(self, evidence: tuple[str, bytes, float, float, float, int]) -> None:
+        modality, cue, start, end, weight, label = evidence
+        self.modality.append(modality)
+        self.cue.add(cue)
+        self.start.append(start)
+        self.end.append(end)
+        self.weight.append(weight)
+        self.label.append(label)
+
+
+class _Windows:
+    """Columns of trajectories, as they grow."""
+
+    def __init__(self) -> None:
+        self.start, self.end = array("I"), array("I")
+        self.dimensions = array("i")
+        self.scores = bytearray()
+
+    def add(self, window: tuple[int, int, tuple[int, int, int], bytes], n_labels: int) -> None:
+        start, end, dimensions, scores = window
+        self.start.append(start)
+        self.end.append(end)
+        self.dimensions.extend(dimensions)
+        self.scores += _padded(scores, n_labels)
+
+
+def _padded(scores: bytes, n_labels: int) -> bytes:
+    """Scores of a row; one that was packed before a label was known lacks its place."""
+    return scores + _MISSING.to_bytes(2, "little") * (n_labels - len(scores) // 2)
 
 
 # --- The time axis --------------------------------------------------------------------------------------
@@ -340,14 +424,12 @@ def _parse_number(value: str) -> float | None:
         return None
 
 
-def _axis(rows: Sequence[Packed]) -> tuple[str, list[float]]:
+def _axis(numbers: Sequence[int], times: Sequence[str], starts: Sequence[float]) -> tuple[str, list[float]]:
     """What rows are laid along (`date`, `number`, `seconds` or `order`) and where each stands; NaN: nowhere.
 
     The table's time column is used where four in five of its values can be read and they differ; next come
     the seconds within a recording; otherwise the order of the rows.
     """
-    order = [float(r.number + 1) for r in rows]
-    times = [r.time.decode().strip() for r in rows]
     filled = sum(map(bool, times))
     for kind, parse in (("date", _parse_date), ("number", _parse_number)):
         if filled < 2:
@@ -356,7 +438,7 @@ def _axis(rows: Sequence[Packed]) -> tuple[str, list[float]]:
         known = {f for f in found if f is not None}
         if len(known) > 1 and sum(f is not None for f in found) >= 0.8 * filled:
             return kind, [math.nan if f is None else f for f in found]
-    starts = [r.start for r in rows]
-    if len({s for s in starts if s is not None}) > 1 and sum(s is not None for s in starts) >= 0.8 * len(rows):
-        return "seconds", [math.nan if s is None else s for s in starts]
-    return "order", order
+    timed = [s for s in starts if not math.isnan(s)]
+    if len(set(timed)) > 1 and len(timed) >= 0.8 * len(starts):
+        return "seconds", list(starts)
+    return "order", [float(n + 1) for n in numbers]

@@ -178,7 +178,10 @@ function drawPlane() {
   $('plane-zoom').textContent = plane.zoom ? 'Whole scale' : 'Fit to the data';
   $('plane-zoom').setAttribute('aria-pressed', String(!plane.zoom));
   const note = [n > 2 ? `${plural(n, 'row', 'rows')}, coloured as above; a name stands at the mean of its label.` : `${plural(n, 'row', 'rows')}.`];
-  if (plane.zoom) note.push(`The axes show part of the scale (${fixed(plane.all[0][0], 0)} to ${fixed(plane.all[0][1], 0)}).`);
+  if (plane.zoom) {
+    const outside = points.filter((i) => V.value[i] < dx[0] || V.value[i] > dx[1] || A.value[i] < dy[0] || A.value[i] > dy[1]).length;
+    note.push(`The axes show part of the scale (${fixed(plane.all[0][0], 0)} to ${fixed(plane.all[0][1], 0)})${outside ? `; ${whole(outside)} of the points lie outside` : ''}.`);
+  }
   if (s >= 0 && usable(s)) note.push('The ellipse spans the intervals of the row.');
   $('plane-note').textContent = note.join(' ');
 }
@@ -223,6 +226,25 @@ function timeEdges(low, high, most) {
   const first = D.axisKind === 'order' ? low : Math.floor(low / step) * step, edges = [first];
   while (edges[edges.length - 1] <= high) edges.push(first + edges.length * step);
   return edges;
+}
+
+// Ticks at the starts of hours, days, months or years, at most `most` of them.
+function dateTicks(low, high, most) {
+  const HOUR = 36e5, span = high - low, format = (options) => new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' });
+  const out = [], step = [6e4, 3e5, 9e5, 18e5, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY].find((s) => span / s <= most);
+  if (step) {
+    const clock = format({ hour: '2-digit', minute: '2-digit' }), day = format({ day: 'numeric', month: 'short' });
+    const origin = step === 7 * DAY ? 4 * DAY : 0;
+    for (let t = Math.ceil((low - origin) / step) * step + origin; t <= high; t += step) out.push([t, t % DAY ? clock.format(t) : day.format(t)]);
+    return out;
+  }
+  const months = [1, 2, 3, 6, 12, 24, 60, 120, 600, 1200].find((m) => span / (m * 30.4 * DAY) <= most) || 12000, start = new Date(low);
+  const name = format(months < 12 ? { month: 'short', year: 'numeric' } : { year: 'numeric' });
+  for (let m = Math.ceil((start.getUTCFullYear() * 12 + start.getUTCMonth()) / months) * months; ; m += months) {
+    const t = Date.UTC(Math.floor(m / 12), m % 12);
+    if (t > high) return out;
+    if (t >= low) out.push([t, name.format(t)]);
+  }
 }
 
 function setUpTime() {
@@ -316,10 +338,14 @@ function drawTime() {
   for (const v of ty.values) { const at = Math.round(y(v)) + 0.5; ctx.beginPath(); ctx.moveTo(area.x0, at); ctx.lineTo(area.x1, at); ctx.stroke();
     ctx.fillText(isDim ? fixed(v, ty.digits) : `${fixed(100 * v, Math.max(0, ty.digits - 2))} %`, area.x0 - 7, at); }
   // Labels of the axis, as many as fit.
-  const every = Math.max(1, Math.ceil(bins.length / Math.max(2, Math.floor(w / 105))));
   ctx.textAlign = 'center';
-  bins.forEach((b, k) => { if (k % every === 0) { const text = axisText(D.axisKind === 'date' ? b.from : b.from, span), half = ctx.measureText(text).width / 2;
-    ctx.fillText(text, Math.max(half, Math.min(w - half, D.axisKind === 'date' ? mid(b) : time.x(b.from))), h - 9); } });
+  const wanted = Math.max(2, Math.floor(w / 95)), every = Math.max(1, Math.ceil(bins.length / wanted));
+  const marks = D.axisKind === 'date' ? dateTicks(first, last, wanted) : bins.filter((_, k) => k % every === 0).map((b) => [b.from, axisText(b.from, span)]);
+  for (const [v, text] of marks) {
+    const half = ctx.measureText(text).width / 2, x = Math.max(area.x0 - 20 + half, Math.min(w - half, time.x(v)));
+    ctx.fillText(text, x, h - 8);
+    ctx.beginPath(); ctx.moveTo(Math.round(time.x(v)) + 0.5, h - 22); ctx.lineTo(Math.round(time.x(v)) + 0.5, h - 17); ctx.stroke();
+  }
   // How many rows each bin rests on.
   const base = h - 22, tall = 26, busiest = Math.max(...bins.map((b) => b.all), 1);
   bins.forEach((b, k) => {

@@ -145,7 +145,9 @@ function sortBy(name, down) {
   applySort();
 }
 
-function openRow(i) {
+// Opens row i in the panel; `label` narrows its evidence to that of one label.
+function openRow(i, label = -1) {
+  if (state.open !== i || label >= 0) panel.label = label;
   state.open = i;
   const at = rows.view.indexOf(i);
   if (at >= 0) state.cursor = at;

@@ -15,7 +15,7 @@ const COLUMNS = [
 ];
 const TEXT_REM = 32;  // what text and labels together should keep
 const some = (values) => values.some((v) => !Number.isNaN(v));
-const table = { body: null, pad: null, pool: new Map(), shown: [], height: 44, ids: false, times: false };
+const table = { body: null, pad: null, pool: new Map(), shown: [], height: 44, ids: false, times: false, onPaper: false };
 
 function shortTime(i) {
   if (D.axisKind !== 'date' || Number.isNaN(D.axis[i])) return D.time(i);
@@ -43,6 +43,7 @@ function setUpTable() {
   $('sort-by').addEventListener('change', (event) => sortBy(event.target.value, false));
   $('sort-turn').addEventListener('click', () => sortBy(state.sort, !state.down));
   const lay = () => {
+    if (table.onPaper) return;
     const narrow = matchMedia('(max-width: 40rem)').matches, w = $('table').clientWidth;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize), height = Math.round(rem * (narrow ? 5.8 : 2.65));
     let room = w / rem - TEXT_REM - 4.4 - 1;
@@ -85,6 +86,17 @@ function build() {
   fill();
 }
 
+// For paper: the first rows in full, with the columns that fit on it.
+function printTable(most) {
+  const screen = table.shown;
+  table.shown = COLUMNS.filter((c) => ['order', 'text', 'labels', 'confidence'].includes(c.name) && (!c.when || c.when()));
+  build();
+  table.onPaper = true;
+  table.pool.clear();
+  table.pad.replaceChildren(...Array.from({ length: Math.min(most, rows.view.length) }, (_, at) => makeRow(at)));
+  return () => { table.onPaper = false; table.shown = screen; build(); };
+}
+
 function fill() {
   if (!table.body) return;
   const n = rows.view.length;
@@ -118,6 +130,7 @@ function makeRow(at) {
 
 // Puts the rows in sight into the document. `anew` throws away those that are there.
 function paint(anew = false) {
+  if (table.onPaper) return;
   const { body, pad, pool, height } = table, n = rows.view.length;
   if (!body || body.hidden) { pool.clear(); if (pad) pad.replaceChildren(); return; }
   const held = pad.contains(document.activeElement);
