@@ -44,7 +44,7 @@ def before_calibration(model: TextRecogniser, split: str) -> float:
     truth = np.array([[label in given for label in labels] for _, given in rows], float)
     outputs = [model.run([t for t, _ in rows[k : k + 1024]]).logits["goemotions"] for k in range(0, len(rows), 1024)]
     plain = 1 / (1 + np.exp(-np.concatenate(outputs).astype(float)))
-    return float(expected_calibration_error(truth=truth, scores=plain))
+    return float(expected_calibration_error(truth=truth, probability=plain))
 
 
 def shown(run: Run, key: str) -> str:

@@ -30,8 +30,8 @@ def test_platt_lowers_the_calibration_error_on_fresh_rows():
     z, truth = drawn()
     scale, offset = fit_platt(truth=truth, logits=z)
     fresh, fresh_truth = drawn(seed=1)
-    before = expected_calibration_error(truth=fresh_truth[:, None], scores=sigmoid(fresh)[:, None])
-    after = expected_calibration_error(truth=fresh_truth[:, None], scores=sigmoid(scale * fresh + offset)[:, None])
+    before = expected_calibration_error(truth=fresh_truth[:, None], probability=sigmoid(fresh)[:, None])
+    after = expected_calibration_error(truth=fresh_truth[:, None], probability=sigmoid(scale * fresh + offset)[:, None])
     assert after < before / 3
 
 
