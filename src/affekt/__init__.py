@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from affekt._version import __version__
 
 if TYPE_CHECKING:
-    from affekt.analysis import Policy, analyze
+    from affekt.analysis import Policy, analyze, stream
     from affekt.catalog.maps import space_map
     from affekt.catalog.spaces import space, spaces
     from affekt.core.clip import Clip, Dialogue
@@ -39,6 +39,7 @@ __all__ = [
     "space",
     "space_map",
     "spaces",
+    "stream",
 ]
 
 # Where each public name lives; it is imported when it is first asked for, which keeps `import affekt` light.
@@ -57,6 +58,7 @@ _HOMES = {
     "space": "affekt.catalog.spaces",
     "space_map": "affekt.catalog.maps",
     "spaces": "affekt.catalog.spaces",
+    "stream": "affekt.analysis",
 }
 
 

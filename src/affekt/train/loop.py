@@ -215,5 +215,5 @@ def _run_stage(
             words.zero_grad()
             step += 1
             if progress:
-                progress(step, steps, float(loss))
+                progress(step, steps, float(loss.detach()))
         _save(out, model, number, epoch + 1)

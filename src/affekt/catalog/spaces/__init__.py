@@ -64,7 +64,10 @@ class BlendEntry(Entry, frozen=True):
 
 
 class SpaceEntry(Entry, frozen=True):
-    """Schema of `catalog/spaces/*.toml`; the fields are those of `affekt.core.space.LabelSpace`."""
+    """Schema of `catalog/spaces/*.toml`; the fields are those of `affekt.core.space.LabelSpace`.
+
+    `works` holds the ids of the works in the catalogue whose label space it is.
+    """
 
     title: str
     kind: Kind
@@ -82,6 +85,7 @@ class SpaceEntry(Entry, frozen=True):
     emotionml: str = ""
     counts_from: str = ""
     counts: dict[str, int] = msgspec.field(default_factory=dict)
+    works: tuple[str, ...] = ()
 
 
 def spaces() -> tuple[str, ...]:
