@@ -36,7 +36,8 @@ def root() -> click.Group:
 def walk(command: click.Command, parent: click.Context | None = None) -> Iterator[tuple[str, click.Context]]:
     """Every command with its full name, parents first, in the order of the help."""
     name = command.name if parent else "affekt"
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=WIDTH, terminal_width=WIDTH)
+    settings = {**command.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
+    context = click.Context(command, info_name=name, parent=parent, **settings)
     yield context.command_path, context
     if isinstance(command, click.Group):
         for child in command.list_commands(context):

