@@ -48,7 +48,7 @@ demo: $(VENV)/.base
 	@echo
 	$(BIN)/affekt analyze examples/data/letter.txt --whole --explain
 	@echo
-	@echo "Installed: $$(du -sm $(VENV) | cut -f1) MB in $(VENV)"
+	@echo "Installed: $$(du -scm $(VENV) src/affekt | tail -n 1 | cut -f1) MB in $(VENV) and src/affekt"
 	@echo "Report:    $(CURDIR)/demo/report.html"
 
 test: $(VENV)/.test
