@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CODE := src tests benchmarks examples scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs docs-cli bench check clean
+.PHONY: help demo test lint format types docs docs-pages bench check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
@@ -68,12 +68,14 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/cli_docs.py --check
 	$(BIN)/python scripts/readme_model.py --check
+	$(BIN)/python scripts/works_docs.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Docs: $(CURDIR)/site/index.html"
 
-docs-cli: $(VENV)/.base
+docs-pages: $(VENV)/.base
 	$(BIN)/python scripts/cli_docs.py
 	$(BIN)/python scripts/readme_model.py
+	$(BIN)/python scripts/works_docs.py
 
 # The comparison with torch runs where REFERENCE names a folder with the same weights for transformers.
 bench: $(VENV)/.base $(if $(REFERENCE),$(VENV)/.bench)

@@ -14,7 +14,7 @@ import click
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 HEAD = """# Command line
 
-<!-- Written by scripts/cli_docs.py from the help texts of the commands. Change those, then run `make docs-cli`. -->
+<!-- Written by scripts/cli_docs.py from the help texts of the commands. Change those, then run `make docs-pages`. -->
 
 Every command explains itself with `--help`; this page is those texts. Exit codes: 0 done, 1 an error of
 another kind, 2 the input or an option is wrong, 3 the output cannot be written, 4 a model is missing or
@@ -68,7 +68,7 @@ def main() -> None:
         PAGE.write_text(new, encoding="utf-8")
     elif new != old:
         sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "docs/cli.md", "--help"))
-        sys.exit("docs/cli.md is old; run: make docs-cli")
+        sys.exit("docs/cli.md is old; run: make docs-pages")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main() -> None:
     if not check:
         README.write_text(new, encoding="utf-8")
     elif new != old:
-        sys.exit("README.md: the model section is old; run: python scripts/readme_model.py")
+        sys.exit("README.md: the model section is old; run: make docs-pages")
 
 
 if __name__ == "__main__":
