@@ -17,7 +17,7 @@ import numpy as np
 from affekt.bench.runs import run_task
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import recipe
-from affekt.catalog.tasks import task
+from affekt.catalog.tasks import task_entry
 from affekt.core.run import Run
 from affekt.corpora import read
 from affekt.metrics import expected_calibration_error
@@ -56,7 +56,7 @@ def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
     facts, entry, spec = model.card, recipe(model.spec.id), model.spec
     size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
     go, bank, lines = (runs[t] for t in TASKS)
-    beside = {b.metric: b for b in task("emobank").beside}
+    beside = {b.metric: b for b in task_entry("emobank").beside}
     policy = facts["policy"]
     out = [
         f"# {entry.title}\n",
@@ -162,7 +162,7 @@ def main() -> None:
     for name in TASKS:
         runs[name] = run_task(name, model, out=args.runs / name)
         content = json.loads((args.runs / name / "run.json").read_text(encoding="utf-8"))
-        content["works"] = list(task(name).works)
+        content["works"] = list(task_entry(name).works)
         content["command"] = f"affekt bench run {name} --model {model.spec.id} --out RUN_DIR"
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (records / f"{name}--{model.spec.id}.json").write_text(text + "\n", encoding="utf-8")

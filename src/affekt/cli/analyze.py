@@ -78,7 +78,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Read emotion in texts.
+    """Read emotion in texts.
 
     SOURCE is a sentence in quotation marks, a file (.txt: one text a line; .csv, .tsv, .jsonl, .parquet: one a
     row), several files, or - for what comes in. Without --out, readings are shown on a terminal and printed as
@@ -92,7 +92,7 @@ def command(
       affekt analyze "I can't believe you did this for me"
       affekt analyze reviews.csv --column comment -o reviews.html --explain
       tail -n 1000 chat.log | affekt analyze - --space ekman > chat.jsonl
-    """
+    """  # noqa: D301
     from affekt.analysis import Analyzer, Policy
     from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions, kind_named
     from affekt.report.exports import format_of

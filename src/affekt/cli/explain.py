@@ -42,7 +42,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    r"""Show which words moved the reading of SOURCE, a sentence.
+    """Show which words moved the reading of SOURCE, a sentence.
 
     With --check, SOURCE is a file or the name of a corpus, and what is printed is how far the probability of the
     top label falls when the words that the explanation names are taken out (comprehensiveness, high is good) and
@@ -53,7 +53,7 @@ def command(
       affekt explain "I am not happy with this."
       affekt explain goemotions --check --split dev --limit 200
       affekt explain reviews.csv --column comment --check
-    """
+    """  # noqa: D301
     from affekt.models.registry import load
 
     recogniser = load(model)

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Card", "Outputs", "TextRecogniser", "read_card"]
 
-# Rows in one call of the model are as many as make up about so many tokens: enough to keep the cores busy, few
-# enough for the activations to stay in their caches.
-_TOKENS_A_CALL = 1024
+# Rows in one call of the model are as many as make up about so many tokens: enough to keep a core busy, few enough
+# for the activations to stay in its cache.
+_TOKENS_A_CALL = 384
 _DIMENSIONS = ("valence", "arousal", "dominance")
 
 

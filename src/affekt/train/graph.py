@@ -2,8 +2,8 @@
 
 Writing the graph by hand, rather than tracing it, keeps three things in our grasp: position-wise work is int8 with
 scales that are fixed beforehand (a text's answer must not depend on the texts beside it, which scales taken from
-the batch would break), attention and layer norm use ONNX Runtime's fused kernels, and word embeddings are stored in
-int8 with a scale for each word.
+the batch would break), attention and GELU use ONNX Runtime's fused kernels, and word embeddings are stored in int8
+with a scale for each word.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from affekt.extras import need
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Ranges", "build_graph"]
+__all__ = ["LAYER_MEANS", "Ranges", "build_graph"]
+
+LAYER_MEANS = "layer_means"
 
 _MS = "com.microsoft"
 _FLOAT, _INT8, _UINT8, _INT32, _INT64 = 1, 3, 2, 6, 7  # onnx.TensorProto element types
@@ -80,6 +82,11 @@ class _Graph:
         wz = self.constant(output + ".weight.zero", np.zeros(len(scale), np.int8), np.int8)
         return self.add("MatMulIntegerToFloat", [q, w, s, ws, z, wz, b], output, domain=_MS)
 
+    def normalised(self, x: str, other: str, gamma: str, beta: str, output: str) -> str:
+        """Layer norm of a sum. The fused kernel for both (SkipLayerNormalization) is far slower on processors."""
+        total = self.add("Add", [x, other], output + ".in")
+        return self.add("LayerNormalization", [total, gamma, beta], output, axis=-1, epsilon=1e-12)
+
     def place(self, x: str) -> tuple[str, str, str] | None:
         """Mark `x` as a place to quantise; quantise it where ranges are known."""
         self.places.append(x)
@@ -91,7 +98,7 @@ def build_graph(
     *,
     heads: Mapping[str, str],
     ranges: Ranges | None = None,
-    pooling: str = "mean",
+    layer_means: bool = False,
     n_heads: int = 12,
     bits: int = 8,
 ) -> tuple[Any, list[str]]:
@@ -101,7 +108,7 @@ def build_graph(
         weights: State of the trained module (`Encoder` below `enc.`, linear heads beside it), as arrays.
         heads: Name of the head in `weights` -> name of the graph's output.
         ranges: Activation ranges for int8. `None` builds the float32 graph that they are measured on.
-        pooling: `mean`, or `meanmax` (mean and maximum side by side).
+        layer_means: Whether to give the mean of every layer as the output `layer_means` too.
         n_heads: Attention heads.
         bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
 
@@ -129,16 +136,10 @@ def build_graph(
     positions = weights["enc.pos.weight"] + weights["enc.typ"]
     zero = g.constant("zero", [0], np.int64)
     place = g.add("Slice", [g.constant("positions", positions), zero, length, zero], "position.rows")
-    g.nodes.append(
-        h.make_node(
-            "SkipLayerNormalization",
-            [x, place, g.constant("e.gamma", weights["enc.ln.weight"]), g.constant("e.beta", weights["enc.ln.bias"])],
-            ["x0"],
-            domain=_MS,
-            epsilon=1e-12,
-        )
-    )
+    gamma, beta = g.constant("e.gamma", weights["enc.ln.weight"]), g.constant("e.beta", weights["enc.ln.bias"])
+    g.normalised(x, place, gamma, beta, "x0")
     x = "x0"
+    layers = [x]
     mask = g.add("Cast", ["attention_mask"], "mask.int", to=_INT32)
     for i in range(n_layers):
         p = f"enc.layers.{i}."
@@ -151,27 +152,37 @@ def build_graph(
         a = g.add("MultiHeadAttention", [*parts, "", mask], f"l{i}.context", domain=_MS, num_heads=n_heads)
         a = g.linear(a, g.place(a), weights[p + "out.weight"].T, weights[p + "out.bias"], f"l{i}.attended")
         gamma, beta = (g.constant(f"l{i}.n1.{k}", weights[p + f"ln1.{k}"]) for k in ("weight", "bias"))
-        x = g.add("SkipLayerNormalization", [a, x, gamma, beta], f"l{i}.x1", domain=_MS, epsilon=1e-12)
+        x = g.normalised(a, x, gamma, beta, f"l{i}.x1")
         m = g.linear(x, g.place(x), weights[p + "up.weight"].T, weights[p + "up.bias"], f"l{i}.up")
         m = g.add("Gelu", [m], f"l{i}.gelu", domain=_MS)
         m = g.linear(m, g.place(m), weights[p + "down.weight"].T, weights[p + "down.bias"], f"l{i}.down")
         gamma, beta = (g.constant(f"l{i}.n2.{k}", weights[p + f"ln2.{k}"]) for k in ("weight", "bias"))
-        x = g.add("SkipLayerNormalization", [m, x, gamma, beta], f"x{i + 1}", domain=_MS, epsilon=1e-12)
+        x = g.normalised(m, x, gamma, beta, f"x{i + 1}")
+        layers.append(x)
 
     # Pooling over the tokens that are there.
     keep = g.add("Cast", ["attention_mask"], "mask.float", to=_FLOAT)
     keep = g.add("Unsqueeze", [keep, g.constant("last", [-1], np.int64)], "mask.column")
     axis = g.constant("axis1", [1], np.int64)
-    total = g.add("ReduceSum", [g.add("Mul", [x, keep], "kept"), axis], "total", keepdims=0)
     count = g.add("ReduceSum", [keep, axis], "count", keepdims=0)
-    pooled = g.add("Div", [total, count], "mean")
-    if pooling == "meanmax":
-        off = g.add("Mul", [g.add("Sub", [keep, g.constant("unit", 1.0)], "mask.off"), g.constant("far", 1e4)], "off")
-        top = g.add("ReduceMax", [g.add("Add", [x, off], "kept.max"), axis], "max", keepdims=0)
-        pooled = g.add("Concat", [pooled, top], "pooled", axis=1)
+
+    def mean(tensor: str) -> str:
+        total = g.add("ReduceSum", [g.add("Mul", [tensor, keep], tensor + ".kept"), axis], tensor + ".sum", keepdims=0)
+        return g.add("Div", [total, count], tensor + ".mean")
+
+    pooled = mean(x)
+    # A head as wide as all layers together reads the mean of every layer, the embeddings first.
+    wide = {head for head in heads if weights[head + ".weight"].shape[1] == width * len(layers)}
+    every = ""
+    if wide or layer_means:
+        means = [*(mean(layer) for layer in layers[:-1]), pooled]
+        every = g.add("Concat", means, LAYER_MEANS, axis=1)
     outputs = []
+    if layer_means:
+        outputs.append(h.make_tensor_value_info(every, _FLOAT, ["batch", width * len(layers)]))
     for head, name in heads.items():
-        g.linear(pooled, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
+        source = every if head in wide else pooled
+        g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
         outputs.append(h.make_tensor_value_info(name, _FLOAT, ["batch", weights[head + ".weight"].shape[0]]))
     graph = h.make_graph(
         g.nodes,

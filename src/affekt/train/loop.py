@@ -83,7 +83,13 @@ def train(
             _Source(p, texts[p.corpus], _tokenise(tokenizer_file, texts[p.corpus].texts, recipe.max_tokens))
             for p in stage.parts
         ]
-        _run_stage(model, stage, sources, out, number, done, progress)
+        if stage.share < 1.0 and done < (number, 0):
+            _keep(out, model, number)
+        if done < (number, stage.epochs):
+            _run_stage(model, stage, sources, out, number, done, progress)
+            if stage.share < 1.0:
+                _average(out, model, number, stage.share)
+                _save(out, model, number, stage.epochs)
     return {k: v.detach().numpy() for k, v in model.state_dict().items()}, tokenizer_file
 
 
@@ -124,6 +130,15 @@ def _save(out: Path, model: TextModel, stage: int, epochs: int) -> None:
     need("safetensors.torch", extra="train").save_file(dict(model.state_dict()), temporary)
     temporary.replace(out / "last.safetensors")
     (out / "last.json").write_text(json.dumps({"stage": stage, "epochs": epochs}), encoding="utf-8")
+
+
+def _keep(out: Path, model: TextModel, stage: int) -> None:
+    need("safetensors.torch", extra="train").save_file(dict(model.state_dict()), out / f"start-{stage}.safetensors")
+
+
+def _average(out: Path, model: TextModel, stage: int, share: float) -> None:
+    start = need("safetensors.torch", extra="train").load_file(out / f"start-{stage}.safetensors")
+    model.load_state_dict({k: (1 - share) * start[k] + share * v for k, v in model.state_dict().items()})
 
 
 def _groups(model: TextModel, stage: Stage) -> list[dict[str, Any]]:
@@ -216,4 +231,6 @@ def _run_stage(
             step += 1
             if progress:
                 progress(step, steps, float(loss.detach()))
-        _save(out, model, number, epoch + 1)
+        # The last checkpoint of a stage is written once its weights are final.
+        if epoch + 1 < stage.epochs or stage.share == 1.0:
+            _save(out, model, number, epoch + 1)

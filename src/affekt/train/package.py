@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from affekt.catalog.spaces import space
 from affekt.extras import need
 from affekt.train.calibrate import choose_thresholds, fit_platt, halves_score, interval_width, policy_point, sigmoid
-from affekt.train.graph import Ranges, build_graph
+from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
+from affekt.train.readout import mix_in_layers
 from affekt.train.targets import STANDARD, rows_of, single_ratings
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ __all__ = ["HEADS", "package"]
 
 HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
 # What is tried for the thresholds on halves of the dev split: (bootstrap resamples, weight of the common cut).
-_WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0))
+_WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0), (30, 300.0))
 
 
 def _tokens(tokenizer: Any, texts: Sequence[str], cap: int) -> list[NDArray[np.int64]]:
@@ -82,7 +84,6 @@ def package(
     *,
     identity: Mapping[str, Any],
     data: Path | None = None,
-    pooling: str = "mean",
     bits: int = 8,
     calibration_texts: int = 1000,
     level: float = 0.8,
@@ -97,7 +98,6 @@ def package(
         out: Folder to write.
         identity: `id, version, title, licence, languages, works, facts` of the card.
         data: Folder of the corpora; default `AFFEKT_DATA`.
-        pooling: As in `build_graph`.
         bits: Bits of the int8 weights.
         calibration_texts: Training texts on which activation ranges are measured.
         level: Share of single annotators' ratings that the V/A/D intervals hold on dev.
@@ -119,9 +119,20 @@ def package(
     rng = np.random.default_rng(seed)
     some = [train.texts[i] for i in rng.choice(len(train.texts), calibration_texts, replace=False)]
     some += [bank.texts[i] for i in rng.choice(len(bank.texts), min(200, len(bank.texts)), replace=False)]
-    plain, places = build_graph(weights, heads=HEADS, pooling=pooling)
+    # The corpus numbers Plutchik's emotions alphabetically, the catalogue in the order of the wheel.
+    wheel = [space("xed").index(label) for label in space("plutchik").labels]
+    weights = {k: v[wheel] if k.startswith("xed.") else v for k, v in weights.items()}
+    probe = _session(build_graph(weights, heads=HEADS, layer_means=True)[0])
+    weights, mixed = mix_in_layers(
+        weights,
+        head="vad",
+        means=lambda texts: _infer(probe, _tokens(tokenizer, texts, 64), [LAYER_MEANS])[LAYER_MEANS],
+        train=rows_of("emobank", data=data),
+        dev=bank,
+    )
+    plain, places = build_graph(weights, heads=HEADS)
     ranges = measure_ranges(plain, places, _tokens(tokenizer, some, 64))
-    int8, _ = build_graph(weights, heads=HEADS, ranges=ranges, pooling=pooling, bits=bits)
+    int8, _ = build_graph(weights, heads=HEADS, ranges=ranges, bits=bits)
     onnx.checker.check_model(plain)
 
     names = list(HEADS.values())
@@ -138,7 +149,7 @@ def package(
         "plutchik": (lines, _infer(session, _tokens(tokenizer, lines.texts, 64), names)["plutchik"]),
     }
     for name, (split, logits) in sets.items():
-        truth = split.targets
+        truth = split.targets[:, wheel] if name == "plutchik" else split.targets
         platt = [fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(truth.shape[1])]
         p = sigmoid(logits * [a for a, _ in platt] + [b for _, b in platt])
         tried = {way: halves_score(truth=truth, scores=p, samples=way[0], prior=way[1]) for way in _WAYS}
@@ -182,6 +193,7 @@ def package(
     figures["emobank"] = {
         "dev_pcc": [float(np.corrcoef(centre[:, k], bank.targets[:, k])[0, 1]) for k in range(3)],
         "width": width.tolist(),
+        "mixed": mixed,
     }
 
     out.mkdir(parents=True, exist_ok=True)

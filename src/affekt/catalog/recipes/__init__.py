@@ -50,6 +50,8 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         clip: Greatest norm of the gradient.
         seed: Seed of order, sampling and dropout.
         emoji: Whether emoji have places in the vocabulary from here on.
+        share: Share of this stage's weights in the result; the rest is what the stage began with. Averaging the
+            two ends of a stage (Wortsman et al. 2022, robust fine-tuning) keeps what it would have unlearned.
         parts: What is trained on.
     """
 
@@ -64,6 +66,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     clip: float
     seed: int
     emoji: bool
+    share: float = 1.0
     parts: tuple[Part, ...]
 
 
