@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 CODE := src tests benchmarks examples scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs docs-pages bench check clean
+.PHONY: help demo test test-train lint format types docs docs-pages bench check clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
@@ -53,6 +53,16 @@ demo: $(VENV)/.base
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
+
+# The tests of training need torch; they have an environment of their own, so that all others run without it.
+test-train:
+	@$(MAKE) --no-print-directory VENV=$(VENV)-train $(VENV)-train/.train
+	$(VENV)-train/bin/python -m pytest tests/test_train.py $(ARGS)
+
+$(VENV)/.train: $(VENV)/.test
+	@echo "Installing torch for the tests of training"
+	@$(PIP) -e '.[train]'
+	@touch $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check $(CODE)

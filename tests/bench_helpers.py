@@ -8,7 +8,7 @@ from pathlib import Path
 from affekt.catalog.corpora import corpus
 from affekt.catalog.spaces import space as load_space
 from affekt.core.clip import Clip
-from affekt.core.prediction import Prediction, pick_labels
+from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
 
 # word -> (label, how sure), (valence, arousal, dominance) away from the middle of the scale
@@ -56,7 +56,7 @@ class WordReader:
             clip_id=clip.id,
             space=space.id,
             scores=scores,
-            labels=pick_labels(space, list(scores.values()), [0.4] * len(scores)),
+            labels=tuple(sorted((n for n, p in scores.items() if p >= 0.4), key=lambda n: -scores[n])),
             dimensions=values,
             intervals={d: (v - 0.7, v + 0.7) for d, v in values.items()},
             confidence=max(scores.values()),

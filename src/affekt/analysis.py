@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from affekt.models.registry import TextRecogniser
     from affekt.writing import Summary
 
-__all__ = ["Analyzer", "Block", "Input", "Policy", "Reading", "analyze", "kind_of", "open_input", "stream"]
+__all__ = ["Analyzer", "Block", "Input", "Policy", "Reading", "analyze", "open_input", "stream"]
 
 Model = str | PathLike[str] | Recogniser | None
 Source = str | PathLike[str] | FileSource | Iterable[object]
@@ -219,11 +219,6 @@ class Analyzer:
         for i, clip, prediction in zip(at, clips, self.read(clips) if clips else (), strict=True):
             out[i] = Reading(clip, prediction)
         return [reading for reading in out if reading is not None]
-
-
-def kind_of(reason: str) -> str:
-    """The kind of a reason or problem, without its details."""
-    return reason.partition(":")[0].partition(" (")[0]
 
 
 def _load(model: str | PathLike[str] | None, jobs: int | None) -> TextRecogniser:

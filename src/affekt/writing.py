@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from affekt._version import __version__
-from affekt.analysis import Analyzer, Input, Reading, kind_of
+from affekt.analysis import Analyzer, Input, Reading
 from affekt.core.errors import InputError, OutputError
+from affekt.core.prediction import kind_of
 from affekt.core.row import ROW_VERSION
 from affekt.media.text import FileSource
 from affekt.report.exports import Format, export, format_of

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from affekt.core.clip import Clip
-from affekt.core.space import LabelSpace, SpaceMap, find_map
+from affekt.core.space import SpaceMap, find_map
 
-__all__ = ["Evidence", "Prediction", "Window"]
+__all__ = ["Evidence", "Prediction", "Window", "kind_of"]
 
 Modality = Literal["text", "voice", "face", "scene", "music"]
 
@@ -130,12 +129,6 @@ class Prediction:
         )
 
 
-def pick_labels(space: LabelSpace, scores: Sequence[float], thresholds: Sequence[float]) -> tuple[str, ...]:
-    """Labels whose score reaches the threshold, most probable first (ties in the space's order)."""
-    hits = [i for i, (p, t) in enumerate(zip(scores, thresholds, strict=True)) if p >= t]
-    return tuple(space.labels[i] for i in sorted(hits, key=lambda i: -scores[i]))
-
-
-def clip_reference(clip: Clip) -> str:
-    """How a message names a clip: its source where known, else its id. Never its text."""
-    return clip.source or f"id {clip.id}"
+def kind_of(reason: str) -> str:
+    """The kind of a reason for abstaining, without its details: what stands before a colon or a bracket."""
+    return reason.partition(":")[0].partition(" (")[0]

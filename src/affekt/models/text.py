@@ -20,7 +20,7 @@ import numpy as np
 from affekt.catalog.spaces import space as catalogue_space
 from affekt.core.clip import Clip
 from affekt.core.errors import ModelError, UnknownNameError
-from affekt.core.prediction import Prediction, Window, pick_labels
+from affekt.core.prediction import Prediction, Window
 from affekt.core.protocols import RecogniserSpec
 from affekt.core.space import LabelSpace
 from affekt.media.segment import pieces
@@ -185,12 +185,15 @@ class TextRecogniser:
         return self._card.heads[name]
 
     def _content_tokens(self) -> NDArray[np.bool_]:
-        """Which tokens carry language: those with a letter, and emoji that the vocabulary knows."""
+        """Which tokens carry language: those with a letter.
+
+        Emoji colour the reading of the words beside them. Alone they were too rare in training to be read.
+        """
         vocabulary = self._tokenizer.get_vocab()
         content = np.zeros(max(vocabulary.values()) + 1, bool)
         for token, i in vocabulary.items():
             special = token.startswith("[") and token.endswith("]") and len(token) > 2
-            content[i] = not special and any(c.isalpha() or ord(c) >= 0x2600 for c in token)
+            content[i] = not special and any(map(str.isalpha, token))
         return content
 
     def run(self, texts: Sequence[str]) -> Outputs:
@@ -261,26 +264,29 @@ class TextRecogniser:
         labels = self.space(space).labels
         top = np.clip(scores.max(1, initial=0.0), 1e-6, 1 - 1e-6)
         a, b = head.confidence
-        confidence = 1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))
-        firsts = np.searchsorted(owner, np.arange(n + 1))
-        label_space, name, dimensions = self.space(space), self.spec.name, self.spec.dimensions
+        confidence = (1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))).tolist()
+        firsts = np.searchsorted(owner, np.arange(n + 1)).tolist()
+        name, dimensions = self.spec.name, self.spec.dimensions
+        # Lists, since taking numbers out of arrays one by one would cost more than all the rest of this loop.
+        reached = _reached(scores, np.array(head.thresholds))
+        each, values = scores.tolist(), centres.tolist()
+        bounds = np.stack([lows, highs], 2).tolist()
         out: list[Prediction] = []
         for i, clip in enumerate(clips):
-            if total[i] == 0:
+            if firsts[i] == firsts[i + 1]:
                 reason = "no language content" if (clip.text or "").strip() else "empty"
                 out.append(Prediction(clip.id, head.space, abstained=reason, model=name))
                 continue
-            values = scores[i].tolist()
-            windows = range(firsts[i], firsts[i + 1])
+            windows = range(firsts[i], firsts[i + 1]) if firsts[i + 1] - firsts[i] > 1 else ()
             out.append(
                 Prediction(
                     clip_id=clip.id,
                     space=head.space,
-                    scores=dict(zip(labels, values, strict=True)),
-                    labels=pick_labels(label_space, values, head.thresholds),
-                    dimensions=dict(zip(dimensions, centres[i].tolist(), strict=True)),
-                    intervals={d: (float(lows[i, k]), float(highs[i, k])) for k, d in enumerate(dimensions)},
-                    confidence=float(confidence[i]),
+                    scores=dict(zip(labels, each[i], strict=True)),
+                    labels=tuple(labels[j] for j in reached[i]),
+                    dimensions=dict(zip(dimensions, values[i], strict=True)),
+                    intervals={d: (low, high) for d, (low, high) in zip(dimensions, bounds[i], strict=True)},
+                    confidence=confidence[i],
                     trajectory=tuple(
                         Window(
                             *spans[w],
@@ -288,9 +294,7 @@ class TextRecogniser:
                             dimensions=dict(zip(dimensions, centre[w].tolist(), strict=True)),
                         )
                         for w in windows
-                    )
-                    if len(windows) > 1
-                    else (),
+                    ),
                     model=name,
                 )
             )
@@ -372,6 +376,16 @@ class TextRecogniser:
         centre = np.clip(raw[:, :k] * sd + np.array(d.mean), floor, ceiling)
         half = np.exp(np.clip(raw[:, k:], -5, 3)) * sd * np.array(d.width)
         return centre, np.clip(centre - half, floor, ceiling), np.clip(centre + half, floor, ceiling)
+
+
+def _reached(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> list[list[int]]:
+    """For each text the labels at or above their thresholds, most probable first, ties in the space's order."""
+    out: list[list[int]] = [[] for _ in range(len(scores))]
+    order = np.argsort(-scores, axis=1, kind="stable")
+    hits = np.take_along_axis(scores >= thresholds, order, axis=1)
+    for i, j in zip(*np.nonzero(hits), strict=True):
+        out[i].append(int(order[i, j]))
+    return out
 
 
 def _pooled(

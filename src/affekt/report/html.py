@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.core.errors import InputError, OutputError
+from affekt.core.prediction import kind_of
 from affekt.core.row import Row
 from affekt.report.page.payload import (
     DIMENSIONS,
@@ -182,7 +183,7 @@ class _Tally:
         self.n += 1
         self.models[row.model] += 1
         if row.abstained is not None:
-            reason = row.abstained
+            reason = kind_of(row.abstained)
             if reason not in self.abstained and len(self.abstained) >= _MAX_REASONS:
                 reason = "other"
             self.abstained[reason] += 1

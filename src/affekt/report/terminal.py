@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from affekt.catalog.spaces import space as load_space
 from affekt.core.clip import Clip
-from affekt.core.prediction import Evidence, Prediction, Window
+from affekt.core.prediction import Evidence, Prediction, Window, kind_of
 from affekt.core.space import Dimension, LabelSpace
 
 if TYPE_CHECKING:
@@ -83,11 +83,6 @@ def _percent(share: float) -> str:
     return f"{share:.0%}"
 
 
-def _kind(reason: str) -> str:
-    """A reason without its details: those stand behind a colon or in brackets."""
-    return reason.partition(":")[0].partition(" (")[0]
-
-
 @dataclass(slots=True)
 class _Tally:
     """What the summary needs, and no more: it stays small however many readings there are."""
@@ -102,7 +97,7 @@ class _Tally:
     def add(self, prediction: Prediction) -> None:
         self.readings += 1
         if prediction.abstained is not None:
-            self.reasons[_kind(prediction.abstained)] += 1
+            self.reasons[kind_of(prediction.abstained)] += 1
             return
         self.labels.update(prediction.labels)
         self.unlabelled += not prediction.labels
@@ -385,7 +380,7 @@ class _Page:
         cells = {"id": (self._flat(clip.id), "dim"), "text": (words, "")}
         if prediction.abstained is not None:
             dash = "—" if self._unicode else "-"
-            cells["reading"] = (f"{dash} {self._flat(_kind(prediction.abstained))}", "yellow")
+            cells["reading"] = (f"{dash} {self._flat(kind_of(prediction.abstained))}", "yellow")
         elif not prediction.labels:
             cells["reading"] = ("no label", "dim")
         else:

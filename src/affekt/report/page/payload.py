@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from affekt.core.prediction import kind_of
 from affekt.core.row import Row, WindowRow
 
 __all__ = [
@@ -196,7 +197,7 @@ def pack(row: Row, number: int, labels: dict[str, int]) -> Packed:
         labels=tuple(labels.setdefault(label, len(labels)) for label in row.labels),
         numbers=tuple(numbers),
         confidence=_share(row.confidence),
-        abstained=row.abstained or ("unnamed" if row.abstained is not None else ""),
+        abstained="" if row.abstained is None else kind_of(row.abstained) or "unnamed",
         evidence=tuple(evidence),
         windows=tuple(windows),
     )
