@@ -241,7 +241,7 @@ class Registrations:
             else:
                 note = f"its corpus {corpus!r} is not in the catalogue"
         elif room == "recipes":
-            level, run = Level.RUNS, f"affekt train {name}"
+            level, run = Level.RUNS, f"affekt train {name} --out DIR"
         elif room == "spaces":
             run = f"affekt spaces show {name}"
         elif room == "maps":
