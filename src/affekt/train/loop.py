@@ -16,7 +16,7 @@ from affekt.catalog.recipes import Part, Recipe, Stage
 from affekt.extras import need
 from affekt.train.encoder import Dropout, TextModel, load_bert
 from affekt.train.objectives import objective
-from affekt.train.targets import Rows, rows_of
+from affekt.train.targets import Rows, rows_of, token_rows
 from affekt.train.vocabulary import add_emoji
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def train(
             if done < (number, 0):
                 _start_emoji(model, given, start / "tokenizer.json")
         sources = [
-            _Source(p, texts[p.corpus], _tokenise(tokenizer_file, texts[p.corpus].texts, recipe.max_tokens))
+            _Source(p, texts[p.corpus], token_rows(tokenizer_file, texts[p.corpus].texts, recipe.max_tokens))
             for p in stage.parts
         ]
         if stage.share < 1.0 and done < (number, 0):
@@ -91,17 +91,6 @@ def train(
                 _average(out, model, number, stage.share)
                 _save(out, model, number, stage.epochs)
     return {k: v.detach().numpy() for k, v in model.state_dict().items()}, tokenizer_file
-
-
-def _tokenise(file: Path, texts: Sequence[str], most: int) -> list[NDArray[np.int64]]:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    stop = tokenizer.token_to_id("[SEP]")
-    rows = (e.ids for e in tokenizer.encode_batch_fast(list(texts)))
-    return [np.array([*ids[: most - 1], stop] if len(ids) > most else ids, np.int64) for ids in rows]
 
 
 def _start_emoji(model: TextModel, given: dict[str, int], tokenizer_file: Path) -> None:

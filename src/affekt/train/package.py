@@ -15,7 +15,7 @@ from affekt.extras import need
 from affekt.train.calibrate import choose_thresholds, fit_platt, halves_score, interval_width, policy_point, sigmoid
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
 from affekt.train.readout import mix_in_layers
-from affekt.train.targets import STANDARD, rows_of, single_ratings
+from affekt.train.targets import STANDARD, rows_of, single_ratings, token_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,12 +25,6 @@ __all__ = ["HEADS", "package"]
 HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
 # What is tried for the thresholds on halves of the dev split: (bootstrap resamples, weight of the common cut).
 _WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0), (30, 300.0))
-
-
-def _tokens(tokenizer: Any, texts: Sequence[str], cap: int) -> list[NDArray[np.int64]]:
-    stop = tokenizer.token_to_id("[SEP]")
-    encoded = tokenizer.encode_batch_fast(list(texts))
-    return [np.array([*e.ids[: cap - 1], stop] if len(e.ids) > cap else e.ids, np.int64) for e in encoded]
 
 
 def _infer(session: Any, rows: Sequence[NDArray[np.int64]], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
@@ -107,12 +101,7 @@ def package(
     Returns:
         Figures on dev: macro-F1 of float and int8, calibration error before and after, and others.
     """
-    from tokenizers import Tokenizer
-
     onnx = need("onnx", extra="train")
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     dev, train = rows_of("goemotions", split="dev", data=data), rows_of("goemotions", data=data)
     bank, lines = rows_of("emobank", split="dev", data=data), rows_of("xed", split="dev", data=data)
 
@@ -126,17 +115,17 @@ def package(
     weights, mixed = mix_in_layers(
         weights,
         head="vad",
-        means=lambda texts: _infer(probe, _tokens(tokenizer, texts, 64), [LAYER_MEANS])[LAYER_MEANS],
+        means=lambda texts: _infer(probe, token_rows(tokenizer_file, texts, 64), [LAYER_MEANS])[LAYER_MEANS],
         train=rows_of("emobank", data=data),
         dev=bank,
     )
     plain, places = build_graph(weights, heads=HEADS)
-    ranges = measure_ranges(plain, places, _tokens(tokenizer, some, 64))
+    ranges = measure_ranges(plain, places, token_rows(tokenizer_file, some, 64))
     int8, _ = build_graph(weights, heads=HEADS, ranges=ranges, bits=bits)
     onnx.checker.check_model(plain)
 
     names = list(HEADS.values())
-    rows = _tokens(tokenizer, dev.texts, 64)
+    rows = token_rows(tokenizer_file, dev.texts, 64)
     float_z = _infer(_session(plain), rows, names)["goemotions"]
     session = _session(int8)
     z = _infer(session, rows, names)["goemotions"]
@@ -146,7 +135,7 @@ def package(
     figures: dict[str, Any] = {}
     sets = {
         "goemotions": (dev, z),
-        "plutchik": (lines, _infer(session, _tokens(tokenizer, lines.texts, 64), names)["plutchik"]),
+        "plutchik": (lines, _infer(session, token_rows(tokenizer_file, lines.texts, 64), names)["plutchik"]),
     }
     for name, (split, logits) in sets.items():
         truth = split.targets[:, wheel] if name == "plutchik" else split.targets
@@ -185,7 +174,7 @@ def package(
                 for k, v in (("float", float_z), ("int8", z))
             }
 
-    raw = _infer(session, _tokens(tokenizer, bank.texts, 64), names)["vad"]
+    raw = _infer(session, token_rows(tokenizer_file, bank.texts, 64), names)["vad"]
     mean, sd = (np.array(v) for v in STANDARD["emobank"])
     centre, sigma = raw[:, :3] * sd + mean, np.exp(np.clip(raw[:, 3:], -5, 3)) * sd
     single = single_ratings("emobank", bank.ids, data=data)

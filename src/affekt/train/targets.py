@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from affekt.corpora import ratings, read
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STANDARD", "Rows", "rows_of", "single_ratings"]
+__all__ = ["STANDARD", "Rows", "rows_of", "single_ratings", "token_rows"]
 
 # Mean and standard deviation that dimensions are brought to standard units with, from the train splits.
 STANDARD: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
@@ -84,3 +85,15 @@ def single_ratings(name: str, ids: list[str], *, data: Path | None = None) -> li
         by_item.setdefault(every.items[item], []).append(values)
     width = every.values.shape[1]
     return [np.array(by_item.get(item, [])).reshape(-1, width) for item in ids]
+
+
+def token_rows(tokenizer_file: Path, texts: Sequence[str], most: int) -> list[NDArray[np.int64]]:
+    """Token ids of each text, at most `most` of them with the closing token kept; arrays of shape (tokens,)."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    stop = tokenizer.token_to_id("[SEP]")
+    rows = (e.ids for e in tokenizer.encode_batch_fast(list(texts)))
+    return [np.array([*ids[: most - 1], stop] if len(ids) > most else ids, np.int64) for ids in rows]
