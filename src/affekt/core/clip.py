@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Clip", "Dialogue"]
 
@@ -21,6 +21,11 @@ class Clip:
         language: ISO 639-1 code, where it is known beforehand.
         source: File and row that it came from, for messages and reports.
         time: Value of the table's time column, as it stood there.
+        context: Texts of the turns before it, oldest first; empty where there are none or they are not known.
+        dialogue: Name of the conversation, story or poem that it is part of.
+        turn: Its place there, counted from 0.
+        facts: What is known beside the text and can be compared by: domain, the speaker's gender, a year. Never
+            the gold.
     """
 
     id: str
@@ -31,6 +36,10 @@ class Clip:
     language: str | None = None
     source: str | None = None
     time: str | None = None
+    context: tuple[str, ...] = ()
+    dialogue: str | None = None
+    turn: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.end < self.start:

@@ -27,12 +27,19 @@ class Target:
     """The gold of one clip.
 
     Attributes:
-        labels: The labels it has, in the order of the space; empty where it has none.
+        labels: The labels it has, in the order of the space; empty where it has none. In a space of intensities
+            those that are stronger than 0.
         dimensions: Dimension -> value on the native range; empty for a corpus of labels.
+        intensities: Label -> strength, in spaces of kind `intensity`; label -> share of the annotators who gave it,
+            where soft labels were released. Empty otherwise.
+        unrated: Labels and dimensions of the space that nobody was asked about for this clip: neither there nor
+            not there. A loss or a score leaves them out.
     """
 
     labels: tuple[str, ...] = ()
     dimensions: Mapping[str, float] = field(default_factory=dict)
+    intensities: Mapping[str, float] = field(default_factory=dict)
+    unrated: tuple[str, ...] = ()
 
 
 Example = tuple[Clip, Target]
