@@ -160,7 +160,12 @@ def test_killed_and_started_again_gives_the_same_bytes(table: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_interrupted_from_the_keyboard_says_how_to_go_on(table: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    process = subprocess.Popen([*CLI, table, "--out", out], stderr=subprocess.PIPE)
+    # A job in the background of a shell is started with the signal ignored, and its children with it.
+    process = subprocess.Popen(
+        [*CLI, table, "--out", out],
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     part = tmp_path / "out.jsonl.part"
     began = time.monotonic()
     while not (part.exists() and part.stat().st_size) and time.monotonic() - began < 120:
