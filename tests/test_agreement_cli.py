@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,10 @@ def test_several_labels_in_a_cell_or_in_rows(tmp_path):
 
 def test_a_space_fixes_the_labels_and_names_the_nearest(long, tmp_path):
     found = read_ratings(long, item="item", annotator="annotator", label="label", space=space("ekman"))
-    assert found.ratings.space.id == "ekman"
+    assert found.ratings.space.id == "ekman" and found.ratings.space.kind == "single"  # one label a judgement
+    assert found.ratings.space.labels == space("ekman").labels
+    either = read_ratings(long, item="item", annotator="annotator", label="label", space=space("ekman"), several=";")
+    assert either.ratings.space.kind == "multi"
     typo = tmp_path / "typo.csv"
     typo.write_text(LONG.replace("y,b,anger", "y,b,angre"), encoding="utf-8")
     with pytest.raises(UnknownNameError, match=r"'angre'.*line 6.*'anger'"):
@@ -144,7 +148,7 @@ def test_what_cannot_be_asked_for(long, wide, tmp_path):
         ({"columns": ["a"], "label": "b"}, "two ways"),
         ({"columns": ["a"], "space": space("nrc-vad"), "scale": "labels"}, "cannot be read"),
         (
-            {"item": "item", "label": "label", "annotator": "annotator", "space": space("ekman"), "several": ";"},
+            {"item": "item", "label": "label", "annotator": "annotator", "space": space("emodb"), "several": ";"},
             "single",
         ),
     ):
@@ -267,6 +271,8 @@ def test_bad_calls_name_the_remedy(long, wide, arguments, kind, says):
 
 @pytest.mark.data
 def test_a_corpus_with_two_perspectives():
+    if "AFFEKT_DATA" not in os.environ:
+        pytest.skip("AFFEKT_DATA is not set")
     found = record("--corpus", "emobank")
     assert found["perspectives"] == ["writer", "reader"] or set(found["perspectives"]) == {"writer", "reader"}
     valence = found["perspectives_compared"]["valence"]

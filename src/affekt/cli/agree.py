@@ -398,9 +398,7 @@ def _print_agreement(console: Console, measured: dict[str, dict[str, Interval]])
 
 def _print_perspectives(console: Console, found: Comparison, views: list[str]) -> None:
     console.print(f"\n[bold]Two perspectives on the same {len(found.items):,} items[/]")
-    page = _table(
-        "of", "correlation", "concordance", "first", "second", "difference", "95% interval", right=range(1, 7)
-    )
+    page = _table("of", "correlation", "concordance", *views, "difference", "95% interval", right=range(1, 7))
     for channel, f in found.by_channel.items():
         page.add_row(
             _plain(channel),

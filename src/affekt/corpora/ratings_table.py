@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,8 +78,8 @@ def read_ratings(
         columns: Columns with one annotator each, in place of `annotator` and `label`.
         space: The label space; default: the labels that occur.
         scale: Whether judgements are `labels` or `numbers`.
-        several: What separates the labels of a judgement that may have several. With it, or in a multi-label space,
-            more rows of one annotator on one item are one judgement of several labels.
+        several: What separates the labels of a judgement that may have several. With it, more rows of one annotator
+            on one item are one judgement of several labels. Without it a judgement is one label, in any space.
 
     Raises:
         InputError: The file cannot be read, a row is ragged, a judgement is no number or stands twice, or none is
@@ -115,13 +115,13 @@ def read_ratings(
             found.add(_named(which, asked[0], where, line), _named(who, asked[1], where, line), given, line)
     if not found.cells:
         raise InputError("There is no judgement in it", where=where, hint="Every cell is empty, or there is no row.")
-    multi = several is not None or (space is not None and space.kind == "multi")
+    multi = several is not None
     for (name, judge), answers in found.cells.items():
         if len(answers) > 1 and not multi:
             raise InputError(
                 f"{judge} judged {name!r} twice",
                 where=f"{where}, lines {answers[0][1]} and {answers[1][1]}",
-                hint="Keep one of the rows, or say that judgements have several labels (--several).",
+                hint="Keep one of the rows, or say that judgements have several labels: --several ';'.",
             )
     if scale == "numbers":
         ratings = _numbers(found, label or "rating", where)
@@ -214,8 +214,8 @@ def _labels(found: _Found, space: LabelSpace | None, several: str | None, *, mul
                 hint="Agreement needs two labels that could be given; name a space with --space.",
             )
         space = LabelSpace("table", "Labels of the table", "multi" if multi else "single", labels=labels)
-    elif multi and space.kind == "single":
-        raise InputError(f"{space.id} is a space of single labels", hint="Leave out --several, or take another space.")
+    elif space.kind == "multi" and not multi:
+        space = replace(space, kind="single")
     records = [(w, a, parts[0] if space.kind == "single" else parts) for (w, a), parts in answers.items()]
     return _with_items(Ratings.from_records(space, records), found)
 
