@@ -44,8 +44,8 @@ def command(*, recipe: str, out: Path, data: str | None, limit: int | None, thre
             out,
             data=where,
             limit=limit,
-            progress=lambda step, total, loss: bar.update(
-                task, completed=step, total=total, description=f"{recipe}  loss {loss:.3f}"
+            progress=lambda what, step, total, loss: bar.update(
+                task, completed=step, total=total, description=f"{recipe}, {what}  loss {loss:.3f}"
             ),
         )
     identity = {

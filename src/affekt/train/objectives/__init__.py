@@ -10,20 +10,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from affekt.core.errors import UnknownNameError
 from affekt.extras import need
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
     from torch.nn import functional
 else:
     torch = need("torch", extra="train")
     functional = torch.nn.functional
 
-__all__ = ["mean_and_spread", "multi_label", "objective", "squared_error"]
+__all__ = ["Objective", "mean_and_spread", "multi_label", "objective", "squared_error"]
 
 
 def multi_label(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -66,12 +70,46 @@ def mean_and_spread(outputs: Tensor, targets: Tensor) -> Tensor:
     return error.sum(1) + 0.1 * torch.where(known, likelihood, 0.0).sum(1)
 
 
-_ALL: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    f.__name__: f for f in (multi_label, squared_error, mean_and_spread)
+@dataclass(frozen=True)
+class Objective:
+    """A loss, and how models that were trained with it teach another (Hinton et al. 2015).
+
+    Attributes:
+        loss: `(outputs, targets) -> loss of each row`.
+        answer: What a teacher passes on of its outputs: array (rows, units) -> (rows, answers).
+        taught: `(outputs, answers of teachers) -> loss of each row`.
+    """
+
+    loss: Callable[[Tensor, Tensor], Tensor]
+    answer: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    taught: Callable[[Tensor, Tensor], Tensor]
+
+    def mix(
+        self, targets: NDArray[np.float64], answers: NDArray[np.float32] | None, share: float
+    ) -> NDArray[np.float64]:
+        """Targets with a share of the teachers' answers in those columns that the answers are for."""
+        if answers is None or not share:
+            return targets
+        n = answers.shape[1]
+        return np.concatenate([(1 - share) * targets[:, :n] + share * answers, targets[:, n:]], 1)
+
+
+def _sigmoid(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-outputs)), np.float32)
+
+
+_ALL: dict[str, Objective] = {
+    "multi_label": Objective(multi_label, _sigmoid, multi_label),
+    "squared_error": Objective(squared_error, lambda outputs: outputs, squared_error),
+    "mean_and_spread": Objective(
+        mean_and_spread,
+        lambda outputs: outputs[:, : outputs.shape[1] // 2],
+        lambda outputs, answers: squared_error(outputs[:, : answers.shape[1]], answers),
+    ),
 }
 
 
-def objective(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def objective(name: str) -> Objective:
     """The objective of that name.
 
     Raises:
