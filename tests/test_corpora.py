@@ -47,7 +47,6 @@ def test_entries_fit_together(name):
     assert entry.commercial_note
     assert entry.citation.url.startswith("https://")
     assert set(entry.label_ids) == set(gold.labels) or not entry.label_ids
-    assert set(entry.dimension_columns) == {d.name for d in gold.dimensions} or not entry.dimension_columns
     assert all(f.split in ("", *entry.splits) for f in entry.files)
     assert all(facts.rows > 0 for facts in entry.splits.values())
     assert set(entry.works) <= set(names("works"))

@@ -20,12 +20,12 @@ def command() -> None:
 def _here(name: str, data: str | None) -> bool:
     from affekt.catalog.corpora import corpus
     from affekt.core.errors import DataError
-    from affekt.corpora.files import file_of
+    from affekt.corpora.files import files_of
 
     entry = corpus(name)
     try:
         for part in entry.files:
-            file_of(entry, part.path, data)
+            files_of(entry, part, data)
     except DataError:
         return False
     return True

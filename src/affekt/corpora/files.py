@@ -1,22 +1,24 @@
-"""Finding a corpus on this computer, reading its files line by line, and naming what is wrong with them."""
+"""Finding a corpus on this computer, opening its files, and naming what is wrong with them."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import io
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-from affekt.catalog.corpora import Corpus
+from affekt.catalog.corpora import Corpus, CorpusFile
 from affekt.core.errors import DataError
 
-__all__ = ["DATA_VARIABLE", "checksum", "csv_rows", "data_folder", "file_of", "lines"]
+__all__ = ["DATA_VARIABLE", "checksum", "corpus_folder", "data_folder", "file_of", "files_of", "lines", "opened"]
 
 DATA_VARIABLE = "AFFEKT_DATA"
 
-# Annotated texts are at most paragraphs; a longer "line" means that the file is something else.
-_LONGEST = 1_000_000
+# Annotated texts are at most pages; a longer "line" means that the file is something else.
+_LONGEST = 10_000_000
 
 
 def data_folder(data: str | Path | None = None) -> Path:
@@ -45,11 +47,16 @@ def data_folder(data: str | Path | None = None) -> Path:
     return folder
 
 
-def _corpus_folder(corpus: Corpus, data: str | Path | None) -> Path:
+def corpus_folder(corpus: Corpus, data: str | Path | None = None) -> Path:
+    """The folder of a corpus: below the data folder, or the data folder itself where that is it.
+
+    Raises:
+        DataError: The data folder or the corpus folder is missing.
+    """
     root = data_folder(data)
     if (root / corpus.folder).is_dir():
         return root / corpus.folder
-    if (root / corpus.files[0].path).is_file():  # the corpus folder itself was named
+    if "*" not in corpus.files[0].path and (root / corpus.files[0].path).is_file():
         return root
     raise DataError(
         f"The data folder has no {corpus.title}",
@@ -64,7 +71,7 @@ def file_of(corpus: Corpus, path: str, data: str | Path | None = None) -> Path:
     Raises:
         DataError: The data folder, the corpus folder or the file is missing.
     """
-    file = _corpus_folder(corpus, data) / path
+    file = corpus_folder(corpus, data) / path
     if not file.is_file():
         raise DataError(
             f"A file of {corpus.title} is missing",
@@ -74,81 +81,75 @@ def file_of(corpus: Corpus, path: str, data: str | Path | None = None) -> Path:
     return file
 
 
+def files_of(corpus: Corpus, part: CorpusFile, data: str | Path | None = None) -> list[Path]:
+    """Full paths of what `part` names, sorted by name.
+
+    Raises:
+        DataError: A file is missing, or there are fewer or more than the release has.
+    """
+    if "*" not in part.path:
+        return [file_of(corpus, part.path, data)]
+    folder = corpus_folder(corpus, data)
+    found = sorted(f for f in folder.glob(part.path) if f.is_file())
+    if len(found) != part.count:
+        raise DataError(
+            f"{corpus.title} has {len(found)} files {part.path} where the release has {part.count}",
+            where=str(folder),
+            hint=f"Get it again from {corpus.home}; the entry describes {corpus.release}.",
+        )
+    return found
+
+
 def checksum(file: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _decoded(file: Path) -> Iterator[tuple[int, str]]:
+def opened(file: Path) -> IO[bytes]:
+    """The bytes of a file; of a zip archive, those of the one file in it.
+
+    Raises:
+        DataError: The file cannot be read, or is an archive of none or several files.
+    """
     try:
-        with file.open("rb") as stream:
-            number = 0
-            while raw := stream.readline(_LONGEST):
-                number += 1
-                if len(raw) == _LONGEST:
-                    raise DataError(
-                        "A line is longer than a million bytes",
-                        where=f"{file}, line {number}",
-                        hint="This is not the file that the corpus entry describes.",
-                    )
-                try:
-                    text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as err:
-                    raise DataError(
-                        f"Not UTF-8: byte {err.start + 1} of the line cannot be decoded",
-                        where=f"{file}, line {number}",
-                        hint="Get the file again from the release, or convert it to UTF-8.",
-                    ) from err
-                yield number, text
+        if file.suffix != ".zip":
+            return file.open("rb")
+        with zipfile.ZipFile(file) as archive:
+            # macOS adds a folder of its own to what it packs.
+            inside = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
+            if len(inside) != 1:
+                raise DataError(f"The archive holds {len(inside)} files where one is expected", where=str(file))
+            return io.BytesIO(archive.read(inside[0]))
     except OSError as err:
         raise DataError(f"The file cannot be read: {err.strerror}", where=str(file)) from err
+    except zipfile.BadZipFile as err:
+        raise DataError("This is not a zip archive", where=str(file), hint="Get the file again.") from err
 
 
-def lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Stream (line number from 1, line without its end).
-
-    Raises:
-        DataError: The file cannot be read or is not UTF-8.
-    """
-    for number, text in _decoded(file):
-        yield number, text.rstrip("\r\n")
-
-
-def csv_rows(file: Path, required: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Stream (number of the row's last line, column -> cell) of a CSV file with a header.
-
-    Args:
-        file: The file.
-        required: Columns that must be there.
+def lines(file: Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Stream (line number from 1, line with its end).
 
     Raises:
-        DataError: The file cannot be read, has no header or not the right one, or a row has more or fewer
-            cells than the header.
+        DataError: The file cannot be read, or not be decoded.
     """
-    reader = csv.reader((text for _, text in _decoded(file)), strict=True)
-    header: list[str] | None = None
-    try:
-        for row in reader:
-            if header is None:
-                header = row
-                if missing := [name for name in required if name not in header]:
-                    raise DataError(
-                        f"The header lacks {', '.join(repr(m) for m in missing)}",
-                        where=f"{file}, line 1",
-                        hint=f"It has: {', '.join(header[:12])}.",
-                    )
-                continue
-            if not row:
-                continue
-            if len(row) != len(header):
+    first = "utf-8-sig" if encoding == "utf-8" else encoding
+    with opened(file) as stream:
+        number = 0
+        while raw := stream.readline(_LONGEST):
+            number += 1
+            if len(raw) == _LONGEST:
                 raise DataError(
-                    f"A row has {len(row)} cells where the header has {len(header)}",
-                    where=f"{file}, line {reader.line_num}",
-                    hint="Get the file again from the release, or mend the row.",
+                    "A line is longer than ten million bytes",
+                    where=f"{file}, line {number}",
+                    hint="This is not the file that the corpus entry describes.",
                 )
-            yield reader.line_num, dict(zip(header, row, strict=True))
-    except csv.Error as err:
-        raise DataError(f"Not valid CSV: {err}", where=f"{file}, line {reader.line_num}") from err
-    if header is None:
-        raise DataError("The file is empty", where=str(file), hint="Get it again from the release.")
+            try:
+                text = raw.decode(first if number == 1 else encoding)
+            except UnicodeDecodeError as err:
+                raise DataError(
+                    f"Not {encoding.upper()}: byte {err.start + 1} of the line cannot be decoded",
+                    where=f"{file}, line {number}",
+                    hint=f"Get the file again from the release, or convert it to {encoding.upper()}.",
+                ) from err
+            yield number, text

@@ -1,46 +1,24 @@
-"""Readers by layout: a corpus entry in, clips with their gold out."""
+"""A corpus entry in, clips with their gold out."""
 
 from __future__ import annotations
 
 import hashlib
 import html
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from affekt.catalog.corpora import Corpus, CorpusFile, HashSplit, corpus
-from affekt.catalog.spaces import space as load_space
+from affekt.catalog.corpora import Corpus, CorpusFile, corpus
 from affekt.core.clip import Clip
-from affekt.core.errors import CatalogError, DataError, UnknownNameError
-from affekt.core.ratings import Ratings
-from affekt.core.space import LabelSpace
-from affekt.corpora.files import checksum, csv_rows, file_of, lines
+from affekt.core.errors import DataError, UnknownNameError
+from affekt.corpora.files import checksum, files_of
+from affekt.corpora.gold import GoldReader, Target
+from affekt.corpora.layouts import Record, listed, records, wanted
+from affekt.corpora.splits import split_of, splitter
+from affekt.corpora.votes import means, ratings
 
 __all__ = ["Example", "Target", "checksums", "overlap", "ratings", "read", "split_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The gold of one clip.
-
-    Attributes:
-        labels: The labels it has, in the order of the space; empty where it has none. In a space of intensities
-            those that are stronger than 0.
-        dimensions: Dimension -> value on the native range; empty for a corpus of labels.
-        intensities: Label -> strength, in spaces of kind `intensity`; label -> share of the annotators who gave it,
-            where soft labels were released. Empty otherwise.
-        unrated: Labels and dimensions of the space that nobody was asked about for this clip: neither there nor
-            not there. A loss or a score leaves them out.
-    """
-
-    labels: tuple[str, ...] = ()
-    dimensions: Mapping[str, float] = field(default_factory=dict)
-    intensities: Mapping[str, float] = field(default_factory=dict)
-    unrated: tuple[str, ...] = ()
-
 
 Example = tuple[Clip, Target]
 
@@ -49,10 +27,12 @@ def read(name: str | Corpus, *, split: str, data: str | Path | None = None) -> I
     """Stream one split of a corpus.
 
     Rows come in the order of the files, one at a time; only a corpus whose duplicates are joined is held in
-    memory, since the last line may still add a label to the first.
+    memory, since the last line may still add a label to the first, and one whose gold is the mean of single
+    ratings, which are read first.
 
     Args:
-        name: Id of the corpus, or its entry.
+        name: Id of the corpus, of a view (`meld:sentiment`) or a part (`semeval2025-a:deu`), or its entry. Of a
+            corpus that comes in parts, all are read, one after another, with the part's name before each id.
         split: Name of the split, such as `train`, `dev`, `test`.
         data: Folder that holds the corpora; default `AFFEKT_DATA`.
 
@@ -65,20 +45,18 @@ def read(name: str | Corpus, *, split: str, data: str | Path | None = None) -> I
     """
     entry = corpus(name) if isinstance(name, str) else name
     if split not in entry.splits:
-        raise UnknownNameError("split", split, entry.splits, where=entry.folder)
-    return _LAYOUTS[entry.layout](entry, split, data)
-
-
-def split_of(text: str, rule: HashSplit) -> str:
-    """The split that a text falls into by its hash: `train`, `dev` or `test`."""
-    part = int(hashlib.sha256(text.lower().encode()).hexdigest()[:8], 16) % rule.modulo
-    return "test" if part in rule.test else "dev" if part in rule.dev else "train"
+        raise UnknownNameError("split", split, entry.splits, where=entry.id)
+    return _parts(entry, split, data) if entry.matrix else _examples(entry, split, data)
 
 
 def checksums(name: str | Corpus, *, split: str, data: str | Path | None = None) -> dict[str, str]:
     """SHA-256 of the files that a split is read from: path below the data folder -> digits."""
     entry = corpus(name) if isinstance(name, str) else name
-    return {f"{entry.folder}/{f.path}": checksum(file_of(entry, f.path, data)) for f in _files_of(entry, split)}
+    found = {}
+    for part in _files_of(entry, split):
+        for file, path in zip(files_of(entry, part, data), _paths(entry, part, data), strict=True):
+            found[f"{entry.folder}/{path}"] = checksum(file)
+    return found
 
 
 def overlap(name: str | Corpus, *, data: str | Path | None = None) -> dict[tuple[str, str], int]:
@@ -88,7 +66,7 @@ def overlap(name: str | Corpus, *, data: str | Path | None = None) -> dict[tuple
         (split, other split) -> number of rows of the first; texts are compared as they are, without trimming.
     """
     entry = corpus(name) if isinstance(name, str) else name
-    texts = {split: [clip.text for clip, _ in read(entry, split=split, data=data)] for split in entry.splits}
+    texts = {split: [hash(clip.text) for clip, _ in read(entry, split=split, data=data)] for split in entry.splits}
     known = {split: set(rows) for split, rows in texts.items()}
     return {
         (one, other): sum(text in known[other] for text in texts[one])
@@ -98,192 +76,164 @@ def overlap(name: str | Corpus, *, data: str | Path | None = None) -> dict[tuple
     }
 
 
-def ratings(name: str | Corpus, *, perspective: str | None = None, data: str | Path | None = None) -> Ratings:
-    """Single annotators' judgements, without rows that stand for "not rated".
-
-    Args:
-        name: Id of the corpus, or its entry.
-        perspective: One of those that the corpus has, such as `reader`; default all pooled.
-        data: Folder that holds the corpora; default `AFFEKT_DATA`.
-
-    Raises:
-        DataError: The release has no single judgements, or a file is missing or does not fit the layout.
-        UnknownNameError: There is no such corpus or perspective.
-    """
-    entry = corpus(name) if isinstance(name, str) else name
-    files = [f for f in entry.ratings if perspective in (None, f.perspective)]
-    if not entry.ratings:
-        raise DataError(f"{entry.title} was released without single annotators' judgements", where=entry.folder)
-    if not files:
-        raise UnknownNameError("perspective", str(perspective), [f.perspective for f in entry.ratings])
-    space = load_space(entry.space)
-    columns = _dimension_columns(entry, space)
-    items: dict[str, int] = {}
-    item: list[int] = []
-    values: list[list[float]] = []
-    for part in files:
-        file = file_of(entry, part.path, data)
-        for number, row in csv_rows(file, (part.id, *columns.values())):
-            given = [_number(row[c], space, d, file, number) for d, c in columns.items()]
-            if tuple(given) != part.unrated:
-                item.append(items.setdefault(row[part.id], len(items)))
-                values.append(given)
-    return Ratings(
-        space=space,
-        items=tuple(items),
-        annotators=(),
-        item=np.array(item, dtype=np.intp),
-        annotator=np.full(len(item), -1, dtype=np.intp),
-        values=np.array(values, dtype=np.float64).reshape(len(item), len(columns)),
-    )
-
-
 def _files_of(entry: Corpus, split: str) -> list[CorpusFile]:
     return [f for f in entry.files if f.split in ("", split)]
 
 
-def _dimension_columns(entry: Corpus, space: LabelSpace) -> dict[str, str]:
-    """Dimension -> column, in the order of the space."""
-    names = tuple(d.name for d in space.dimensions)
-    if set(entry.dimension_columns) != set(names):
-        raise CatalogError(
-            f"dimension_columns names {sorted(entry.dimension_columns)}, the space {space.id!r} has {sorted(names)}",
-            where=f"corpora/{entry.folder}.toml",
-        )
-    return {name: entry.dimension_columns[name] for name in names}
+def _paths(entry: Corpus, part: CorpusFile, data: str | Path | None) -> list[str]:
+    if "*" not in part.path:
+        return [part.path]
+    folder = Path(part.path).parent
+    return [(folder / file.name).as_posix() for file in files_of(entry, part, data)]
 
 
-def _number(cell: str, space: LabelSpace, dimension: str, file: Path, number: int) -> float:
-    where = f"{file}, line {number}"
-    limits = space.dimension(dimension)
-    try:
-        value = float(cell)
-    except ValueError as err:
-        raise DataError(f"The {dimension} rating is not a number", where=where, hint="Mend the row.") from err
-    if math.isnan(value) or not limits.low <= value <= limits.high:
-        raise DataError(f"The {dimension} rating {value:g} is outside {limits.low:g} to {limits.high:g}", where=where)
-    return value
+def _parts(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
+    for part in entry.parts:
+        if split in part.splits:
+            name = part.id.partition(":")[2]
+            for clip, target in _examples(part, split, data):
+                yield replace(clip, id=f"{name}:{clip.id}"), target
 
 
-def _check_label_file(entry: Corpus, data: str | Path | None) -> None:
-    """The numbering in the release must be the one that the entry states: an order changed is labels swapped."""
-    if not entry.label_file:
-        return
-    file = file_of(entry, entry.label_file, data)
-    listed = tuple(text.strip() for _, text in lines(file) if text.strip())
-    if listed != entry.label_ids:
-        wrong = next(
-            (i for i, pair in enumerate(zip(listed, entry.label_ids, strict=False)) if pair[0] != pair[1]),
-            min(len(listed), len(entry.label_ids)),
-        )
-        raise DataError(
-            f"The label list has {len(listed)} labels and departs from the expected {len(entry.label_ids)} at number "
-            f"{wrong + entry.first_label_id}",
-            where=str(file),
-            hint=f"Label numbers would be misread. Use the release that the entry describes: {entry.release}.",
-        )
+@dataclass(slots=True)
+class _Thread:
+    """The dialogue that is being read: what was said so far, and which dialogues are over."""
 
+    keep: int
+    name: str | None = None
+    said: deque[str] = None  # type: ignore[assignment]
+    turn: int = 0
+    over: set[str] = None  # type: ignore[assignment]
 
-def _label_names(cell: str, entry: Corpus, space: LabelSpace, where: str) -> set[str]:
-    out: set[str] = set()
-    for part in cell.split(","):
-        try:
-            index = int(part) - entry.first_label_id
-        except ValueError as err:
-            raise DataError(
-                "The label column holds something that is not a label number", where=where, hint="Mend the row."
-            ) from err
-        if not 0 <= index < len(entry.label_ids):
-            last = entry.first_label_id + len(entry.label_ids) - 1
-            raise DataError(f"Label number {part.strip()} is not in {entry.first_label_id}..{last}", where=where)
-        label = entry.label_ids[index]
-        if label not in space.labels:
-            raise CatalogError(f"label_ids: {label!r} is not in the space {space.id!r}", where=entry.folder)
-        out.add(label)
-    return out
+    def __post_init__(self) -> None:
+        self.said, self.over = deque(maxlen=self.keep), set()
 
-
-def _ordered(labels: set[str], space: LabelSpace) -> tuple[str, ...]:
-    return tuple(label for label in space.labels if label in labels)
-
-
-_TsvRow = tuple[str, str, set[str], str, dict[str, float]]
-
-
-def _tsv_rows(entry: Corpus, part: CorpusFile, space: LabelSpace, data: str | Path | None) -> Iterator[_TsvRow]:
-    """Stream (id or "", text, labels, place, dimensions)."""
-    file = file_of(entry, part.path, data)
-    roles = part.columns
-    for number, line in lines(file):
-        where = f"{file}, line {number}"
-        cells = line.split("\t")
-        if entry.empty_cells:
-            cells = cells[: len(roles)] + [c for c in cells[len(roles) :] if c.strip()]
-            if not any(c.strip() for c in cells):
-                continue
-        if len(cells) != len(roles):
-            raise DataError(
-                f"A row has {len(cells)} columns where {len(roles)} are expected ({', '.join(roles)})",
-                where=where,
-                hint="Columns are separated by one tab. Get the file again from the release, or mend the row.",
-            )
-        row = dict(zip(roles, cells, strict=True))
-        labels = _label_names(row["labels"], entry, space, where) if "labels" in row else set()
-        text = html.unescape(row["text"]) if entry.html_entities else row["text"]
-        values = {d.name: _number(row[d.name], space, d.name, file, number) for d in space.dimensions if d.name in row}
-        yield row.get("id", ""), text.strip() if entry.strip else text, labels, f"{part.path}:{number}", values
-
-
-def _read_tsv(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
-    space = load_space(entry.space)
-    _check_label_file(entry, data)
-    rule = entry.hash_split
-    language = entry.languages[0] if len(entry.languages) == 1 else None
-
-    def rows() -> Iterator[_TsvRow]:
-        for part in _files_of(entry, split):
-            for row in _tsv_rows(entry, part, space, data):
-                if rule is None or (row[1] and split_of(row[1], rule) == split):
-                    yield row
-
-    stream: Iterator[_TsvRow] = rows()
-    if entry.merge_duplicates:
-        joined: dict[str, _TsvRow] = {}
-        for row in stream:
-            joined.setdefault(row[1], row)[2].update(row[2])
-        stream = iter(joined.values())
-    for given, text, labels, place, values in stream:
-        # Without an id in the release, the text's own hash is one that does not depend on the order of lines.
-        name = given or hashlib.sha256(text.encode()).hexdigest()[:16]
-        clip = Clip(id=name, text=text, language=language, source=f"{entry.folder}/{place}")
-        yield clip, Target(labels=_ordered(labels, space), dimensions=values)
-
-
-def _read_csv(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
-    space = load_space(entry.space)
-    columns = _dimension_columns(entry, space)
-    language = entry.languages[0] if len(entry.languages) == 1 else None
-    required = (entry.id_column, entry.split_column, entry.text_column, *columns.values())
-    for part in _files_of(entry, split):
-        file = file_of(entry, part.path, data)
-        for number, row in csv_rows(file, required):
-            if row[entry.split_column] not in entry.splits:
+    def next(self, name: str, where: str) -> tuple[tuple[str, ...], int]:
+        """Go to a turn of a dialogue: what was said before it, and its place."""
+        if name != self.name:
+            if self.name is not None:
+                self.over.add(self.name)
+            if name in self.over:
                 raise DataError(
-                    f"The split column holds none of {', '.join(entry.splits)}", where=f"{file}, line {number}"
+                    "The turns of a dialogue do not stand together, so what was said before is not known", where=where
                 )
-            if row[entry.split_column] != split:
+            self.name, self.turn = name, 0
+            self.said.clear()
+        self.turn += 1
+        return tuple(self.said), self.turn - 1
+
+
+def _examples(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
+    stream = _rows(entry, split, data)
+    return _joined(entry, stream) if entry.merge_duplicates else stream
+
+
+def _joined(entry: Corpus, stream: Iterator[Example]) -> Iterator[Example]:
+    """One example a text: the first, with the labels of all."""
+    first: dict[str, Example] = {}
+    labels: dict[str, set[str]] = {}
+    for clip, target in stream:
+        key = clip.text or ""
+        first.setdefault(key, (clip, target))
+        labels.setdefault(key, set()).update(target.labels)
+    order = GoldReader(entry).ordered
+    for key, (clip, target) in first.items():
+        yield clip, replace(target, labels=order(labels[key]))
+
+
+def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
+    gold = GoldReader(entry, data=data)
+    rated = means(entry, data=data) if entry.gold.mean else None
+    for part in _files_of(entry, split):
+        split_of_row = splitter(entry, part, data)
+        thread = _Thread(entry.context_turns)
+        for record in records(entry, part, data):
+            if not wanted(record, entry.where):
                 continue
-            clip = Clip(
-                id=row[entry.id_column],
-                text=row[entry.text_column],
-                language=language,
-                source=f"{entry.folder}/{part.path}:{number}",
-            )
-            values = {d: _number(row[c], space, d, file, number) for d, c in columns.items()}
-            yield clip, Target(dimensions=values)
+            text = _text(entry, record)
+            clip = _clip(entry, record, text, thread)
+            if split_of_row(record, text) != split or not wanted(record, entry.asked):
+                continue
+            if rated is None:
+                yield clip, Target() if part.no_label else gold(record)
+            elif clip.id in rated:
+                yield clip, gold.of_means(rated[clip.id])
+            else:
+                raise DataError("Nobody's rating of this row is in the release", where=record.where)
 
 
-_LAYOUTS: dict[str, Callable[[Corpus, str, str | Path | None], Iterator[Example]]] = {
-    "tsv-label-ids": _read_tsv,
-    "csv-split-column": _read_csv,
-}
+def _text(entry: Corpus, record: Record) -> str:
+    text = record.text(entry.columns.text) if entry.columns.text else ""
+    if entry.html_entities:
+        text = html.unescape(text)
+    return text.strip() if entry.strip else text
+
+
+def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
+    columns = entry.columns
+    context: tuple[str, ...] = ()
+    dialogue = turn = None
+    if columns.dialogue:
+        dialogue = record.joined(columns.dialogue)
+        context, turn = thread.next(dialogue, record.where)
+        thread.said.append(text)
+        if columns.turn:
+            turn = _whole(record, columns.turn)
+    if columns.context:
+        context = _before(record, listed(columns.context))
+    if columns.id:
+        name = record.joined(columns.id)
+    elif entry.merge_duplicates:
+        # One that does not depend on the order of lines.
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    else:
+        name = f"{record.path}:{record.place}"
+    language = record.text(columns.language) if columns.language else ""
+    return Clip(
+        id=name,
+        text=text if columns.text else None,
+        start=_seconds(record, columns.start),
+        end=_seconds(record, columns.end),
+        speaker=(record.text(columns.speaker) or None) if columns.speaker else None,
+        language=language or (entry.languages[0] if len(entry.languages) == 1 else None),
+        source=f"{entry.folder}/{record.path}:{record.place}",
+        context=context,
+        dialogue=dialogue,
+        turn=turn,
+        facts={name: value for name, column in columns.facts.items() if (value := record.text(column))},
+    )
+
+
+def _before(record: Record, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Earlier turns from columns, one a column; a column that holds a list of turns gives each of them."""
+    found: list[str] = []
+    for column in columns:
+        value = record.raw(column)
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            found += [" ".join(str(word) for word in turn) for turn in value]
+        elif isinstance(value, list):
+            found += [str(turn) for turn in value]
+        elif text := record.text(column):
+            found.append(text)
+    return tuple(found)
+
+
+def _whole(record: Record, column: str) -> int:
+    try:
+        return int(record.text(column))
+    except ValueError as err:
+        raise DataError(f"The turn in {column!r} is not a whole number", where=record.where) from err
+
+
+def _seconds(record: Record, column: str) -> float | None:
+    """A time in seconds or `hours:minutes:seconds`, with a point or a comma; `None` where there is none."""
+    text = record.text(column).strip().replace(",", ".") if column else ""
+    if not text:
+        return None
+    try:
+        seconds = 0.0
+        for step in text.split(":"):
+            seconds = seconds * 60 + float(step)
+    except ValueError as err:
+        raise DataError(f"The time in {column!r} cannot be read", where=record.where, hint="Mend the row.") from err
+    return seconds

@@ -1,55 +1,224 @@
 """Corpora as data: where their files lie, how these are laid out, their splits, labels, licence and defects.
 
-An entry holds facts of the release it describes; how a layout is read is code in `affekt.corpora`.
+An entry holds facts of the release it describes; how a layout is read is code in `affekt.corpora`. One release
+can be read in several ways, and come in several languages, without a second file:
+
+- `[views.NAME]` gives any fields anew, such as another label space of the same rows: `meld:sentiment`;
+- `[matrix.NAME]` is one part of a corpus that comes in parts laid out alike, mostly languages. `{name}` in paths
+  and column names stands for it: `semeval2025-a:deu`. The id alone means all parts, one after another.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import msgspec
 
-from affekt.catalog.load import Entry, entry, names
+from affekt.catalog.load import Entry, document, names, user_folder
+from affekt.core.errors import CatalogError, UnknownNameError
 
-__all__ = ["Citation", "Corpus", "CorpusFile", "HashSplit", "RatingsFile", "SplitFacts", "corpora", "corpus"]
+__all__ = [
+    "Citation",
+    "Columns",
+    "Corpus",
+    "CorpusFile",
+    "Gold",
+    "HashSplit",
+    "Json",
+    "RatingsFile",
+    "SplitFacts",
+    "SplitList",
+    "Table",
+    "Xml",
+    "corpora",
+    "corpus",
+    "variants",
+]
 
-Layout = Literal["tsv-label-ids", "csv-split-column"]
+Layout = Literal["table", "json", "xml"]
+Names = str | tuple[str, ...]
 
 
-class CorpusFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One file of the release.
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of what an entry is made of."""
+
+
+class CorpusFile(_Part, frozen=True):
+    """One file of the release, or several of one kind.
 
     Attributes:
-        path: Path below the corpus folder.
-        columns: Role of each column of a file without header, in order: `text`, `labels`, `id`, `ignore`, or the
-            name of a dimension of the space.
+        path: Path below the corpus folder; `*` stands for any part of a file name. A `.zip` with one file in it is
+            read as that file.
+        columns: Names of the columns of a table without header; default those of the entry's `table`.
         split: The split that the whole file belongs to; empty where rows are split otherwise.
+        count: How many files a path with `*` names in the release; 0: it names one file.
+        no_label: Whether its rows have none of the labels, and no column that says so.
     """
 
     path: str
     columns: tuple[str, ...] = ()
     split: str = ""
+    count: int = 0
+    no_label: bool = False
 
 
-class RatingsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A file of single annotators' judgements, with a header.
+class Table(_Part, frozen=True):
+    """Layout `table`: one row a line, cells between delimiters.
+
+    Attributes:
+        delimiter: What stands between two cells; empty where a line is one cell.
+        quoted: Whether cells may be quoted as in CSV, and then run over lines.
+        header: Whether the first line names the columns.
+        columns: Names of the columns where it does not.
+        rest: Whether the last column takes the rest of the line, delimiters and all.
+        empty_cells: Whether empty cells after the last column are passed over, and rows of nothing else.
+        blocks: Whether empty lines part the rows into groups: one empty line ends a part, two end a block. Rows
+            then have the columns `@block` and `@part`, counted from 0.
+        encoding: Character encoding.
+    """
+
+    delimiter: str = ","
+    quoted: bool = True
+    header: bool = True
+    columns: tuple[str, ...] = ()
+    rest: bool = False
+    empty_cells: bool = False
+    blocks: bool = False
+    encoding: str = "utf-8"
+
+
+class Json(_Part, frozen=True):
+    """Layout `json`: records, and within them turns.
+
+    A column is a path: names and numbers joined by dots. Where there are turns, it is looked up in the turn, and
+    with `^` before it in the record. `@key` is the key of a record, `@turn` the place of a turn.
+
+    Attributes:
+        lines: Whether each line is a record of its own (JSONL).
+        records: Path to the records, a list or an object of records; empty where the whole document is that.
+        turns: Path from a record to its turns; empty where a record is one row. `.` where the record is the list.
+    """
+
+    lines: bool = False
+    records: str = ""
+    turns: str = ""
+
+
+class Xml(_Part, frozen=True):
+    """Layout `xml`: one element a row.
+
+    Attributes:
+        element: Name of the element. Its attributes are columns, its text is the column `text`.
+    """
+
+    element: str
+
+
+class Columns(_Part, frozen=True):
+    """Where the parts of a clip stand. `@file` is the file's name without ending, `@line` the line.
+
+    Attributes:
+        text: The text; empty where there is none, as in tables of recordings.
+        id: The row's id; several columns are joined by `_`. Empty: the file and line, or the text's hash where
+            duplicates are joined.
+        split: The split.
+        dialogue: The conversation, story or poem that the row is part of.
+        turn: Its place there; default in the order of the file.
+        speaker: Who says it.
+        context: Columns with the texts before it, oldest first; default the rows before it in the dialogue.
+        language: ISO 639 code, where it stands in a column.
+        start: Start in a recording, in seconds or `hours:minutes:seconds`.
+        end: End in a recording.
+        facts: Name -> column of what the rows can be compared by.
+    """
+
+    text: str = "text"
+    id: Names = ""
+    split: str = ""
+    dialogue: Names = ""
+    turn: str = ""
+    speaker: str = ""
+    context: Names = ()
+    language: str = ""
+    start: str = ""
+    end: str = ""
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Gold(_Part, frozen=True):
+    """Where the gold stands. Labels stand in a cell (`labels`) or have a column each (`columns`).
+
+    Attributes:
+        labels: Column that holds labels, or numbers of `label_ids`. Several columns are several annotators: the
+            gold has the labels of all of them, and the share of annotators who gave each.
+        separator: What stands between labels in one cell; empty where a cell holds one.
+        names: Spelling in the release -> label; "" where it stands for none. Empty: labels as in the space.
+        columns: Label -> column with 0 or 1, a strength, or a number of votes.
+        at_least: The value from which a label counts as given; default anything above 0.
+        votes: Whether the columns hold numbers of votes: the label with most is the gold, the shares its
+            intensities. A tie has no label.
+        dimensions: Dimension -> column; several columns are several annotators, of whom the mean is taken.
+        scale: What strengths and dimensions are multiplied by to come on the range of the space.
+        unrated: Labels and dimensions that nobody was asked about.
+        mean: Whether the gold is the mean of the single ratings, matched by id.
+    """
+
+    labels: Names = ""
+    separator: str = ""
+    names: dict[str, str] = msgspec.field(default_factory=dict)
+    columns: dict[str, str] = msgspec.field(default_factory=dict)
+    at_least: float | None = None
+    votes: bool = False
+    dimensions: dict[str, Names] = msgspec.field(default_factory=dict)
+    scale: float = 1.0
+    unrated: tuple[str, ...] = ()
+    mean: bool = False
+
+
+class RatingsFile(_Part, frozen=True):
+    """A file of single annotators' judgements, a table.
+
+    A judgement's values stand in columns of their own, one a label or dimension (`columns`), or as labels in one
+    cell (`labels`). `{annotator}` in a column's name stands for each of `annotators`, `{channel}` in
+    `columns` written as one text for the label or dimension.
 
     Attributes:
         path: Path below the corpus folder.
         perspective: Whose feeling was rated: `reader`, `writer`; empty where there is only one.
-        id: Name of the column with the item's id.
-        unrated: Values in the order of the space's dimensions that stand for "not rated" when a row holds exactly
-            these; such rows are left out.
+        id: Column with the item's id; several are joined by `_`.
+        annotator: Column with the annotator's name, or, with `=` before it, the name itself.
+        annotators: Names of annotators that have columns of their own.
+        columns: Label or dimension -> column, or one text with `{channel}` for all.
+        channel: Column that names the label, where each row is about one label and annotators have columns.
+        channels: Spelling in that column -> label; "" for rows to leave out.
+        labels: Column with labels in one cell, read as the entry's `gold` says.
+        list: Column with all ratings of an item as `[1, 2, 3]`, by annotators who are not named.
+        counts: Label -> column with a number of votes.
+        where: Column -> values; other rows are left out.
+        unrated: Values in the order of the space that stand for "not rated" when a row holds exactly these; such
+            rows are left out.
+        table: How the file is delimited; default as the entry's other tables.
     """
 
     path: str
     perspective: str = ""
-    id: str = "id"
+    id: Names = "id"
+    annotator: str = ""
+    annotators: tuple[str, ...] = ()
+    columns: dict[str, str] | str = msgspec.field(default_factory=dict)
+    channel: str = ""
+    channels: dict[str, str] = msgspec.field(default_factory=dict)
+    labels: str = ""
+    list: str = ""
+    counts: dict[str, str] = msgspec.field(default_factory=dict)
+    where: dict[str, Names] = msgspec.field(default_factory=dict)
     unrated: tuple[float, ...] = ()
+    table: Table | None = None
 
 
-class HashSplit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Our own split, for corpora without an official one: by a hash of the text, so it needs no list of rows.
+class HashSplit(_Part, frozen=True):
+    """Our own split, for corpora without an official one: by a hash, so it needs no list of rows.
 
     The first eight hexadecimal digits of the SHA-256 of the lower-cased text, modulo `modulo`, choose the split.
 
@@ -57,24 +226,47 @@ class HashSplit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         modulo: Number of parts.
         dev: Parts of the development split.
         test: Parts of the test split. All other parts are for training.
+        by: Column or columns whose value is hashed in place of the text, so that a dialogue, an author, a play or
+            a speaker stays on one side.
     """
 
     modulo: int
     dev: tuple[int, ...]
     test: tuple[int, ...]
+    by: Names = ""
 
 
-class SplitFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SplitList(_Part, frozen=True):
+    """A file of the release, a table, that says which row is in which split.
+
+    Attributes:
+        path: Path below the corpus folder.
+        id: Its column with the id.
+        split: Its column with the split.
+        of: The corpus' column that holds the same id.
+        table: How it is delimited.
+    """
+
+    path: str
+    id: str
+    split: str
+    of: str
+    table: Table = Table()
+
+
+class SplitFacts(_Part, frozen=True):
     """What is known of a split.
 
     Attributes:
-        rows: Number of rows in the release that the entry describes; a test counts them.
+        rows: Number of rows in the release that the entry describes; `affekt corpora check` counts them.
+        values: What the split is called in the split column, where that is not its name.
     """
 
     rows: int
+    values: tuple[str, ...] = ()
 
 
-class Citation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Citation(_Part, frozen=True):
     """The publication to cite."""
 
     title: str
@@ -88,35 +280,45 @@ class Corpus(Entry, frozen=True, kw_only=True):
     """A corpus.
 
     Attributes:
+        id: Its id, with the view or part after a colon; set when it is loaded, never written in the file.
         title: Name for people.
         description: What the texts are, who annotated them and how, in a few sentences of our own.
         layout: How the files are to be read.
         folder: Name of its folder below the data folder (`AFFEKT_DATA`).
         home: Where the release can be had.
         release: Commit or version that the facts were taken from.
-        space: Id of the label space of its gold.
-        languages: ISO 639-1 codes.
+        space: Id of the label space of its gold; empty where there is none.
+        languages: ISO 639-1 codes, 639-3 for languages that have none.
         licence: SPDX expression, or a short statement.
         commercial: Whether models trained on it may be used commercially: `yes`, `no`, `unclear`.
         commercial_note: Under which conditions, or what is in doubt.
         files: The files that hold texts and gold.
-        splits: Split -> facts.
+        splits: Split -> facts. Where the corpus has a matrix, those of the parts added up.
+        table: How tables are delimited.
+        json: How JSON is nested.
+        xml: Which elements are rows.
+        columns: Where the parts of a clip stand.
+        gold: Where the gold stands.
         label_ids: Labels in the corpus' own numbering.
         first_label_id: The number of the first of them.
         label_file: A file of the release that lists the labels; it is checked against `label_ids`.
-        dimension_columns: Dimension -> column of the gold table.
-        id_column: Column with the row's id.
-        text_column: Column with the text.
-        split_column: Column with the split.
         ratings: Files of single judgements.
         hash_split: Our split, where there is no official one.
+        split_list: The file that tells the splits apart.
+        left_out: Values of the split column whose rows belong to no split.
+        where: Column -> values; rows with other values are no rows of this corpus. `*` is anything but empty.
+        asked: Column -> values; rows with other values are read as context only.
+        context_turns: Most turns before a turn that are kept with it.
         merge_duplicates: Whether rows with the same text are joined into one, with the labels of all of them.
         strip: Whether white space around a text is taken off.
         html_entities: Whether texts hold HTML entities (`&amp;`), which are resolved.
-        empty_cells: Whether empty cells after the last column are passed over, and rows of nothing else.
         defects: What is known to be wrong or surprising.
+        missing: What the release had and cannot be had any more, or what is not in the data folder.
+        verified: Whether the layout was read from the files themselves; otherwise it is as published.
         citation: The publication to cite.
         works: Ids of the works that the corpus belongs to.
+        views: Other ways to read the release: name -> the fields that differ.
+        matrix: Parts that are laid out alike: name -> the fields that differ.
     """
 
     title: str
@@ -133,34 +335,97 @@ class Corpus(Entry, frozen=True, kw_only=True):
     files: tuple[CorpusFile, ...]
     splits: dict[str, SplitFacts]
     citation: Citation
+    id: str = ""
+    table: Table = Table()
+    json: Json = Json()
+    xml: Xml | None = None
+    columns: Columns = Columns()
+    gold: Gold = Gold()
     label_ids: tuple[str, ...] = ()
     first_label_id: int = 0
     label_file: str = ""
-    dimension_columns: dict[str, str] = msgspec.field(default_factory=dict)
-    id_column: str = "id"
-    text_column: str = "text"
-    split_column: str = "split"
     ratings: tuple[RatingsFile, ...] = ()
     hash_split: HashSplit | None = None
+    split_list: SplitList | None = None
+    left_out: tuple[str, ...] = ()
+    where: dict[str, Names] = msgspec.field(default_factory=dict)
+    asked: dict[str, Names] = msgspec.field(default_factory=dict)
+    context_turns: int = 10
     merge_duplicates: bool = False
     strip: bool = False
     html_entities: bool = False
-    empty_cells: bool = False
     defects: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    verified: bool = True
     works: tuple[str, ...] = ()
+    views: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    matrix: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Corpus, ...]:
+        """The parts of a corpus that comes in parts; itself otherwise."""
+        return tuple(corpus(f"{self.id}:{name}") for name in self.matrix) if self.matrix else (self,)
 
 
 def corpora() -> tuple[str, ...]:
-    """Ids of all corpora in the catalogue, sorted."""
+    """Ids of all corpora in the catalogue, sorted; see `variants` for what follows a colon."""
     return names("corpora")
 
 
+def variants(name: str) -> tuple[str, ...]:
+    """Full ids of the views and parts of a corpus, such as `meld:sentiment`."""
+    raw = document("corpora", name)
+    return tuple(f"{name}:{variant}" for key in ("views", "matrix") for variant in raw.get(key, {}))
+
+
 def corpus(name: str) -> Corpus:
-    """The entry of a corpus.
+    """The entry of a corpus, of one of its views (`meld:sentiment`), or of one of its parts (`semeval2025-a:deu`).
 
     Raises:
-        UnknownNameError: There is no such corpus; the nearest names are given.
+        UnknownNameError: There is no such corpus, view or part; the nearest names are given.
         CatalogError: The entry is not valid.
     """
-    found: Corpus = entry("corpora", name, Corpus)
-    return found
+    return _corpus(name, str(user_folder() or ""))
+
+
+@cache
+def _corpus(name: str, _user_folder: str) -> Corpus:
+    base, _, variant = name.partition(":")
+    raw = document("corpora", base)
+    where = f"corpora/{base}.toml"
+    if variant:
+        choices = {**raw.get("views", {}), **raw.get("matrix", {})}
+        if variant not in choices:
+            raise UnknownNameError("view or part", variant, choices, where=where)
+        is_part = variant in raw.get("matrix", {})
+        raw = {k: v for k, v in raw.items() if k not in ("views", "matrix")} | choices[variant]
+        if is_part:
+            raw = _filled(raw, variant)
+            raw["title"] = raw["title"] if "title" in choices[variant] else f"{raw['title']} ({variant})"
+            raw["files"] = [f for f in raw["files"] if not f.get("split") or f["split"] in raw["splits"]]
+    elif "matrix" in raw:
+        parts = [_corpus(f"{base}:{part}", _user_folder) for part in raw["matrix"]]
+        raw = raw | {
+            "files": [f for part in parts for f in msgspec.to_builtins(part.files)],
+            "ratings": [f for part in parts for f in msgspec.to_builtins(part.ratings)],
+            "languages": list(dict.fromkeys(code for part in parts for code in part.languages)),
+            "splits": {
+                split: {"rows": sum(part.splits[split].rows for part in parts if split in part.splits)}
+                for split in dict.fromkeys(split for part in parts for split in part.splits)
+            },
+        }
+    try:
+        return msgspec.convert(raw | {"id": name}, type=Corpus)
+    except msgspec.ValidationError as err:
+        raise CatalogError(f"Catalogue entry is not valid: {err}", where=where) from err
+
+
+def _filled(value: Any, name: str) -> Any:
+    """The document with the part's name in place of `{name}`."""
+    if isinstance(value, str):
+        return value.replace("{name}", name)
+    if isinstance(value, list):
+        return [_filled(v, name) for v in value]
+    if isinstance(value, dict):
+        return {_filled(k, name): _filled(v, name) for k, v in value.items()}
+    return value

@@ -29,7 +29,7 @@ __all__ = ["Claim", "Level", "Reference", "Registrations", "Status"]
 
 _ROOMS = ("spaces", "maps", "corpora", "tasks", "recipes")
 _KINDS = {"spaces": "space", "maps": "map", "corpora": "corpus", "tasks": "task", "recipes": "recipe"}
-_CODE = ("bench", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
+_CODE = ("bench", "core", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
 _MENTION = re.compile(r"\b(?:source|works)\s*=\s*[\[(\"']")
 _ERRORS = frozenset({"brier", "ece", "eder", "jsd", "mae", "rmse"})
 

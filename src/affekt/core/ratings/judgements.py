@@ -1,12 +1,7 @@
-"""Every annotator's judgement, and the rules that turn judgements into gold.
+"""Every annotator's judgement, kept one below the other.
 
-A judgement is one annotator's answer to one item: a vector with a place for each label and each dimension of the
-space. Judgements are kept one below the other, so a crowd of thousands who saw ten items each costs no more than
-what they said, and two answers of one annotator to one item are both kept.
-
-Two kinds of aggregation read a judgement differently. Rules that count (`majority`, `plurality`, `all_inclusive`,
-`soft_label`) take a label as given where its value is above 0. Rules that average (`mean`, `ewe`) take the values as
-numbers. What cannot be decided is NaN, never 0.
+A crowd of thousands who saw ten items each costs no more than what they said, and two answers of one annotator to
+one item are both kept.
 """
 
 from __future__ import annotations
@@ -19,15 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from affekt.core.space import LabelSpace
 
-__all__ = ["Gold", "Ratings", "all_inclusive", "ewe", "majority", "mean", "plurality", "soft_label"]
+__all__ = ["Answer", "Floats", "Ints", "Ratings"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Answer = str | Collection[str] | Mapping[str, float]
-
-# A share that should equal a threshold such as 1/2 or 1/3 may miss it by a rounding error; vote counts are far below
-# the number at which two different shares come this close.
-_ROUNDING = 1e-9
 
 
 def _channels(space: LabelSpace) -> tuple[str, ...]:
@@ -289,6 +280,36 @@ class Ratings:
         with np.errstate(invalid="ignore"):
             return np.sqrt(squares / self.counts())
 
+    def without(self, *, items: Iterable[str] = (), annotators: Iterable[str] = ()) -> Ratings:
+        """The ratings without some items and some annotators; judgements of either are left out.
+
+        Items that lose all their judgements stay, and have none.
+
+        Raises:
+            KeyError: There is no such item or annotator.
+        """
+        kept: list[tuple[tuple[str, ...], NDArray[np.bool_]]] = []
+        for names, dropped in ((self.items, set(items)), (self.annotators, set(annotators))):
+            if strays := dropped - set(names):
+                raise KeyError(min(strays))
+            kept.append(
+                (tuple(n for n in names if n not in dropped), np.array([n not in dropped for n in names], bool))
+            )
+        (item_names, item_stays), (annotator_names, annotator_stays) = kept
+        # One place more, for annotators that are not known (-1): they stay.
+        annotator_stays = np.append(annotator_stays, True)
+        rows = item_stays[self.item] & annotator_stays[self.annotator] if len(self) else np.zeros(0, bool)
+        annotator = self.annotator[rows]
+        place = np.cumsum(annotator_stays[:-1]) - 1
+        return Ratings(
+            space=self.space,
+            items=item_names,
+            annotators=annotator_names,
+            item=(np.cumsum(item_stays) - 1)[self.item[rows]],
+            annotator=np.where(annotator < 0, -1, place[annotator] if len(place) else annotator),
+            values=self.values[rows],
+        )
+
     def _sum(self, per_judgement: NDArray[np.generic]) -> Floats:
         """Sum judgements into their items; (n, k) -> (items, k)."""
         columns = [
@@ -306,168 +327,3 @@ class Ratings:
         if not self.space.labels:
             raise ValueError(f"{self.space.id!r} has no labels to count; use mean or ewe")
         return self._sum(np.nan_to_num(self.votes) > 0), self._sum(~np.isnan(self.votes[:, :1]))[:, 0]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Gold:
-    """What a rule made of the judgements.
-
-    Attributes:
-        space: The label space.
-        items: Names of the items.
-        values: Shape (items, channels), where the channels are those of `Ratings` for `mean` and `ewe`, and the
-            labels for the rules that count. NaN where the rule does not decide.
-        rule: Name of the rule, with its settings.
-        tied: Shape (items, labels): the labels that shared first place, where that kept the rule from deciding.
-    """
-
-    space: LabelSpace
-    items: tuple[str, ...]
-    values: Floats
-    rule: str
-    tied: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        _frozen(self.values)
-        _frozen(self.tied)
-
-    @property
-    def decided(self) -> NDArray[np.bool_]:
-        """Whether the rule decided every channel of an item, shape (items,)."""
-        decided: NDArray[np.bool_] = ~np.any(np.isnan(self.values), axis=1)
-        return decided
-
-    def labels(self) -> list[tuple[str, ...] | None]:
-        """The labels of each item (value above 0), in the order of the space; `None` where not decided."""
-        hard = self.values[:, : len(self.space.labels)]
-        names = np.array(self.space.labels, dtype=object)
-        return [None if np.isnan(row).any() else tuple(names[row > 0].tolist()) for row in hard]
-
-
-def _gold(ratings: Ratings, values: Floats, rule: str, tied: NDArray[np.bool_] | None = None) -> Gold:
-    if tied is None:
-        tied = np.zeros((len(ratings.items), len(ratings.space.labels)), dtype=bool)
-    return Gold(ratings.space, ratings.items, values, rule, tied)
-
-
-def _share(ratings: Ratings) -> Floats:
-    votes, judges = ratings._given()
-    with np.errstate(invalid="ignore"):
-        return votes / judges[:, None]
-
-
-def majority(ratings: Ratings) -> Gold:
-    """What more than half of the judges say.
-
-    In a single-label space the label that more than half chose; no label has it: NaN. Otherwise each label is a
-    question of its own: 1 where more than half gave it, 0 where more than half did not, NaN at half and half.
-    """
-    share = _share(ratings)
-    above = (share > 0.5 + _ROUNDING).astype(np.float64)
-    if ratings.space.kind == "single":
-        return _gold(ratings, np.where(above.any(axis=1, keepdims=True), above, np.nan), "majority")
-    level = np.isnan(share) | (np.abs(share - 0.5) <= _ROUNDING)
-    return _gold(ratings, np.where(level, np.nan, above), "majority")
-
-
-def plurality(ratings: Ratings) -> Gold:
-    """The label with the most votes; a tie for first place is NaN, and the labels of the tie are in `tied`.
-
-    Where judges may give several labels, each label given is one vote. An item on which nobody gave any label has
-    no first place and is NaN without a tie.
-    """
-    votes, judges = ratings._given()
-    first = (votes == votes.max(axis=1, keepdims=True)) & (votes > 0) & (judges > 0)[:, None]
-    alone = first.sum(axis=1, keepdims=True) == 1
-    values = np.where(alone, first.astype(np.float64), np.nan)
-    return _gold(ratings, values, "plurality", first & ~alone)
-
-
-def all_inclusive(ratings: Ratings, *, at_least: float | None = None) -> Gold:
-    """Every label that enough judges gave, so that no item and no minority view of weight is lost.
-
-    Each judgement counts, each item with a judgement gets labels, and labels may stand side by side. After
-    Chou, Goncalves, Leem, Salman, Lee and Busso, "Minority Views Matter: Evaluating Speech Emotion Classifiers With
-    Human Subjective Annotations by an All-Inclusive Aggregation Rule", IEEE Transactions on Affective Computing
-    16(1), 2025, and Chou's dissertation (arXiv:2510.05934).
-
-    Args:
-        ratings: The judgements.
-        at_least: Share of the judges from which a label counts, in (0, 1]. Default: 1 / number of labels, the
-            share that each would have by chance. In a single-label space at least one label always reaches that.
-    """
-    labels = len(ratings.space.labels)
-    share = _share(ratings)
-    enough = 1 / labels if at_least is None else at_least
-    if not 0 < enough <= 1:
-        raise ValueError(f"at_least is a share above 0 and up to 1, not {enough}")
-    values = np.where(np.isnan(share), np.nan, (share >= enough - _ROUNDING).astype(np.float64))
-    return _gold(ratings, values, f"all_inclusive(at_least={enough:.6g})")
-
-
-def soft_label(ratings: Ratings) -> Gold:
-    """The share of judges who gave each label, in 0..1; in a single-label space the shares sum to 1."""
-    return _gold(ratings, _share(ratings), "soft_label")
-
-
-def mean(ratings: Ratings) -> Gold:
-    """The arithmetic mean of the judgements, channel by channel."""
-    return _gold(ratings, ratings._mean(), "mean")
-
-
-def ewe(ratings: Ratings) -> Gold:
-    """Evaluator weighted estimator: annotators who go with the others count for more.
-
-    For each channel, annotator k gets the weight r_k: Pearson's correlation of their ratings with the mean of all
-    annotators over the items that k rated. Gold is the weighted mean, sum_k r_k x_nk / sum_k r_k. After Grimm and
-    Kroschel, "Evaluation of natural emotions using self assessment manikins", IEEE Workshop on Automatic Speech
-    Recognition and Understanding (ASRU), 2005.
-
-    Cases that the formula leaves open: a negative correlation weighs 0, since a negative weight would push gold
-    outside the scale; so does one that is undefined (fewer than two items, or an annotator who always says the
-    same). An item on which no judge has weight is NaN, except where its judges agree exactly: every weighting gives
-    that value.
-
-    Raises:
-        ValueError: It is not known who gave which judgement.
-    """
-    if np.any(ratings.annotator < 0):
-        raise ValueError("ewe weights annotators, and it is not known who gave which judgement")
-    weights = _reliability(ratings)
-    each = np.where(np.isnan(ratings.values), 0.0, weights[ratings.annotator])
-    total = ratings._sum(each)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weighted = ratings._sum(each * np.nan_to_num(ratings.values)) / total
-    lowest = np.full(total.shape, np.nan)
-    highest = lowest.copy()
-    np.fmin.at(lowest, ratings.item, ratings.values)
-    np.fmax.at(highest, ratings.item, ratings.values)
-    agreed = np.where(lowest == highest, lowest, np.nan)
-    return _gold(ratings, np.where(total > 0, weighted, agreed), "ewe")
-
-
-def _reliability(ratings: Ratings) -> Floats:
-    """Weight of each annotator on each channel, shape (annotators, channels)."""
-    centre = ratings._mean()
-    order = np.argsort(ratings.annotator, kind="stable")
-    bounds = np.searchsorted(ratings.annotator[order], np.arange(len(ratings.annotators) + 1))
-    weights = np.zeros((len(ratings.annotators), len(ratings.channels)))
-    for k in range(len(ratings.annotators)):
-        mine = order[bounds[k] : bounds[k + 1]]
-        for c in range(weights.shape[1]):
-            given = ratings.values[mine, c]
-            rated = ~np.isnan(given)
-            weights[k, c] = max(0.0, _correlation(given[rated], centre[ratings.item[mine], c][rated]))
-    return weights
-
-
-def _correlation(given: Floats, centre: Floats) -> float:
-    """Pearson's correlation; 0 where it is undefined."""
-    if len(given) < 2:
-        return 0.0
-    a, b = given - given.mean(), centre - centre.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    # Means of equal numbers can differ in the last bit, which would pass for variation.
-    if scale <= 1e-12 * max(1.0, float(np.abs(given).max() * np.abs(centre).max())):
-        return 0.0
-    return float(a @ b) / scale

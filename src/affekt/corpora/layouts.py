@@ -1,0 +1,293 @@
+"""Files into records: one reader for each layout, none of which knows a corpus."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from affekt.catalog.corpora import Corpus, CorpusFile, Json, Names, Table
+from affekt.core.errors import CatalogError, DataError, nearest
+from affekt.corpora.files import corpus_folder, files_of, lines, opened
+
+__all__ = ["Record", "listed", "records", "table_records", "wanted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of a file.
+
+    Attributes:
+        cells: Column -> what stands there: text, or in JSON a number or a list.
+        path: The file below the corpus folder.
+        place: Line, or number of the record.
+        where: File and place, for messages.
+    """
+
+    cells: Mapping[str, Any]
+    path: str
+    place: str
+    where: str
+
+    def raw(self, column: str) -> Any:
+        """What stands in a column.
+
+        Raises:
+            DataError: There is no such column.
+        """
+        try:
+            return self.cells[column]
+        except KeyError:
+            close = nearest(column, self.cells)
+            known = f"Nearest: {', '.join(close)}." if close else f"It has: {', '.join(list(self.cells)[:12])}."
+            raise DataError(f"There is no column {column!r}", where=self.where, hint=known) from None
+
+    def text(self, column: str) -> str:
+        """What stands in a column, as text; the items of a list are joined by spaces, nothing is empty."""
+        return _as_text(self.raw(column))
+
+    def joined(self, columns: Names) -> str:
+        """The texts of one or several columns, joined by `_`."""
+        return "_".join(self.text(c) for c in listed(columns))
+
+
+def listed(columns: Names) -> tuple[str, ...]:
+    """One column or several, as several."""
+    return ((columns,) if columns else ()) if isinstance(columns, str) else columns
+
+
+def wanted(record: Record, conditions: Mapping[str, Names]) -> bool:
+    """Whether a record has one of the values in every column that is named; `*` is anything but empty."""
+    for column, values in conditions.items():
+        given = record.text(column)
+        allowed = listed(values)
+        if given not in allowed and not ("*" in allowed and given.strip()):
+            return False
+    return True
+
+
+def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterator[Record]:
+    """Stream the records of the files that `part` names.
+
+    Raises:
+        DataError: A file is missing or does not have the layout; says where.
+    """
+    root = corpus_folder(entry, data)
+    for file in files_of(entry, part, data):
+        path = file.relative_to(root).as_posix()
+        if entry.layout == "table":
+            named = tuple(c for c in _columns_of(entry) if not c.startswith("@"))
+            stream = table_records(
+                file, entry.table, columns=part.columns, path=path, required=() if part.no_label else named
+            )
+        elif entry.layout == "json":
+            stream = _json_records(file, entry.json, _columns_of(entry), path)
+        else:
+            stream = _xml_records(file, entry, path)
+        yield from stream
+
+
+# --- tables
+
+
+def table_records(
+    file: Path, table: Table, *, columns: tuple[str, ...] = (), path: str = "", required: tuple[str, ...] = ()
+) -> Iterator[Record]:
+    """Stream the rows of a delimited table.
+
+    Args:
+        file: The file.
+        table: How it is delimited.
+        columns: Names of the columns, where the file has no header; default those of `table`.
+        path: What to call the file in records; default its name.
+        required: Columns that the header must have.
+
+    Raises:
+        DataError: The file cannot be read, has no header or not the right one, or a row has more or fewer cells.
+    """
+    name = path or file.name
+    header = columns or table.columns
+    if not header and not table.header:
+        raise CatalogError("A table without header needs the names of its columns", where=name)
+    block = part = gap = 0
+    rows = _quoted(file, table) if table.quoted else _plain(file, table, len(header))
+    for number, given in rows:
+        cells = given
+        if table.header and number == 1 and not header:
+            header = tuple(cells)
+            if missing := [column for column in required if column not in header]:
+                raise DataError(
+                    f"The header lacks {', '.join(repr(m) for m in missing)}",
+                    where=f"{file}, line 1",
+                    hint=f"It has: {', '.join(header[:12])}.",
+                )
+            continue
+        if not any(c.strip() for c in cells) and (table.quoted or table.blocks or table.empty_cells):
+            gap += 1
+            continue
+        if table.blocks and gap:
+            part += 1
+            block += gap > 1
+        gap = 0
+        if table.empty_cells:
+            cells = cells[: len(header)] + [c for c in cells[len(header) :] if c.strip()]
+        if len(cells) != len(header):
+            expected = (
+                f"cells where the header has {len(header)}"
+                if table.header
+                else f"columns where {len(header)} are expected ({', '.join(header)})"
+            )
+            raise DataError(
+                f"A row has {len(cells)} {expected}",
+                where=f"{file}, line {number}",
+                hint="Get the file again from the release, or mend the row.",
+            )
+        row: dict[str, Any] = dict(zip(header, cells, strict=True))
+        row["@file"], row["@line"] = file.stem, str(number)
+        if table.blocks:
+            row["@block"], row["@part"] = f"{file.stem}_{block}", f"{file.stem}_{part}"
+        yield Record(row, name, str(number), f"{file}, line {number}")
+    if not header:
+        raise DataError("The file is empty", where=str(file), hint="Get it again from the release.")
+
+
+def _quoted(file: Path, table: Table) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(
+        (text for _, text in lines(file, encoding=table.encoding)), delimiter=table.delimiter, strict=True
+    )
+    first = True
+    try:
+        for row in reader:
+            # The header is line 1 for whoever asks, also where it runs over lines.
+            yield 1 if first else reader.line_num, row
+            first = False
+    except csv.Error as err:
+        raise DataError(f"Not valid CSV: {err}", where=f"{file}, line {reader.line_num}") from err
+
+
+def _plain(file: Path, table: Table, width: int) -> Iterator[tuple[int, list[str]]]:
+    for number, text in lines(file, encoding=table.encoding):
+        line = text.rstrip("\r\n")
+        if not table.delimiter:
+            yield number, [line]
+        elif table.delimiter == " ":
+            yield number, line.split(maxsplit=width - 1 if table.rest else -1)
+        else:
+            yield number, line.split(table.delimiter, width - 1 if table.rest else -1)
+
+
+# --- JSON
+
+
+def _json_records(file: Path, shape: Json, columns: tuple[str, ...], path: str) -> Iterator[Record]:
+    for key, number, record in _documents(file, shape):
+        turns = enumerate(_turns(record, shape, f"{file}, record {number}")) if shape.turns else [(None, record)]
+        for index, turn in turns:
+            place = f"{number}" if index is None else f"{number}.{index}"
+            cells: dict[str, Any] = {"@key": key, "@file": file.stem, "@line": str(number), "@turn": str(index or 0)}
+            for column in columns:
+                if column.startswith("^"):
+                    cells[column] = _follow(record, column[1:])
+                elif not column.startswith("@"):
+                    cells[column] = _follow(turn, column)
+            yield Record(cells, path, place, f"{file}, record {place}")
+
+
+def _documents(file: Path, shape: Json) -> Iterator[tuple[str, int, Any]]:
+    """Stream (key or number, number from 1, record)."""
+    if shape.lines:
+        for number, text in lines(file):
+            if text.strip():
+                yield str(number), number, _parsed(text, f"{file}, line {number}")
+        return
+    text = "".join(line for _, line in lines(file))
+    found = _parsed(text, str(file))
+    if shape.records:
+        found = _follow(found, shape.records)
+    if isinstance(found, Mapping):
+        yield from ((str(key), number, record) for number, (key, record) in enumerate(found.items(), start=1))
+    elif isinstance(found, list):
+        yield from ((str(number), number, record) for number, record in enumerate(found, start=1))
+    else:
+        raise DataError("The document holds no list of records", where=f"{file}, {shape.records or 'whole'}")
+
+
+def _turns(record: Any, shape: Json, where: str) -> list[Any]:
+    turns = record if shape.turns == "." else _follow(record, shape.turns)
+    if not isinstance(turns, list):
+        raise DataError(f"The record has no list of turns at {shape.turns!r}", where=where)
+    return turns
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as err:
+        raise DataError(f"Not valid JSON: {err}", where=where, hint="Get the file again from the release.") from err
+
+
+def _follow(value: Any, path: str) -> Any:
+    """What stands at a path of names and numbers; `None` where there is nothing."""
+    for step in path.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.lstrip("-").isdigit() and -len(value) <= int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _columns_of(entry: Corpus) -> tuple[str, ...]:
+    """All columns that an entry names anywhere, which in JSON are paths to follow."""
+    c, g = entry.columns, entry.gold
+    single = (c.text, c.split, c.turn, c.speaker, c.language, c.start, c.end)
+    several = (c.id, c.dialogue, c.context, g.labels, entry.hash_split.by if entry.hash_split else ())
+    named = chain(
+        single,
+        *(listed(names) for names in several),
+        *(listed(names) for names in g.dimensions.values()),
+        c.facts.values(),
+        g.columns.values(),
+        entry.where,
+        entry.asked,
+        (entry.split_list.of,) if entry.split_list else (),
+    )
+    return tuple(dict.fromkeys(name for name in named if name))
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, list):
+        return " ".join(_as_text(v) for v in value)
+    return str(value)
+
+
+# --- XML
+
+
+def _xml_records(file: Path, entry: Corpus, path: str) -> Iterator[Record]:
+    if entry.xml is None:
+        raise CatalogError("Layout xml needs [xml] with the name of the element", where=f"corpora/{entry.id}.toml")
+    number = 0
+    try:
+        with opened(file) as stream:
+            # The parser (expat 2.4.1 and later) bounds how far entities may grow.
+            for _, element in ElementTree.iterparse(stream):  # noqa: S314
+                if element.tag == entry.xml.element:
+                    number += 1
+                    cells = {**element.attrib, "text": "".join(element.itertext()), "@file": file.stem}
+                    yield Record(cells, path, str(number), f"{file}, element {number}")
+                    element.clear()
+    except ElementTree.ParseError as err:
+        raise DataError(f"Not valid XML: {err}", where=str(file), hint="Get the file again.") from err

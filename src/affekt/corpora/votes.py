@@ -1,0 +1,166 @@
+"""Single annotators' judgements, in whichever of the usual shapes they were released."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from affekt.catalog.corpora import Corpus, RatingsFile, corpus
+from affekt.catalog.spaces import space as load_space
+from affekt.core.errors import CatalogError, DataError, UnknownNameError
+from affekt.core.ratings import Ratings, mean
+from affekt.core.space import LabelSpace
+from affekt.corpora.files import file_of
+from affekt.corpora.gold import GoldReader
+from affekt.corpora.layouts import Record, table_records, wanted
+
+__all__ = ["means", "ratings"]
+
+# item, annotator (None where not known), channel -> value
+Judgement = tuple[str, str | None, dict[str, float]]
+
+
+def ratings(name: str | Corpus, *, perspective: str | None = None, data: str | Path | None = None) -> Ratings:
+    """Single annotators' judgements, without rows that stand for "not rated".
+
+    Args:
+        name: Id of the corpus, of a view or a part, or its entry.
+        perspective: One of those that the corpus has, such as `reader`; default all pooled.
+        data: Folder that holds the corpora; default `AFFEKT_DATA`.
+
+    Returns:
+        The judgements, with the ids of the clips as items. In a space of presence a strength above 0 counts as
+        given.
+
+    Raises:
+        DataError: The release has no single judgements, or a file is missing or does not fit the layout.
+        UnknownNameError: There is no such corpus or perspective.
+    """
+    entry = corpus(name) if isinstance(name, str) else name
+    if not entry.ratings:
+        raise DataError(f"{entry.title} was released without single annotators' judgements", where=entry.id)
+    if perspective is not None and perspective not in {f.perspective for f in entry.ratings}:
+        raise UnknownNameError("perspective", perspective, [f.perspective for f in entry.ratings])
+    space = load_space(entry.space)
+    return Ratings.from_records(space, _judgements(entry, space, perspective, data))
+
+
+def means(entry: Corpus, *, data: str | Path | None = None) -> dict[str, list[float]]:
+    """Item -> mean of its ratings, for the labels and then the dimensions of the space."""
+    gold = mean(ratings(entry, data=data))
+    return dict(zip(gold.items, gold.values.tolist(), strict=True))
+
+
+def _judgements(
+    entry: Corpus, space: LabelSpace, perspective: str | None, data: str | Path | None
+) -> Iterator[Judgement]:
+    for part in entry.parts:
+        before = f"{part.id.partition(':')[2]}:" if entry.matrix else ""
+        for given in part.ratings:
+            if perspective in (None, given.perspective):
+                for item, annotator, values in _of_file(part, given, space, data):
+                    yield before + item, annotator, values
+
+
+def _of_file(entry: Corpus, part: RatingsFile, space: LabelSpace, data: str | Path | None) -> Iterator[Judgement]:
+    rows = table_records(file_of(entry, part.path, data), part.table or entry.table, path=part.path)
+    rows = (row for row in rows if wanted(row, part.where))
+    if part.channel:
+        yield from _long(part, space, rows)
+        return
+    reader = GoldReader(entry, data=data) if part.labels else None
+    for row in rows:
+        item = row.joined(part.id)
+        if part.list:
+            for value in _list(row, part.list):
+                yield item, None, {space.dimensions[0].name: value}
+        elif part.counts:
+            for label, column in part.counts.items():
+                for _ in range(int(_number(row, column) or 0)):
+                    yield item, None, {label: 1.0}
+        elif reader is not None:
+            for annotator in part.annotators or (_annotator(part, row),):
+                column = part.labels.replace("{annotator}", annotator or "")
+                found = reader.names_in(row.raw(column), row.where)
+                if space.kind != "single" or found:
+                    yield item, annotator, {label: float(label in found) for label in space.labels}
+        else:
+            yield from _wide(part, space, row, item)
+
+
+def _wide(part: RatingsFile, space: LabelSpace, row: Record, item: str) -> Iterator[Judgement]:
+    """A column for each label or dimension, and where annotators are named, for each of them."""
+    channels = [*space.labels, *(d.name for d in space.dimensions)]
+    columns = dict.fromkeys(channels, part.columns) if isinstance(part.columns, str) else part.columns
+    for annotator in part.annotators or (_annotator(part, row),):
+        values: dict[str, float] = {}
+        for channel, template in columns.items():
+            column = template.replace("{channel}", channel).replace("{annotator}", annotator or "")
+            value = _number(row, column)
+            if value is not None:
+                values[channel] = _checked(value, channel, space, row)
+        if values and (not part.unrated or tuple(values.get(c, math.nan) for c in channels) != part.unrated):
+            yield item, annotator, values
+
+
+def _long(part: RatingsFile, space: LabelSpace, rows: Iterator[Record]) -> Iterator[Judgement]:
+    """A row for each item and label, a column for each annotator; rows of an item stand together."""
+    if not part.annotators:
+        raise CatalogError("Ratings with a channel column need the names of the annotators", where=part.path)
+    for item, group in groupby(rows, key=lambda row: row.joined(part.id)):
+        said: dict[str, dict[str, float]] = {name: {} for name in part.annotators}
+        for row in group:
+            spelled = row.text(part.channel)
+            channel = part.channels.get(spelled, spelled)
+            if part.channels and spelled not in part.channels:
+                raise DataError("The column of labels holds something that the entry does not name", where=row.where)
+            for name in part.annotators if channel else ():
+                value = _number(row, name)
+                if value is not None:
+                    said[name][channel] = _checked(value, channel, space, row)
+        for name, values in said.items():
+            if values:
+                yield item, name, values
+
+
+def _checked(value: float, channel: str, space: LabelSpace, row: Record) -> float:
+    if channel in space.labels:
+        if space.kind in ("single", "multi"):
+            return float(value > 0)
+        low, high = 0.0, math.inf if space.intensity is None else space.intensity
+    else:
+        limits = space.dimension(channel)
+        low, high = limits.low, limits.high
+    if not low <= value <= high:
+        raise DataError(f"The {channel} rating {value:g} is outside {low:g} to {high:g}", where=row.where)
+    return value
+
+
+def _annotator(part: RatingsFile, row: Record) -> str | None:
+    if part.annotator.startswith("="):
+        return part.annotator[1:]
+    return row.text(part.annotator) if part.annotator else None
+
+
+def _number(row: Record, column: str) -> float | None:
+    text = row.text(column).strip()
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError as err:
+        raise DataError(f"The rating in {column!r} is not a number", where=row.where, hint="Mend the row.") from err
+    return None if math.isnan(value) else value
+
+
+def _list(row: Record, column: str) -> list[float]:
+    try:
+        found = json.loads(row.text(column))
+        return [float(v) for v in np.asarray(found, dtype=np.float64).ravel()]
+    except (ValueError, TypeError) as err:
+        raise DataError(f"{column!r} is not a list of numbers", where=row.where, hint="Mend the row.") from err
