@@ -109,7 +109,8 @@ def agreement_with_others(ratings: Ratings) -> Floats:
         there = ~np.isnan(per_judgement)
         n = np.bincount(ratings.annotator[there], minlength=len(out))
         total = np.bincount(ratings.annotator[there], weights=per_judgement[there], minlength=len(out))
-        return np.divide(total, n, out=out, where=n > 0)
+        np.divide(total, n, out=out, where=n > 0)
+        return out
     others = others_mean(ratings)
     for k in range(len(out)):
         mine = ratings.annotator == k

@@ -227,6 +227,33 @@ class Ratings:
         """Number of judgements of each item on each channel, shape (items, channels)."""
         return self._sum(~np.isnan(self.values)).astype(np.intp)
 
+    def rows(self) -> Ints:
+        """Which judgement stands where, items against annotators.
+
+        Returns:
+            Index of the judgement, shape (items, annotators), -1 where there is none. Where annotators are not
+            known, the columns are the first, second, ... judgement of each item; they are nobody in particular.
+
+        Raises:
+            ValueError: An annotator rated an item twice, or only some judgements have an annotator.
+        """
+        known = self.annotator >= 0
+        if known.all() and len(self.annotators):
+            columns, width = self.annotator, len(self.annotators)
+            if len(np.unique(self.item * width + columns)) != len(columns):
+                raise ValueError("an annotator rated an item twice; a table has room for one rating")
+        elif not known.any():
+            order = np.argsort(self.item, kind="stable")
+            firsts = np.searchsorted(self.item[order], self.item[order])
+            columns = np.empty(len(order), dtype=np.intp)
+            columns[order] = np.arange(len(order)) - firsts
+            width = int(columns.max()) + 1 if len(columns) else 0
+        else:
+            raise ValueError("some judgements have no annotator; a table cannot hold them beside the others")
+        out = np.full((len(self.items), width), -1, dtype=np.intp)
+        out[self.item, columns] = np.arange(len(self))
+        return out
+
     def table(self, channel: str | None = None) -> Floats:
         """Items against annotators, as measures of agreement take it.
 
@@ -235,8 +262,7 @@ class Ratings:
                 a space with one channel that one.
 
         Returns:
-            Shape (items, annotators), NaN where not rated. Where annotators are not known, the columns are the
-            first, second, ... judgement of each item; they are nobody in particular.
+            Shape (items, annotators) as in `rows`, NaN where not rated.
 
         Raises:
             ValueError: An annotator rated an item twice, or `channel` has to be named.
@@ -252,22 +278,8 @@ class Ratings:
             given = self.values[:, 0]
         else:
             raise ValueError(f"{self.space.id!r} has several channels: name one of {', '.join(self.channels)}")
-        known = self.annotator >= 0
-        if known.all() and len(self.annotators):
-            columns, width = self.annotator, len(self.annotators)
-            if len(np.unique(self.item * width + columns)) != len(columns):
-                raise ValueError("an annotator rated an item twice; a table has room for one rating")
-        elif not known.any():
-            order = np.argsort(self.item, kind="stable")
-            firsts = np.searchsorted(self.item[order], self.item[order])
-            columns = np.empty(len(order), dtype=np.intp)
-            columns[order] = np.arange(len(order)) - firsts
-            width = int(columns.max()) + 1 if len(columns) else 0
-        else:
-            raise ValueError("some judgements have no annotator; a table cannot hold them beside the others")
-        out = np.full((len(self.items), width), np.nan)
-        out[self.item, columns] = given
-        return out
+        # One place more for -1: where there is no judgement, there is no rating.
+        return np.append(given, np.nan)[self.rows()]
 
     def spread(self) -> Floats:
         """Standard deviation over the judgements of each item, shape (items, channels).
