@@ -10,22 +10,30 @@ import click
 __all__ = ["command"]
 
 
-@click.command(name="train", short_help="Train a bundled model anew from its recipe.")
+@click.command(name="train", short_help="Train a model from a recipe.")
 @click.argument("recipe")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and the model.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
 @click.option("--limit", type=click.IntRange(min=64), help="Most rows of each corpus; for a trial run.")
+@click.option("--seed", type=int, help="Seed of every stage, in place of the recipe's.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; default all cores.")
-def command(*, recipe: str, out: Path, data: str | None, limit: int | None, threads: int | None) -> None:
-    """Run RECIPE: train, quantise, calibrate on dev, and write a model folder to OUT/model.
+def command(
+    *, recipe: str, out: Path, data: str | None, limit: int | None, seed: int | None, threads: int | None
+) -> None:
+    """Run RECIPE, a name or a TOML file: train, calibrate on dev, and write a model folder to OUT/model.
 
-    Needs the `train` extra. A run that was broken off goes on after its last whole epoch.
+    Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
+    weights as one that was not. The model is used with `--model OUT/model`.
     """
     from affekt.catalog.corpora import corpus
     from affekt.catalog.recipes import recipe as look_up
+    from affekt.catalog.recipes import with_seed
     from affekt.extras import need
 
     chosen = look_up(recipe)
+    if seed is not None:
+        chosen = with_seed(chosen, seed)
+    name = Path(recipe).stem
     torch = need("torch", extra="train")
     if threads:
         torch.set_num_threads(threads)
@@ -38,18 +46,18 @@ def command(*, recipe: str, out: Path, data: str | None, limit: int | None, thre
     where = Path(data) if data else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(recipe, total=None)
-        weights, tokenizer = train(
+        task = bar.add_task(name, total=None)
+        trained = train(
             chosen,
             out,
             data=where,
             limit=limit,
             progress=lambda what, step, total, loss: bar.update(
-                task, completed=step, total=total, description=f"{recipe}, {what}  loss {loss:.3f}"
+                task, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
             ),
         )
     identity = {
-        "id": recipe,
+        "id": name,
         "version": chosen.version,
         "title": chosen.title,
         "licence": chosen.licence,
@@ -61,8 +69,10 @@ def command(*, recipe: str, out: Path, data: str | None, limit: int | None, thre
                 name: corpus(name).licence
                 for name in sorted({p.corpus for stage in chosen.stages for p in stage.parts})
             },
+            "seeds": [stage.seed for stage in chosen.stages],
+            "history": trained.history,
         },
     }
-    figures = package(weights, tokenizer, out / "model", identity=identity, data=where)
+    figures = package(trained, chosen, out / "model", identity=identity, data=where, limit=limit)
     click.echo(json.dumps(figures, indent=1))
     click.echo(f"Written: {out / 'model'}", err=True)

@@ -85,18 +85,26 @@ class Encoder(nn.Module):
         width: Size of a token's vector.
         layers: Number of layers.
         heads: Attention heads.
+        inner: Width of the layer within a layer.
         positions: Most tokens of a text.
     """
 
     def __init__(
-        self, *, vocabulary: int, width: int = 384, layers: int = 6, heads: int = 12, positions: int = 512
+        self,
+        *,
+        vocabulary: int,
+        width: int = 384,
+        layers: int = 6,
+        heads: int = 12,
+        inner: int = 1536,
+        positions: int = 512,
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(vocabulary, width, sparse=True)
         self.pos = nn.Embedding(positions, width)
         self.typ = nn.Parameter(torch.zeros(width))
         self.ln = nn.LayerNorm(width, eps=1e-12)
-        self.layers = nn.ModuleList(_Layer(width, heads, 4 * width) for _ in range(layers))
+        self.layers = nn.ModuleList(_Layer(width, heads, inner) for _ in range(layers))
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """Encode packed texts.
@@ -118,7 +126,8 @@ class Encoder(nn.Module):
             missing = torch.arange(longest)[None] >= some[:, None]
             bias = torch.zeros(n, 1, 1, longest).masked_fill(missing[:, None, None], -1e9)
             groups.append((n, longest, torch.repeat_interleave(torch.arange(n), some) * longest + places, bias))
-        x = self.ln(self.word(ids) + self.pos.weight[position] + self.typ)
+        # Not `self.pos.weight[position]`, whose gradient adds up in whatever order the threads come.
+        x = self.ln(self.word(ids) + self.pos(position) + self.typ)
         if dropout:
             x = dropout(x)
         for layer in self.layers:
@@ -135,6 +144,8 @@ class TextModel(nn.Module):
         width: Size of a token's vector.
         layers: Number of layers.
         attention_heads: Attention heads.
+        inner: Width of the layer within a layer; default four times `width`.
+        positions: Most tokens of a text.
     """
 
     def __init__(
@@ -145,20 +156,32 @@ class TextModel(nn.Module):
         width: int = 384,
         layers: int = 6,
         attention_heads: int = 12,
+        inner: int | None = None,
+        positions: int = 512,
     ) -> None:
         super().__init__()
-        self.enc = Encoder(vocabulary=vocabulary, width=width, layers=layers, heads=attention_heads)
+        self.enc = Encoder(
+            vocabulary=vocabulary,
+            width=width,
+            layers=layers,
+            heads=attention_heads,
+            inner=inner or 4 * width,
+            positions=positions,
+        )
         self.head_names = tuple(heads)
         for name, units in heads.items():
             self.add_module(name, nn.Linear(width, units))
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> dict[str, Tensor]:
-        """Outputs of all heads on the mean of each text's token vectors: name -> (texts, units)."""
+        """Outputs of all heads on the mean of each text's token vectors, and that mean as `embedding`.
+
+        Each of shape (texts, units).
+        """
         x, owner = self.enc(ids, lengths, dropout)
         pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / lengths[:, None]
         if dropout:
             pooled = dropout(pooled)
-        return {name: self.get_submodule(name)(pooled) for name in self.head_names}
+        return {"embedding": pooled, **{name: self.get_submodule(name)(pooled) for name in self.head_names}}
 
 
 def load_bert(encoder: Encoder, file: Path) -> None:

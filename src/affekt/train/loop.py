@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from affekt.catalog.recipes import Part, Recipe, Stage
+from affekt.catalog.corpora import corpus
+from affekt.catalog.recipes import HeadPlan, Part, Recipe, Stage
+from affekt.catalog.spaces import space
+from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.train.encoder import Dropout, TextModel, load_bert
-from affekt.train.objectives import objective
+from affekt.train.objectives import Objective, objective
 from affekt.train.targets import Rows, rows_of, token_rows
 from affekt.train.vocabulary import add_emoji
 
@@ -27,12 +30,36 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Progress", "answers", "train"]
+__all__ = ["Progress", "Trained", "answers", "start_folder", "train"]
 
 Progress = Callable[[str, int, int, float], None]
 
 Soft = Mapping[str, "NDArray[np.float32]"]
 """Head -> the teachers' answers to the rows of a corpus: probabilities of labels, or means of dimensions."""
+
+Scale = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
+"""Mean and standard deviation of each column that a head learns, in whose units its outputs are."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a recipe made.
+
+    Attributes:
+        weights: State of the module as arrays.
+        tokenizer: File of its tokenizer.
+        objectives: Head -> the objective that it was trained with last.
+        scales: Head -> mean and standard deviation that carry its outputs to the native range.
+        corpora: Head -> the corpus that it was trained on first, where it is calibrated.
+        history: One record an epoch: what was trained, and the loss on dev by corpus.
+    """
+
+    weights: dict[str, NDArray[np.float32]]
+    tokenizer: Path
+    objectives: dict[str, Objective]
+    scales: dict[str, Scale]
+    corpora: dict[str, str]
+    history: list[dict[str, Any]]
 
 
 @dataclass
@@ -41,23 +68,52 @@ class _Source:
 
     part: Part
     rows: Rows
+    targets: NDArray[np.float64]
     tokens: list[NDArray[np.int64]]
+    objective: Objective
+    beside: list[tuple[float, Objective]]
     soft: Soft
+    dev: tuple[list[NDArray[np.int64]], NDArray[np.float64]] | None
 
 
 @dataclass
-class _Corpora:
-    """What every stage of a recipe reads."""
+class _School:
+    """What every stage of a recipe shares: rows and their tokens by (corpus, head), and the teachers' answers."""
 
-    rows: dict[str, Rows]
-    tokens: dict[str, list[NDArray[np.int64]]]
-    soft: dict[str, Soft]
+    recipe: Recipe
+    rows: dict[tuple[str, str], Rows]
+    tokens: dict[tuple[str, str], list[NDArray[np.int64]]]
+    dev: dict[tuple[str, str], tuple[Rows, list[NDArray[np.int64]]]]
+    scales: dict[str, Scale]
+    soft: dict[tuple[str, str], Soft]
     mask: int
+    history: list[dict[str, Any]]
+
+    def targets(self, rows: Rows, head: str) -> NDArray[np.float64]:
+        """Gold in the units of the head's outputs, and then the variances where they are known."""
+        mean, sd = self.scales[head]
+        values = (rows.values - mean) / sd
+        return values if rows.variances is None else np.concatenate([values, rows.variances / sd**2], 1)
 
     def sources(self, stage: Stage) -> list[_Source]:
-        return [
-            _Source(p, self.rows[p.corpus], self.tokens[p.corpus], self.soft.get(p.corpus, {})) for p in stage.parts
-        ]
+        out = []
+        for p in stage.parts:
+            key = (p.corpus, p.head)
+            targets = self.targets(self.rows[key], p.head)
+            dev = self.dev.get(key)
+            out.append(
+                _Source(
+                    part=p,
+                    rows=self.rows[key],
+                    targets=targets,
+                    tokens=self.tokens[key],
+                    objective=objective(p.objective, targets, **p.settings),
+                    beside=[(t.weight, objective(t.objective, targets, **t.settings)) for t in p.beside],
+                    soft=self.soft.get(key, {}),
+                    dev=(dev[1], self.targets(dev[0], p.head)) if dev else None,
+                )
+            )
+        return out
 
 
 class _Learner:
@@ -73,6 +129,12 @@ class _Learner:
         self.words = torch.optim.SparseAdam([model.enc.word.weight], lr=self.base)
         self.epochs = 0
         self.step = 0
+        self.best, self.best_epoch = np.inf, 0
+        self.history: list[dict[str, Any]] = []
+
+    def worn(self, patience: int) -> bool:
+        """Whether the last epochs brought nothing."""
+        return patience > 0 and self.best_epoch > 0 and self.epochs - self.best_epoch >= patience
 
     def pace(self, factor: float) -> None:
         """Set every learning rate to its own base times a factor."""
@@ -88,9 +150,9 @@ class _Learner:
                 for key, value in held.items():
                     state[f"{name}.{i}.{key}"] = torch.as_tensor(value)
         state["dropout"] = self.dropout.generator.get_state()
-        _write(
-            folder, state, {**mark, "epochs": self.epochs, "step": self.step, "rng": self.rng.bit_generator.state}
-        )
+        kept = ("epochs", "step", "best", "best_epoch", "history")
+        held = {name: getattr(self, name) for name in kept}
+        _write(folder, state, {**mark, **held, "rng": self.rng.bit_generator.state})
 
     def load(self, folder: Path) -> None:
         """Go on from a checkpoint of the same stage."""
@@ -105,7 +167,8 @@ class _Learner:
             optimiser.load_state_dict({"state": held, "param_groups": optimiser.state_dict()["param_groups"]})
         self.dropout.generator.set_state(state["dropout"])
         self.rng.bit_generator.state = mark["rng"]
-        self.epochs, self.step = mark["epochs"], mark["step"]
+        for name in ("epochs", "step", "best", "best_epoch", "history"):
+            setattr(self, name, mark[name])
 
 
 def _write(folder: Path, state: Mapping[str, Tensor], mark: Mapping[str, Any]) -> None:
@@ -124,6 +187,109 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["mark"])  # noqa: SIM118
 
 
+def start_folder(encoder: str) -> Path:
+    """Folder of the starting weights that a recipe names.
+
+    Raises:
+        MissingExtraError: It is a package that is not installed.
+        CatalogError: The folder is not a BERT in the layout of Hugging Face.
+    """
+    if Path(encoder).is_dir():
+        folder = Path(encoder)
+    else:
+        need(encoder, extra="train")
+        folder = Path(str(resources.files(encoder))) / "model"
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise CatalogError(
+                f"The encoder has no {name}",
+                where=str(folder),
+                hint="It must be a folder as transformers saves it, with safe tensors and a fast tokenizer.",
+            )
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if kind != "bert":
+        raise CatalogError(f"The encoder is of type {kind}; BERT can be read", where=str(folder))
+    return folder
+
+
+def _fresh(recipe: Recipe, folder: Path, units: Mapping[str, int], given: dict[str, int], seed: int) -> TextModel:
+    """The starting weights with new heads."""
+    torch.manual_seed(seed)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    model = TextModel(
+        units,
+        vocabulary=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        attention_heads=config["num_attention_heads"],
+        inner=config["intermediate_size"],
+        positions=config["max_position_embeddings"],
+    )
+    load_bert(model.enc, folder / "model.safetensors")
+    _start_emoji(model, given, folder / "tokenizer.json")
+    return model
+
+
+def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows]) -> Scale:
+    values = np.concatenate([r.values for r in rows])
+    if head.of == "dimensions":
+        return np.nanmean(values, 0), np.maximum(np.nanstd(values, 0), 1e-6)
+    columns = values.shape[1]
+    top = (space(head.space).intensity or 1.0) if reading == "strengths" else 1.0
+    return np.zeros(columns), np.full(columns, top)
+
+
+def _read_all(
+    recipe: Recipe, folder: Path, *, data: Path | None, limit: int | None, out: Path
+) -> tuple[_School, Path, dict[str, int]]:
+    """Every row that the recipe trains on or is watched on, tokenised."""
+    from tokenizers import Tokenizer
+
+    every = [*recipe.stages, *([recipe.teachers.stage] if recipe.teachers else [])]
+    parts = {(p.corpus, p.head): p for stage in every for p in stage.parts}
+    for p in parts.values():
+        if p.head not in recipe.heads:
+            raise CatalogError(f"The recipe has no head {p.head}", hint=f"It has: {', '.join(recipe.heads)}.")
+
+    def rows_in(split: str) -> dict[tuple[str, str], Rows]:
+        return {
+            (name, head): rows_of(name, recipe.heads[head], split=split, data=data, limit=limit, context=recipe.context)
+            for name, head in parts
+            if split in corpus(name).splits
+        }
+
+    rows, dev = rows_in("train"), rows_in("dev")
+    if empty := [name for name, head in parts if not (rows.get((name, head)) and rows[name, head].ids)]:
+        raise DataError(f"The corpus {empty[0]} has no train split with text in it")
+    tokenizer_file, given = folder / "tokenizer.json", {}
+    if recipe.emoji:
+        tokenizer_file = out / "tokenizer.json"
+        given = add_emoji(folder / "tokenizer.json", (t for r in rows.values() for t in r.texts), tokenizer_file)
+
+    def tokens(r: Rows) -> list[NDArray[np.int64]]:
+        return token_rows(tokenizer_file, r.texts, recipe.max_tokens)
+
+    scales = {}
+    for head, plan in recipe.heads.items():
+        keys = [key for key in parts if key[1] == head]
+        if not keys:
+            raise CatalogError(f"No part of the recipe trains the head {head}")
+        first = parts[keys[0]]
+        reading = objective(first.objective, rows[keys[0]].values, **first.settings).reading
+        scales[head] = _scale(plan, reading, [rows[key] for key in keys])
+    school = _School(
+        recipe=recipe,
+        rows=rows,
+        tokens={key: tokens(r) for key, r in rows.items()},
+        dev={key: (r, tokens(r)) for key, r in dev.items() if r.ids},
+        scales=scales,
+        soft={},
+        mask=Tokenizer.from_file(str(tokenizer_file)).token_to_id("[MASK]") or 0,
+        history=[],
+    )
+    return school, tokenizer_file, given
+
+
 def train(
     recipe: Recipe,
     out: Path,
@@ -131,7 +297,7 @@ def train(
     data: Path | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
-) -> tuple[dict[str, NDArray[np.float32]], Path]:
+) -> Trained:
     """Run a recipe.
 
     Args:
@@ -139,47 +305,33 @@ def train(
         out: Folder for checkpoints; a run that was broken off goes on after its last whole epoch, and ends in the
             same weights as one that was not.
         data: Folder of the corpora; default `AFFEKT_DATA`.
-        limit: Most rows taken of each corpus; for a trial run.
+        limit: Most rows taken of each split of each corpus; for a trial run.
         progress: Called with (what is trained, step, steps, loss) after each step.
 
-    Returns:
-        The weights as arrays, and the file of their tokenizer.
-
     Raises:
+        CatalogError: The recipe does not hold together, or its encoder cannot be used.
         DataError: A corpus is missing.
         MissingExtraError: The `train` extra is not installed.
     """
     out.mkdir(parents=True, exist_ok=True)
-    start = Path(str(resources.files(recipe.encoder))) / "model"
-    every = [*recipe.stages, *([recipe.teachers.stage] if recipe.teachers else [])]
-    rows = {c: rows_of(c, data=data, limit=limit) for c in dict.fromkeys(p.corpus for s in every for p in s.parts)}
-    tokenizer_file, given = start / "tokenizer.json", {}
-    if recipe.emoji:
-        tokenizer_file = out / "tokenizer.json"
-        given = add_emoji(start / "tokenizer.json", (t for r in rows.values() for t in r.texts), tokenizer_file)
-    from tokenizers import Tokenizer
-
-    corpora = _Corpora(
-        rows=rows,
-        tokens={c: token_rows(tokenizer_file, r.texts, recipe.max_tokens) for c, r in rows.items()},
-        soft={},
-        mask=Tokenizer.from_file(str(tokenizer_file)).token_to_id("[MASK]"),
-    )
+    folder = start_folder(recipe.encoder)
+    school, tokenizer_file, given = _read_all(recipe, folder, data=data, limit=limit, out=out)
+    every = [*([recipe.teachers.stage] if recipe.teachers else []), *recipe.stages]
+    by_head: dict[str, _Source] = {}
+    corpus_of: dict[str, str] = {}
+    for stage in every:
+        for source in school.sources(stage):
+            by_head[source.part.head] = source
+            corpus_of.setdefault(source.part.head, source.part.corpus)
+    units = {head: s.targets.shape[1] * s.objective.units for head, s in by_head.items()}
 
     def fresh(seed: int) -> TextModel:
-        torch.manual_seed(seed)
-        vocabulary = json.loads((start / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
-        model = TextModel(recipe.heads, vocabulary=len(vocabulary))
-        load_bert(model.enc, start / "model.safetensors")
-        _start_emoji(model, given, start / "tokenizer.json")
-        return model
+        return _fresh(recipe, folder, units, given, seed)
 
     if recipe.teachers:
-        corpora.soft = _lessons(recipe, corpora, out, fresh, progress)
+        school.soft = _lessons(school, out, fresh, progress)
     model = fresh(recipe.stages[0].seed)
-    done = -1
-    if (out / "last.safetensors").exists():
-        done = int(_read(out)[1]["stage"])
+    done = int(_read(out)[1]["stage"]) if (out / "last.safetensors").exists() else -1
     for number, stage in enumerate(recipe.stages):
         if number < done:
             continue
@@ -188,12 +340,19 @@ def train(
             begin = need("safetensors.torch", extra="train").load_file(out / f"start-{number}.safetensors")
         elif begin:
             need("safetensors.torch", extra="train").save_file(begin, out / f"start-{number}.safetensors")
-        _run_stage(model, stage, corpora, out, f"stage {number + 1}", {"stage": number}, progress)
+        _run_stage(model, stage, school, out, f"stage {number + 1}", {"stage": number}, progress)
         if begin:
             model.load_state_dict(
                 {k: (1 - stage.share) * begin[k] + stage.share * v for k, v in model.state_dict().items()}
             )
-    return {k: v.detach().numpy() for k, v in model.state_dict().items()}, tokenizer_file
+    return Trained(
+        weights={k: v.detach().numpy() for k, v in model.state_dict().items()},
+        tokenizer=tokenizer_file,
+        objectives={head: s.objective for head, s in by_head.items()},
+        scales=school.scales,
+        corpora=corpus_of,
+        history=school.history,
+    )
 
 
 def _start_emoji(model: TextModel, given: dict[str, int], tokenizer_file: Path) -> None:
@@ -217,45 +376,43 @@ def answers(model: TextModel, tokens: Sequence[NDArray[np.int64]], *, batch: int
             at = order[k : k + batch]
             some = [tokens[i] for i in at]
             outputs = model(torch.from_numpy(np.concatenate(some)), torch.tensor([len(t) for t in some]))
-            for name, value in outputs.items():
+            for name in model.head_names:
+                value = outputs[name]
                 out.setdefault(name, np.zeros((len(tokens), value.shape[1]), np.float32))[at] = value.float().numpy()
     model.train()
     return out
 
 
 def _lessons(
-    recipe: Recipe,
-    corpora: _Corpora,
-    out: Path,
-    fresh: Callable[[int], TextModel],
-    progress: Progress | None,
-) -> dict[str, Soft]:
-    """The mean answers of the teachers to every text: corpus -> head -> (rows, answers)."""
-    teachers = recipe.teachers
+    school: _School, out: Path, fresh: Callable[[int], TextModel], progress: Progress | None
+) -> dict[tuple[str, str], Soft]:
+    """The mean answers of the teachers to every text: (corpus, head) -> head -> (rows, answers)."""
+    teachers = school.recipe.teachers
     assert teachers is not None
-    of_head = {p.head: objective(p.objective).answer for p in teachers.stage.parts}
+    sources = {s.part.head: s for s in school.sources(teachers.stage)}
     save, load = (getattr(need("safetensors.numpy", extra="train"), f) for f in ("save_file", "load_file"))
     for seed in teachers.seeds:
         folder = out / f"teacher-{seed}"
         if (folder / "answers.safetensors").exists():
             continue
         model = fresh(seed)
-        _run_stage(model, msgspec.structs.replace(teachers.stage, seed=seed), corpora, folder, f"teacher {seed}", {}, progress)
+        stage = msgspec.structs.replace(teachers.stage, seed=seed)
+        _run_stage(model, stage, school, folder, f"teacher {seed}", {}, progress)
         said = {}
-        for name, tokens in corpora.tokens.items():
+        for (name, own), tokens in school.tokens.items():
             outputs = answers(model, tokens)
             for head in teachers.heads:
-                said[f"{name} {head}"] = of_head[head](outputs[head])
+                said[f"{name} {own} {head}"] = sources[head].objective.answer(outputs[head])
         save(said, folder / "answers.safetensors.new")
         (folder / "answers.safetensors.new").replace(folder / "answers.safetensors")
         (folder / "last.safetensors").unlink()
     each = [load(out / f"teacher-{seed}" / "answers.safetensors") for seed in teachers.seeds]
     return {
-        name: {
-            head: np.mean([said[f"{name} {head}"] for said in each], axis=0, dtype=np.float32)
+        (name, own): {
+            head: np.mean([said[f"{name} {own} {head}"] for said in each], axis=0, dtype=np.float32)
             for head in teachers.heads
         }
-        for name in corpora.tokens
+        for name, own in school.tokens
     }
 
 
@@ -286,8 +443,8 @@ def _epoch(sources: Sequence[_Source], rng: np.random.Generator) -> NDArray[np.i
             every = rng.choice(every, part.rows, replace=False)
         chosen = [every] * part.repeats
         if part.rare_repeats:
-            labels = source.rows.targets
-            rare = np.flatnonzero((labels[:, labels.sum(0) < part.rare_below] > 0).any(1))
+            given = np.nan_to_num(source.rows.values) > 0
+            rare = np.flatnonzero(given[:, given.sum(0) < part.rare_below].any(1))
             chosen += [rare] * part.rare_repeats
         at = np.concatenate(chosen)
         parts.append(np.stack([np.full(len(at), s), at], 1))
@@ -303,10 +460,23 @@ def _hidden(row: NDArray[np.int64], share: float, mask: int, rng: np.random.Gene
     return np.where(hide, mask, row)
 
 
+def _dev_losses(model: TextModel, sources: Sequence[_Source]) -> dict[str, float]:
+    """Mean loss of each part on the dev split of its corpus, where it has one."""
+    out = {}
+    for source in sources:
+        if source.dev is None:
+            continue
+        tokens, targets = source.dev
+        outputs = torch.from_numpy(answers(model, tokens)[source.part.head])
+        each = source.objective.loss(outputs, torch.from_numpy(targets.astype(np.float32)))
+        out[f"{source.part.corpus}:{source.part.head}"] = float(each.mean())
+    return out
+
+
 def _run_stage(
     model: TextModel,
     stage: Stage,
-    corpora: _Corpora,
+    school: _School,
     out: Path,
     what: str,
     mark: Mapping[str, Any],
@@ -316,14 +486,10 @@ def _run_stage(
     learner = _Learner(model, stage)
     if (out / "last.safetensors").exists() and all(_read(out)[1].get(k) == v for k, v in mark.items()):
         learner.load(out)
-    sources = corpora.sources(stage)
-    of_head = {p.head: objective(p.objective) for p in stage.parts}
+    sources = school.sources(stage)
+    of_head = {s.part.head: s.objective for s in sources}
     targets = [
-        torch.from_numpy(
-            of_head[s.part.head]
-            .mix(s.rows.targets, s.soft.get(s.part.head), stage.taught)
-            .astype(np.float32)
-        )
+        torch.from_numpy(s.objective.mix(s.targets, s.soft.get(s.part.head), stage.taught).astype(np.float32))
         for s in sources
     ]
     lessons = [
@@ -333,18 +499,19 @@ def _run_stage(
         for s in sources
     ]
     dense = [p for name, p in model.named_parameters() if name != "enc.word.weight"]
-    per_epoch = len(_epoch(sources, np.random.default_rng(0))) // stage.batch
+    # A last, smaller batch is left out, unless there is no other.
+    per_epoch = max(1, len(_epoch(sources, np.random.default_rng(0))) // stage.batch)
     steps = per_epoch * stage.epochs
     warm = max(1, int(stage.warm_up * steps))
     model.train()
-    while learner.epochs < stage.epochs:
+    while learner.epochs < stage.epochs and not learner.worn(stage.patience):
         order = _epoch(sources, learner.rng)
         for k in range(per_epoch):
             pairs = order[k * stage.batch : (k + 1) * stage.batch]
             pairs = pairs[np.argsort([len(sources[s].tokens[i]) for s, i in pairs], kind="stable")]
             rows = [sources[s].tokens[i] for s, i in pairs]
             if stage.masked:
-                rows = [_hidden(row, stage.masked, corpora.mask, learner.rng) for row in rows]
+                rows = [_hidden(row, stage.masked, school.mask, learner.rng) for row in rows]
             step = learner.step
             learner.pace(step / warm if step < warm else max(0.0, (steps - step) / max(1, steps - warm)))
             with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
@@ -357,11 +524,16 @@ def _run_stage(
                 if not len(at):
                     continue
                 which = pairs[at, 1]
-                each = of_head[source.part.head].loss(outputs[source.part.head][at].float(), targets[s][which])
+                head, wanted = source.part.head, targets[s][which]
+                each = source.objective.loss(outputs[head][at].float(), wanted)
+                for weight, term in source.beside:
+                    seen = outputs["embedding" if term.on == "embedding" else head]
+                    each = each + weight * term.loss(seen[at].float(), wanted)
                 loss = loss + source.part.weight * each.sum() / stage.batch
-                for head, soft in lessons[s].items():
-                    each = of_head[head].taught(outputs[head][at].float(), soft[which])
-                    loss = loss + stage.taught_weight * each.sum() / stage.batch
+                for other, soft in lessons[s].items():
+                    if (taught := of_head[other].taught) is not None:
+                        each = taught(outputs[other][at].float(), soft[which])
+                        loss = loss + stage.taught_weight * each.sum() / stage.batch
             loss.backward()
             torch.nn.utils.clip_grad_norm_(dense, stage.clip)
             learner.optimiser.step()
@@ -372,4 +544,13 @@ def _run_stage(
             if progress:
                 progress(what, learner.step, steps, float(loss.detach()))
         learner.epochs += 1
+        losses = _dev_losses(model, sources)
+        learner.history.append({"trained": what, "epoch": learner.epochs, "dev_loss": losses})
+        first = f"{stage.parts[0].corpus}:{stage.parts[0].head}"
+        if stage.patience and losses.get(first, -np.inf) < learner.best:
+            learner.best, learner.best_epoch = losses[first], learner.epochs
+            need("safetensors.torch", extra="train").save_file(dict(model.state_dict()), out / "best.safetensors")
         learner.save(out, mark)
+    if stage.patience and learner.best_epoch:
+        model.load_state_dict(need("safetensors.torch", extra="train").load_file(out / "best.safetensors"))
+    school.history.extend(learner.history)
