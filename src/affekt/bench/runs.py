@@ -18,19 +18,30 @@ from pathlib import Path
 from typing import Any
 
 from affekt._version import __version__
-from affekt.bench.answers import Answers, collect, read_answers, write_answers
+from affekt.bench.answers import Answers, collect, facts_of, read_answers, write_answers
+from affekt.bench.reach import Reach, reach
 from affekt.bench.scoring import Scored, score
 from affekt.bench.tasks import Task, task
-from affekt.catalog.spaces import space
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, ModelError, OutputError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
 from affekt.core.run import Run, Score
 from affekt.corpora.files import checksum
-from affekt.corpora.read import checksums, ratings, read
+from affekt.corpora.read import Example, checksums, ratings, read
 
-__all__ = ["PREDICTIONS", "RECORD", "largest_change", "plain", "read_run", "rescore", "run_task"]
+__all__ = [
+    "PREDICTIONS",
+    "RECORD",
+    "data_checksums",
+    "largest_change",
+    "make_folder",
+    "plain",
+    "read_run",
+    "rescore",
+    "run_task",
+    "store",
+]
 
 RECORD = "run.json"
 PREDICTIONS = "predictions.parquet"
@@ -48,6 +59,7 @@ def run_task(
     split: str | None = None,
     samples: int = 1000,
     seed: int = 0,
+    train_rows: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Run a recogniser on a task and store the record.
@@ -60,65 +72,109 @@ def run_task(
         split: Split to run on; default the one that the task reports.
         samples: Number of bootstrap resamples for the 95 % intervals.
         seed: Seed of the bootstrap.
+        train_rows: Number of rows that the recogniser was trained on, for learning curves.
         progress: Called with (rows done, rows in all).
 
     Raises:
-        UnknownNameError: There is no such task or split, or no map from the recogniser's space to the task's.
+        UnknownNameError: There is no such task or split.
         DataError: The corpus is missing or does not have its layout.
-        ModelError: The recogniser lacks what the task asks for, or answers other rows than it was given.
+        ModelError: The recogniser lacks what the task asks for and no map leads there, or it answers other rows
+            than it was given.
         OutputError: The record cannot be written.
     """
     chosen = task(name)
     used = chosen.check_split(split)
-    if chosen.entry.target == "dimensions" and (missing := set(chosen.names) - set(recogniser.spec.dimensions)):
-        raise ModelError(
-            f"{recogniser.spec.name} does not give {', '.join(sorted(missing))}, which {name!r} is about",
-            hint="Choose another model: `affekt models list`.",
-        )
+    way = reach(chosen, recogniser)
     examples = list(read(chosen.corpus, split=used, data=data))
-    files = {f"sha256 {path}": digits for path, digits in checksums(chosen.corpus, split=used, data=data).items()}
-    folder = _folder(Path(out))
+    files = data_checksums(chosen, used, data)
+    folder = make_folder(Path(out))
+    clips = [clip for clip, _ in examples]
     started = time.perf_counter()
-    predictions, mapped = _predict(chosen, recogniser, [clip for clip, _ in examples], progress)
+    given = _predict(way, recogniser, clips, progress)
     seconds = time.perf_counter() - started
-    dimensional = chosen.entry.target == "dimensions"
-    answers = collect(
-        [target for _, target in examples],
-        predictions,
-        target=chosen.entry.target,
-        label_names=_label_names(chosen, predictions),
-        dimension_names=chosen.names if dimensional else recogniser.spec.dimensions,
-        ratings=ratings(chosen.corpus, data=data) if dimensional and chosen.corpus.ratings else None,
+    predictions = way.carry(given)
+    answers = _collect(way, recogniser, examples, predictions, data)
+    spec: dict[str, object] = {"mapped_from": way.mapped_from}
+    if (cost := way.cost(given)) is not None:
+        spec["map"] = cost
+    if train_rows is not None:
+        spec["train_rows"] = train_rows
+    return store(
+        chosen,
+        answers,
+        folder=folder,
+        model=recogniser.spec.name,
+        split=used,
+        spec=spec,
+        versions={**files, **_weights(recogniser)},
+        samples=samples,
+        seed=seed,
+        timing={"seconds": round(seconds, 3), "rows_per_second": round(len(answers) / max(seconds, 1e-9), 1)},
     )
-    facts = {"task": name, "task_version": chosen.entry.version, "split": used, "model": recogniser.spec.name}
+
+
+def store(
+    chosen: Task,
+    answers: Answers,
+    *,
+    folder: Path,
+    model: str,
+    split: str,
+    spec: Mapping[str, object],
+    versions: Mapping[str, str],
+    samples: int,
+    seed: int,
+    timing: Mapping[str, float] | None = None,
+) -> Run:
+    """Write the answers, score what was written, and write the record.
+
+    Args:
+        chosen: The task.
+        answers: The answers.
+        folder: An existing folder.
+        model: Name of what was measured.
+        split: The split that was answered.
+        spec: What is to be said beside split, space, metrics and seeds, such as the map.
+        versions: Checksums of data and weights.
+        samples: Number of bootstrap resamples for the 95 % intervals.
+        seed: Seed of the bootstrap.
+        timing: How long the answers took.
+
+    Raises:
+        OutputError: The record cannot be written.
+    """
+    entry = chosen.entry
+    facts = {"task": chosen.id, "task_version": entry.version, "split": split, "model": model}
     write_answers(answers, folder / PREDICTIONS, facts=facts)
     scored = score(chosen, read_answers(folder / PREDICTIONS), samples=samples, seed=seed)
     run = Run(
-        task=name,
-        task_version=chosen.entry.version,
-        model=recogniser.spec.name,
+        task=chosen.id,
+        task_version=entry.version,
+        model=model,
         spec={
-            "split": used,
-            "selection": chosen.entry.selection,
+            "split": split,
+            "selection": entry.selection,
             "space": chosen.space.id,
-            "mapped_from": mapped,
-            "metrics": list(chosen.entry.metrics),
+            "metrics": list(entry.metrics),
             "bootstrap": samples,
             "interval": 0.95,
             "seed": seed,
             "no_answer": "scored as no label by label metrics; left out by the others",
+            **spec,
         },
-        versions={**_versions(), **files, **_weights(recogniser)},
+        versions={**_versions(), **versions},
         scores=scored.scores,
         abstained=scored.abstained,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        notes={
-            **scored.notes,
-            "timing": {"seconds": round(seconds, 3), "rows_per_second": round(len(answers) / max(seconds, 1e-9), 1)},
-        },
+        notes={**scored.notes, **({"timing": dict(timing)} if timing is not None else {})},
     )
     _write_record(run, folder / RECORD)
     return run
+
+
+def data_checksums(chosen: Task, split: str, data: str | Path | None) -> dict[str, str]:
+    """SHA-256 of the files that a split of a task is read from."""
+    return {f"sha256 {path}": digits for path, digits in checksums(chosen.corpus, split=split, data=data).items()}
 
 
 def read_run(folder: str | Path) -> tuple[Run, Answers]:
@@ -184,17 +240,10 @@ def largest_change(before: Run, after: Run) -> float:
 
 
 def _predict(
-    chosen: Task, recogniser: Recogniser, clips: list[Clip], progress: Callable[[int, int], None] | None
-) -> tuple[list[Prediction], str | None]:
-    """Answers in the task's space, and the space that they were mapped from."""
-    spec = recogniser.spec
-    wanted = set(chosen.space.labels)
-    # A space with the very same labels in another order needs no map: scores go by label.
-    asked = next(
-        (s for s in (chosen.space.id, *spec.spaces) if wanted and s in spec.spaces and set(space(s).labels) == wanted),
-        None,
-    )
-    native = chosen.entry.target == "dimensions" or asked is not None
+    way: Reach, recogniser: Recogniser, clips: list[Clip], progress: Callable[[int, int], None] | None
+) -> list[Prediction]:
+    """Answers of the head that is asked, before they are carried over."""
+    spec, asked = recogniser.spec, way.asked
     out: list[Prediction] = []
     for start in range(0, len(clips), _BATCH):
         batch = clips[start : start + _BATCH]
@@ -203,16 +252,42 @@ def _predict(
             raise ModelError(f"{spec.name} gave back other rows than it was asked about, or in another order")
         if asked is not None and any(p.space != asked for p in answers):
             raise ModelError(f"{spec.name} was asked about the space {asked!r} and answered in another")
-        out.extend(answers if native else [p.to(chosen.space.id) for p in answers])
+        out.extend(answers)
         if progress is not None:
             progress(len(out), len(clips))
-    return out, None if native else spec.space
+    return out
 
 
-def _label_names(chosen: Task, predictions: list[Prediction]) -> tuple[str, ...]:
-    if chosen.entry.target == "labels":
-        return chosen.space.labels
-    return next((tuple(p.scores) for p in predictions if p.scores), ())
+def _collect(
+    way: Reach,
+    recogniser: Recogniser,
+    examples: list[Example],
+    predictions: list[Prediction],
+    data: str | Path | None,
+) -> Answers:
+    chosen, target = way.task, way.task.entry.target
+    if target == "labels":
+        labels, dimensions = chosen.space.labels, recogniser.spec.dimensions
+        values = None
+        # Where exactly one label applies, the most probable of those that were given is the answer.
+        if chosen.space.kind == "single":
+            predictions = [replace(p, labels=p.labels[:1]) for p in predictions]
+    else:
+        labels = next((tuple(p.scores) for p in predictions if p.scores), ())
+        dimensions, values = chosen.all_names, way.values(predictions)
+        if way.mapped_from is not None:  # intervals are on the origin's scale
+            predictions = [replace(p, intervals={}) for p in predictions]
+    annotated = target == "dimensions" and bool(chosen.corpus.ratings)
+    return collect(
+        [gold for _, gold in examples],
+        predictions,
+        target=target,
+        label_names=labels,
+        dimension_names=dimensions,
+        values=values,
+        ratings=ratings(chosen.corpus, data=data) if annotated else None,
+        facts=facts_of([clip for clip, _ in examples]),
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -229,7 +304,12 @@ def _weights(recogniser: Recogniser) -> dict[str, str]:
     return {f"sha256 weights/{folder.name}/{f.name}": checksum(f) for f in files}
 
 
-def _folder(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
+    """Make a run folder.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:

@@ -44,21 +44,30 @@ class Task:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What gold is given for: the labels, or the dimensions, of the space."""
-        return self.space.labels if self.entry.target == "labels" else tuple(d.name for d in self.space.dimensions)
+        """What is scored: labels or dimensions of the space, all of them unless the task names some."""
+        return self.entry.labels or self.all_names
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """All labels, or dimensions, of the space."""
+        if self.entry.target == "dimensions":
+            return tuple(d.name for d in self.space.dimensions)
+        return self.space.labels
 
     @property
     def keys(self) -> dict[str, Metric]:
-        """Report key -> metric; a metric of dimensions has one key for each."""
-        if self.entry.target == "labels":
-            return {m.key: m for m in self.metrics}
-        return {f"{m.key}_{name}": m for m in self.metrics for name in self.names}
+        """Report key -> metric; a metric of one value a row has one key for each name."""
+        out: dict[str, Metric] = {}
+        for m in self.metrics:
+            out.update({f"{m.key}_{name}": m for name in self.names} if m.takes == "dimension" else {m.key: m})
+        return out
 
     @property
     def published(self) -> tuple[Published, ...]:
         """All published figures, those of catalogued works first."""
-        claims = tuple(Published(c.work, c.metric, c.value, c.note) for c in self.entry.claims)
-        return claims + tuple(Published(b.by, b.metric, b.value, b.note) for b in self.entry.beside)
+        part = self.id.partition(":")[2]
+        claims = tuple(Published(c.work, c.metric, c.value, c.note) for c in self.entry.claims if c.part == part)
+        return claims + tuple(Published(b.by, b.metric, b.value, b.note) for b in self.entry.beside if b.part == part)
 
     def check_split(self, split: str | None) -> str:
         """The split to run on; the reported one by default.
@@ -75,29 +84,45 @@ class Task:
 def task(name: str) -> Task:
     """Look a task up.
 
+    Args:
+        name: Its id; with a part of its corpus after a colon, that part alone (`semeval2025-a:deu`).
+
     Raises:
-        UnknownNameError: There is no such task, or it names a corpus, space or metric that is not there.
+        UnknownNameError: There is no such task or part, or it names a corpus, space or metric that is not there.
         InputError: It names a metric by a name that means several things.
         CatalogError: Its parts do not fit together.
     """
-    entry = task_entry(name)
-    found = Task(name, entry, corpus(entry.corpus), space(entry.space), tuple(metric(key) for key in entry.metrics))
+    base, _, part = name.partition(":")
+    entry = task_entry(base)
+    source = corpus(entry.corpus)
+    if part:
+        if part not in source.matrix:
+            raise UnknownNameError("part", part, source.matrix, where=f"tasks/{base}.toml")
+        source = corpus(f"{entry.corpus}:{part}")
+    found = Task(name, entry, source, space(entry.space), tuple(metric(key) for key in entry.metrics))
 
     def refuse(why: str) -> None:
-        raise CatalogError(f"Task does not fit together: {why}", where=f"tasks/{name}.toml")
+        raise CatalogError(f"Task does not fit together: {why}", where=f"tasks/{base}.toml")
 
     if not found.names:
         refuse(f"space {entry.space!r} has no {entry.target}")
+    if strays := set(entry.labels) - set(found.all_names):
+        refuse(f"space {entry.space!r} has no {', '.join(sorted(strays))}")
     for m in found.metrics:
-        if (m.takes == "dimension") != (entry.target == "dimensions"):
+        if (m.takes in ("dimension", "table")) != (entry.target != "labels"):
             refuse(f"metric {m.key!r} does not score {entry.target}")
     if entry.target == "labels" and "accuracy" in entry.metrics and found.space.kind != "single":
         refuse("'accuracy' needs one label a row; use 'exact_match'")
-    for key in (entry.headline, *(p.metric for p in found.published)):
+    if set(found.space.labels) != set(space(found.corpus.space).labels):
+        refuse(f"its space {entry.space!r} has other labels than {found.corpus.space!r}, which the gold is in")
+    for key in (entry.headline, *(c.metric for c in entry.claims), *(b.metric for b in entry.beside)):
         if key not in found.keys:
             refuse(f"{key!r} is none of its scores ({', '.join(found.keys)})")
-    for split in (entry.split, entry.selection):
-        if split not in found.corpus.splits:
+    folded = entry.selection == "folds"
+    if folded != (entry.folds >= 2):
+        refuse("'folds' must be 2 or more where selection is 'folds', and left out elsewhere")
+    for split in (entry.split, *(() if folded else (entry.selection,))):
+        if split not in corpus(entry.corpus).splits:
             refuse(f"corpus {entry.corpus!r} has no split {split!r}")
     if entry.split == entry.selection:
         refuse("choices would be made on the split that is reported")

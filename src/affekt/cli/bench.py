@@ -1,4 +1,4 @@
-"""`affekt bench`: measure a model on a task, score a stored run again, compare two runs."""
+"""`affekt bench`: measure models and tables of predictions on tasks, and learn from the runs they leave."""
 
 from __future__ import annotations
 
@@ -7,11 +7,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from affekt.core.run import Run, Score
+    from affekt.bench.compare import Comparison
 
-__all__ = ["command"]
+__all__ = ["command", "dumps"]
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+_DATA = click.option(
+    "--data", metavar="DIR", default=None, help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]"
+)
+_SPLIT = click.option(
+    "--split", default=None, help="Split that is answered.  [default: the one that the task reports, test]"
+)
+_TRAIN_ROWS = click.option(
+    "--train-rows", type=click.IntRange(min=1), help="Rows that the system was trained on, for learning curves."
+)
+_SAMPLES = click.option(
+    "--bootstrap", "samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Resamples."
+)
+_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap.")
+_BY = click.option(
+    "--by", multiple=True, help="Also score groups of rows by this column, such as `language`; several times."
+)
+_MIN_ROWS = click.option(
+    "--min-rows",
+    type=click.IntRange(min=2),
+    default=50,
+    show_default=True,
+    help="Groups with fewer rows are shown as too small.",
+)
 _LABELS = click.option("--per-label", is_flag=True, help="Also print a row for each label.")
 
 
@@ -30,7 +53,7 @@ def list_(as_json: bool) -> None:
     found = [task(name) for name in tasks()]
     if as_json:
         click.echo(
-            _dumps(
+            dumps(
                 [
                     {
                         "id": t.id,
@@ -39,6 +62,7 @@ def list_(as_json: bool) -> None:
                         "corpus": t.entry.corpus,
                         "space": t.space.id,
                         "split": t.entry.split,
+                        "parts": list(t.corpus.matrix),
                         "scores": list(t.keys),
                     }
                     for t in found
@@ -61,13 +85,12 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("task")
 @click.option("--model", metavar="NAME", required=True, help="Name or folder of the model; see `affekt models list`.")
-@click.option(
-    "--data", metavar="DIR", default=None, help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]"
-)
+@_DATA
 @click.option("--out", metavar="RUN_DIR", required=True, help="Folder for run.json and predictions.parquet.")
-@click.option("--split", default=None, help="Split to run on.  [default: the one that the task reports, test]")
-@click.option("--bootstrap", "samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Resamples.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap.")
+@_SPLIT
+@_TRAIN_ROWS
+@_SAMPLES
+@_SEED
 @_LABELS
 @_JSON
 def run(
@@ -76,6 +99,7 @@ def run(
     data: str | None,
     out: str,
     split: str | None,
+    train_rows: int | None,
     samples: int,
     seed: int,
     per_label: bool,
@@ -87,6 +111,7 @@ def run(
 
     from affekt.bench.runs import run_task
     from affekt.bench.tasks import task as look_up
+    from affekt.cli.bench_tables import show_run
     from affekt.corpora.files import data_folder
 
     # What is named wrongly is said before a model is loaded.
@@ -106,167 +131,334 @@ def run(
             split=split,
             samples=samples,
             seed=seed,
+            train_rows=train_rows,
             progress=lambda done, total: bar.update(line, completed=done, total=total),
         )
-    _show(record, as_json=as_json, per_label=per_label, stored_in=out)
+    show_run(record, as_json=as_json, per_label=per_label, stored_in=out)
 
 
 @command.command()
-@click.argument("run_dir")
+@click.argument("what", metavar="RUN_DIR|TASK")
+@click.option("--predictions", metavar="FILE", help="Score this table (.csv, .tsv, .jsonl, .parquet) on TASK.")
+@click.option("--out", metavar="RUN_DIR", help="Folder for the run that is made of the table.")
+@click.option("--name", help="What the run is called.  [default: the name of the file]")
 @click.option(
-    "--bootstrap", "samples", type=click.IntRange(min=1), default=None, help="Resamples.  [default: the run's]"
+    "--threshold",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Probability from which a label counts as given, where the table does not name labels.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the bootstrap.  [default: the run's]")
+@_DATA
+@_SPLIT
+@_TRAIN_ROWS
+@click.option(
+    "--bootstrap", "samples", type=click.IntRange(min=1), default=None, help="Resamples.  [default: the run's, or 1000]"
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the bootstrap.  [default: the run's, or 0]")
 @_LABELS
 @_JSON
-def score(run_dir: str, samples: int | None, seed: int | None, per_label: bool, as_json: bool) -> None:
-    """Compute the scores of RUN_DIR again from its stored predictions, without a model."""
-    from affekt.bench.runs import largest_change, rescore
-    from affekt.core.errors import DataError
+def score(
+    what: str,
+    predictions: str | None,
+    out: str | None,
+    name: str | None,
+    threshold: float,
+    data: str | None,
+    split: str | None,
+    train_rows: int | None,
+    samples: int | None,
+    seed: int | None,
+    per_label: bool,
+    as_json: bool,
+) -> None:
+    """Score predictions of your own on a TASK, or a stored run again, without a model.
 
-    stored, now = rescore(run_dir, samples=samples, seed=seed)
-    _show(now, as_json=as_json, per_label=per_label, stored_in=run_dir)
+    With --predictions the table needs a column `id` and either `labels` or a column for each label or value of the
+    task; see the documentation for the formats. Without, the scores of RUN_DIR are computed again from its stored
+    predictions.
+    """
+    from affekt.cli.bench_tables import show_run
+    from affekt.core.errors import DataError, InputError
+
+    if predictions is not None:
+        from affekt.bench.submissions import score_predictions
+
+        if out is None:
+            raise InputError("A folder for the run is missing", where="--out", hint="Name one with --out RUN_DIR.")
+        made = score_predictions(
+            what,
+            predictions,
+            out=out,
+            data=data,
+            split=split,
+            system=name,
+            threshold=threshold,
+            train_rows=train_rows,
+            samples=1000 if samples is None else samples,
+            seed=seed or 0,
+        )
+        show_run(made, as_json=as_json, per_label=per_label, stored_in=out)
+        return
+    from affekt.bench.runs import largest_change, rescore
+
+    stored, now = rescore(what, samples=samples, seed=seed)
+    show_run(now, as_json=as_json, per_label=per_label, stored_in=what)
     change = largest_change(stored, now)
     if change > 0:
         raise DataError(
             f"The scores differ from those that were stored, by up to {change:.3g}",
-            where=run_dir,
+            where=what,
             hint="The predictions were changed, or another version of Affekt made the run.",
         )
     click.echo("The scores agree exactly with those that were stored.", err=True)
 
 
 @command.command()
-@click.argument("run_a")
-@click.argument("run_b")
-@click.option("--bootstrap", "samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Resamples.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap.")
+@click.argument("runs", metavar="RUN...", nargs=-1)
+@click.option(
+    "--group",
+    "groups",
+    metavar="NAME=RUN,RUN,...",
+    multiple=True,
+    help="Runs of one system that differ in the seed alone; may be given several times.",
+)
+@click.option("--baseline", help="What the others are set against: a name or a folder.  [default: the first]")
+@_BY
+@_MIN_ROWS
+@click.option("--score", "key", help="Score of the groups.  [default: the first of the task]")
+@click.option("--out", metavar="PAGE.html", help="Also write a page that needs nothing but a browser.")
+@_SAMPLES
+@_SEED
 @_JSON
-def compare(run_a: str, run_b: str, samples: int, seed: int, as_json: bool) -> None:
-    """Print how far RUN_A is from RUN_B, with a paired bootstrap interval."""
-    from affekt.bench.compare import compare as compare_runs
-    from affekt.bench.runs import read_run
-    from affekt.metrics.registry import METRICS
+def compare(
+    runs: tuple[str, ...],
+    groups: tuple[str, ...],
+    baseline: str | None,
+    by: tuple[str, ...],
+    min_rows: int,
+    key: str | None,
+    out: str | None,
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Set runs of one task against each other: scores, paired differences, p-values.
 
-    rows = compare_runs(run_a, run_b, samples=samples, seed=seed)
+    Differences come with 95 % intervals from a paired bootstrap over rows, and over seeds where a system has
+    several, and with p-values that Holm's method corrects for the number of systems.
+    """
+    from affekt.bench import compare as compare_runs
+    from affekt.bench.compare import document
+    from affekt.cli.bench_tables import show_comparison
+
+    found = compare_runs(runs, groups=_groups(groups), baseline=baseline, samples=samples, seed=seed)
+    shown = document(found)
+    cuts = [_slices_of(found, column, key, min_rows) for column in by]
+    if cuts:
+        shown["slices"] = cuts
+    if out is not None:
+        from affekt.report.evaluation import write_comparison
+
+        write_comparison(shown, out, command=_command_line())
     if as_json:
-        click.echo(
-            _dumps(
-                {
-                    key: {"a": a, "b": b, "difference": d.value, "low": d.low, "high": d.high, "p": d.p, "n": d.n}
-                    for key, (a, b, d) in rows.items()
-                }
-            )
+        click.echo(dumps(shown))
+    else:
+        show_comparison(shown)
+        if out is not None:
+            click.echo(f"The page is {out}.")
+
+
+def _slices_of(found: Comparison, by: str, key: str | None, min_rows: int) -> dict[str, Any]:
+    from affekt.bench.slices import document, slices
+
+    systems = []
+    for system in found.systems:
+        cut = slices(
+            found.task, system.answers[0], by=by, key=key, min_rows=min_rows, samples=found.samples, seed=found.seed
         )
-        return
+        systems.append({"system": system.name, **document(cut)})
+    return {"by": by, "key": systems[0]["key"], "systems": systems}
+
+
+def _groups(given: tuple[str, ...]) -> dict[str, list[str]]:
+    from affekt.core.errors import InputError
+
+    out: dict[str, list[str]] = {}
+    for text in given:
+        name, found, members = text.partition("=")
+        folders = [part.strip() for part in members.split(",") if part.strip()]
+        if not found or not name.strip() or not folders:
+            raise InputError(f"{text!r} names no group of runs", where="--group", hint="Write NAME=RUN,RUN,RUN.")
+        if name.strip() in out:
+            raise InputError(f"The group {name.strip()!r} is named twice", where="--group")
+        out[name.strip()] = folders
+    return out
+
+
+@command.command()
+@click.argument("run_dir")
+@click.option("--by", required=True, help="Column to compare by, such as `language`; the run stores what there is.")
+@_MIN_ROWS
+@click.option("--score", "key", help="Score of the groups.  [default: the first of the task]")
+@_SAMPLES
+@_SEED
+@_JSON
+def slices(run_dir: str, by: str, min_rows: int, key: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Score each group of rows of RUN_DIR by itself, with the gaps between them."""
+    from affekt.bench.runs import read_run
+    from affekt.bench.slices import document
+    from affekt.bench.slices import slices as cut
+    from affekt.bench.tasks import task
+    from affekt.cli.bench_tables import show_slices
+
+    run, answers = read_run(run_dir)
+    shown = document(cut(task(run.task), answers, by=by, key=key, min_rows=min_rows, samples=samples, seed=seed))
+    if as_json:
+        click.echo(dumps(shown))
+    else:
+        show_slices(shown, run.model)
+
+
+@command.command()
+@click.argument("run_dir")
+@_DATA
+@click.option("--most", type=click.IntRange(min=1), default=50, show_default=True, help="Rows to name.")
+@click.option("--out", metavar="PAGE.html", help="Also write a page that needs nothing but a browser.")
+@_JSON
+def audit(run_dir: str, data: str | None, most: int, out: str | None, as_json: bool) -> None:
+    """Name the rows of RUN_DIR whose labels are probably wrong, with the evidence.
+
+    The run must have probabilities, of rows that its model was not trained on. Texts are compared here and not
+    shown; the ids say where they stand in the corpus.
+    """
+    from affekt.bench import audit as audit_run
+    from affekt.bench.audit import document
+    from affekt.cli.bench_tables import show_audit
+
+    shown = document(audit_run(run_dir, data=data, limit=most))
+    if out is not None:
+        from affekt.report.evaluation import write_audit
+
+        write_audit(shown, out, command=_command_line())
+    if as_json:
+        click.echo(dumps(shown))
+    else:
+        show_audit(shown)
+        if out is not None:
+            click.echo(f"The page is {out}.")
+
+
+@command.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True)
+@click.option("--sizes", metavar="N,N,...", help="Training rows of each run.  [default: what the runs say]")
+@click.option("--score", "key", help="Score to fit.  [default: the first of the task]")
+@click.option("--out", metavar="PAGE.html", help="Also write a page that needs nothing but a browser.")
+@_SAMPLES
+@_SEED
+@_JSON
+def curve(
+    runs: tuple[str, ...],
+    sizes: str | None,
+    key: str | None,
+    out: str | None,
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Fit a learning curve to runs of different training sizes: what would twice the rows bring?"""
+    from affekt.bench import curve as fit
+    from affekt.bench.curve import document
+    from affekt.cli.bench_tables import show_curve
+    from affekt.core.errors import InputError
+
+    try:
+        stated = None if sizes is None else [int(part) for part in sizes.split(",")]
+    except ValueError as err:
+        raise InputError(f"{sizes!r} are not whole numbers", where="--sizes", hint="Write 100,200,400.") from err
+    shown = document(fit(runs, sizes=stated, key=key, samples=samples, seed=seed))
+    if out is not None:
+        from affekt.report.evaluation import write_curve
+
+        write_curve(shown, out, command=_command_line())
+    if as_json:
+        click.echo(dumps(shown))
+    else:
+        show_curve(shown)
+        if out is not None:
+            click.echo(f"The page is {out}.")
+
+
+@command.command()
+@click.option("--models", required=True, metavar="NAME,NAME,...", help="Names or folders of models.")
+@click.option("--tasks", required=True, metavar="TASK,TASK,...", help="Tasks; see `affekt bench list`.")
+@click.option("--out", required=True, metavar="DIR", help="Folder for the runs, and the page matrix.html.")
+@_DATA
+@_SAMPLES
+@_SEED
+@_JSON
+def matrix(models: str, tasks: str, out: str, data: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Run every model on every task, over maps where the labels differ, with what these lose.
+
+    Runs that are there already are kept, so a broken-off matrix goes on where it stopped.
+    """
+    from functools import partial
+    from pathlib import Path
+
     from rich.console import Console
-    from rich.table import Table
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    console = Console(highlight=False)
-    (first, _), (second, _) = read_run(run_a), read_run(run_b)
-    console.print(f"[bold]{first.task}[/bold] {first.spec['split']}: A = {first.model}, B = {second.model}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("score", "A", "B", "A - B", "95 % interval", "p", "better"):
-        table.add_column(head, justify="left" if head in ("score", "better") else "right", no_wrap=True)
-    for key, (a, b, d) in rows.items():
-        metric = METRICS.get(key) or METRICS[key.rsplit("_", 1)[0]]
-        sure = d.low > 0 or d.high < 0
-        better = ("A" if (d.value > 0) == metric.higher_is_better else "B") if sure else "open"
-        interval = f"{d.low:+.4f} to {d.high:+.4f}"
-        table.add_row(key, _n(a), _n(b), f"{d.value:+.4f}", interval, f"{d.p:.3f}", better)
-    console.print(table)
-    console.print("Paired bootstrap over rows; open: the interval holds 0.", style="dim")
+    from affekt.bench import matrix as run_all
+    from affekt.bench.matrix import document
+    from affekt.bench.tasks import task
+    from affekt.cli.bench_tables import show_matrix
+    from affekt.models.registry import load, model_folder
+    from affekt.report.evaluation import write_matrix
+
+    names, wanted = ([part.strip() for part in text.split(",") if part.strip()] for text in (models, tasks))
+    # What is named wrongly is said before anything runs.
+    for name in wanted:
+        task(name)
+    for name in names:
+        model_folder(name)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("matrix", total=None)
+
+        def told(model: str, name: str, done: int, total: int) -> None:
+            bar.update(line, description=f"{model} on {name}", completed=done, total=total)
+
+        found = run_all(
+            {name: partial(load, name) for name in names},
+            wanted,
+            out=out,
+            data=data,
+            samples=samples,
+            seed=seed,
+            progress=told,
+        )
+    shown = document(found)
+    page = Path(out) / "matrix.html"
+    write_matrix(shown, page, command=_command_line())
+    if as_json:
+        click.echo(dumps(shown))
+    else:
+        show_matrix(shown)
+        click.echo(f"The page is {page}.")
 
 
-def _dumps(value: object) -> str:
+def _command_line() -> str:
+    """The command as it was called, for the page that it makes."""
+    import shlex
+    import sys
+
+    return " ".join(["affekt", *map(shlex.quote, sys.argv[1:])]) if sys.argv[1:2] == ["bench"] else ""
+
+
+def dumps(value: object) -> str:
+    """JSON for people and programs; what is undefined is null."""
     import json
 
     from affekt.bench.runs import plain
 
     return json.dumps(plain(value), indent=2, ensure_ascii=False)
-
-
-def _n(value: float | None) -> str:
-    return "undefined" if value is None or value != value else f"{value:.4f}"
-
-
-def _interval(score: Score) -> str:
-    return f"{_n(score.low)} to {_n(score.high)}" if score.low == score.low else ""
-
-
-def _show(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> None:
-    from affekt.bench.tasks import task
-
-    chosen = task(run.task)
-    if as_json:
-        from dataclasses import asdict
-
-        click.echo(
-            _dumps(
-                {
-                    "task": run.task,
-                    "task_version": run.task_version,
-                    "model": run.model,
-                    "split": run.spec["split"],
-                    "rows": run.notes["rows"],
-                    "scores": {key: asdict(s) for key, s in run.scores.items()},
-                    "abstained": dict(run.abstained),
-                    "published": [asdict(p) for p in chosen.published],
-                    "notes": run.notes if per_label else {k: v for k, v in run.notes.items() if k != "per_label"},
-                }
-            )
-        )
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    notes: dict[str, Any] = dict(run.notes)
-    console = Console(highlight=False)
-    rate = notes.get("timing", {}).get("rows_per_second")
-    speed = f", {rate:,.0f} a second" if rate else ""
-    console.print(
-        f"[bold]{chosen.entry.title}[/bold]: {run.model} on {run.spec['split']}, {notes['rows']:,} rows{speed}"
-    )
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("score")
-    table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("rows", justify="right")
-    table.add_column("published", justify="right")
-    for key, s in run.scores.items():
-        beside = ", ".join(f"{p.value:g}" for p in chosen.published if p.metric == key)
-        style = "bold" if key == chosen.entry.headline else ""
-        table.add_row(key, _n(s.value), _interval(s), f"{s.n:,}", beside, style=style)
-    console.print(table)
-    if run.abstained:
-        reasons = "; ".join(f"{n:,} {reason}" for reason, n in run.abstained.items())
-        rule = "Label scores count these as no label" if chosen.space.labels else "The scores leave these out"
-        console.print(f"Without an answer: {reasons}. {rule}.")
-    if notes.get("risk_coverage", {}).get("rows"):
-        points = {p["coverage"]: p["risk"] for p in notes["risk_coverage"]["points"]}
-        shown = ", ".join(f"{points[c]:.3f} at {c:.0%}" for c in (0.2, 0.5, 0.8, 1.0))
-        console.print(f"Risk that the top label is wrong when only the most confident are answered: {shown}.")
-    for name, found in notes.get("interval_coverage", {}).items():
-        if found["ratings"]:
-            console.print(
-                f"{name}: {found['coverage']:.1%} of {found['ratings']:,} single ratings lie in the interval, "
-                f"which is {found['width']:.2f} wide on average."
-            )
-    if per_label and "per_label" in notes:
-        labels = Table(box=None, pad_edge=False, header_style="bold")
-        for head in ("label", "precision", "recall", "F1", "95 % interval", "actual", "predicted"):
-            labels.add_column(head, justify="left" if head == "label" else "right")
-        for name, row in notes["per_label"].items():
-            labels.add_row(
-                name,
-                _n(row["precision"]),
-                _n(row["recall"]),
-                _n(row["f1"]),
-                f"{_n(row['f1_low'])} to {_n(row['f1_high'])}",
-                f"{row['actual']:,}",
-                f"{row['predicted']:,}",
-            )
-        console.print(labels)
-    for figure in chosen.published:
-        console.print(f"Published {figure.metric} {figure.value:g}: {figure.by}. {figure.note}", style="dim")
-    console.print(f"Every prediction is in {stored_in}.", style="dim")

@@ -292,7 +292,7 @@ def masi_alpha(*, ratings: Any) -> float:
 def cohen_kappa_statistic(
     *, truth: Any, prediction: Any, weights: Literal["linear", "quadratic"] | None = None
 ) -> Statistic:
-    """`cohen_kappa` as sums over rows."""
+    """`cohen_kappa` as sums over rows; a resample keeps the places of classes that it did not draw."""
     t, p = np.asarray(truth), np.asarray(prediction)
     if t.shape != p.shape or t.ndim != 1:
         raise ValueError(f"truth has shape {t.shape}, prediction {p.shape}; both must be (rows,)")

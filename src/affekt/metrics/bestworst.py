@@ -120,58 +120,52 @@ def _deal(n: int, size: int, wanted: int, rng: np.random.Generator) -> list[list
     return tuples
 
 
-def _spread_pairs(tuples: list[list[int]], rng: np.random.Generator) -> None:
+def _spread_pairs(tuples: list[list[int]], rng: np.random.Generator, *, sweeps: int = 8, tries: int = 24) -> None:
     """Swap items between tuples as long as that brings fewer pairs together again; balance stays as it is."""
-    met: Counter[tuple[int, int]] = Counter()
-    same: Counter[tuple[int, ...]] = Counter(tuple(sorted(t)) for t in tuples)
+    met: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    same: Counter[tuple[int, ...]] = Counter()
+
+    def enter(members: list[int], times: int) -> None:
+        same[tuple(sorted(members))] += times
+        for a, b in combinations(members, 2):
+            met[a][b] += times
+            met[b][a] += times
+
+    def gain(a: int, b: int, mine: set[int], theirs: set[int]) -> int:
+        """How much the sum of squared meetings falls where `a` and `b` change places, halved."""
+        of_a, of_b = met[a], met[b]
+        lost = sum(of_a[r] - of_b[r] - 1 for r in mine - theirs)
+        return lost + sum(of_b[r] - of_a[r] - 1 for r in theirs - mine)
+
     for t in tuples:
-        met.update(combinations(sorted(t), 2))
-
-    def pairs(item: int, rest: list[int]) -> list[tuple[int, int]]:
-        return [(item, r) if item < r else (r, item) for r in rest]
-
-    def worth(a: int, b: int, mine: list[int], theirs: list[int]) -> int:
-        """How much the sum of squared meetings falls where `a` and `b` change places."""
-        change = Counter(dict.fromkeys(pairs(a, mine), -1))
-        change.update(dict.fromkeys(pairs(b, theirs), -1))
-        change.update(dict.fromkeys(pairs(b, mine), 1))
-        change.update(dict.fromkeys(pairs(a, theirs), 1))
-        return -sum((met[p] + d) ** 2 - met[p] ** 2 for p, d in change.items())
-
-    # No pair need meet more often than this; where all stay below, nothing is left to do.
-    n = 1 + max(max(t) for t in tuples)
-    fair = -(-sum(met.values()) // (n * (n - 1) // 2))
-    for _ in range(20):
+        enter(t, 1)
+    n = len(met)
+    # No pair need meet more often than this; where none does, and no tuple stands twice, nothing is left to do.
+    fair = -(-len(tuples) * len(tuples[0]) * (len(tuples[0]) - 1) // (n * (n - 1)))
+    for _ in range(sweeps):
         moved = False
         for at, t in enumerate(tuples):
-            crowded = max(met[p] for p in combinations(sorted(t), 2)) > fair or same[tuple(sorted(t))] > 1
-            if not crowded:
+            again = same[tuple(sorted(t))] > 1
+            if not again and max(met[a][b] for a, b in combinations(t, 2)) <= fair:
                 continue
-            for other in rng.choice(len(tuples), min(len(tuples), 30), replace=False).tolist():
-                best, swap = 0, None
+            for other in rng.integers(len(tuples), size=tries).tolist():
                 u = tuples[other]
-                if other == at:
+                swaps = [
+                    (gain(a, b, set(t) - {a}, set(u) - {b}) + again, i, j)
+                    for i, a in enumerate(t)
+                    for j, b in enumerate(u)
+                    if a not in u and b not in t
+                ]
+                best, i, j = max(swaps, default=(0, 0, 0))
+                if other == at or best <= 0:
                     continue
-                for i, a in enumerate(t):
-                    mine = t[:i] + t[i + 1 :]
-                    for j, b in enumerate(u):
-                        theirs = u[:j] + u[j + 1 :]
-                        if a == b or b in mine or a in theirs:
-                            continue
-                        gain = worth(a, b, mine, theirs)
-                        gain += (same[tuple(sorted(t))] > 1) - (same[tuple(sorted([*mine, b]))] > 0)
-                        if gain > best:
-                            best, swap = gain, (i, j)
-                if swap is not None:
-                    for changed in (t, u):
-                        same[tuple(sorted(changed))] -= 1
-                        met.subtract(combinations(sorted(changed), 2))
-                    t[swap[0]], u[swap[1]] = u[swap[1]], t[swap[0]]
-                    for changed in (t, u):
-                        same[tuple(sorted(changed))] += 1
-                        met.update(combinations(sorted(changed), 2))
-                    moved = True
-                    break
+                enter(t, -1)
+                enter(u, -1)
+                t[i], u[j] = u[j], t[i]
+                enter(t, 1)
+                enter(u, 1)
+                moved = True
+                break
         if not moved:
             return
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from affekt.metrics.statistic import Array, Statistic
 
-__all__ = ["Difference", "Interval", "bootstrap", "paired_bootstrap", "resample_counts"]
+__all__ = ["Difference", "Interval", "bootstrap", "paired_bootstrap", "percentiles", "resample_counts", "two_sided"]
 
 # Rows times resamples held at once: 16 MB of counts, whatever the size of the corpus.
 _BLOCK = 2_000_000
@@ -77,8 +77,16 @@ def resample_counts(*, rows: int, samples: int, seed: int) -> Iterator[Array]:
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float64)
 
 
-def _percentiles(draws: Array, level: float) -> tuple[Array, Array]:
-    """Ends of the percentile interval along the first axis, leaving undefined draws out."""
+def percentiles(draws: Array, level: float) -> tuple[Array, Array]:
+    """Ends of the percentile interval along the first axis, leaving undefined draws out.
+
+    Args:
+        draws: The score on resamples, shape (samples, ...).
+        level: Share of draws between the ends.
+
+    Returns:
+        Lower and upper ends, of shape (...); NaN where every draw is undefined.
+    """
     tail = (1.0 - level) / 2.0
     flat = draws.reshape(draws.shape[0], -1)
     ends = np.full((2, flat.shape[1]), np.nan)
@@ -88,6 +96,24 @@ def _percentiles(draws: Array, level: float) -> tuple[Array, Array]:
             ends[:, column] = np.quantile(defined, [tail, 1.0 - tail])
     low, high = ends.reshape(2, *draws.shape[1:])
     return low, high
+
+
+def two_sided(drawn: Array) -> float:
+    """Two-sided bootstrap p-value of a difference: how easily its resamples lie on the other side of 0.
+
+    Twice the smaller share of resamples on either side, with one resample added to each, at most 1.
+
+    Args:
+        drawn: The difference on resamples, shape (samples,); undefined ones (NaN) are left out.
+
+    Returns:
+        Above 0, at most 1; NaN where every resample is undefined.
+    """
+    defined = drawn[~np.isnan(drawn)]
+    if not defined.size:
+        return float("nan")
+    side = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return min(1.0, 2.0 * (side + 1) / (defined.size + 1))
 
 
 def _check(samples: int, level: float) -> None:
@@ -126,7 +152,7 @@ def bootstrap(
         for name, statistic in group.items():
             value = statistic.values
             drawn = np.concatenate(draws[name]) if draws[name] else np.full((1, *value.shape), np.nan)
-            low, high = _percentiles(drawn, level)
+            low, high = percentiles(drawn, level)
             out[name] = Interval(value, low, high, rows, float(np.isnan(drawn).mean()))
     return {name: out[name] for name in statistics}
 
@@ -155,9 +181,5 @@ def paired_bootstrap(
     drawn = np.concatenate(
         [first.resampled(c) - second.resampled(c) for c in resample_counts(rows=first.n, samples=samples, seed=seed)]
     )
-    low, high = _percentiles(drawn, level)
-    defined = drawn[~np.isnan(drawn)]
-    if not defined.size:
-        return Difference(value, float("nan"), float("nan"), first.n, float("nan"))
-    side = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
-    return Difference(value, float(low), float(high), first.n, min(1.0, 2.0 * (side + 1) / (defined.size + 1)))
+    low, high = percentiles(drawn, level)
+    return Difference(value, float(low), float(high), first.n, two_sided(drawn))

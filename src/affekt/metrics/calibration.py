@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-def _decisions(truth: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Array, Array]:
+def decisions_of(truth: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Array, Array]:
     t, p = paired_2d(truth, probability)
     if p.size and (p.min() < 0.0 or p.max() > 1.0):
         raise ValueError("probability must lie in 0..1")
@@ -38,7 +38,7 @@ def _decisions(truth: npt.ArrayLike, probability: npt.ArrayLike) -> tuple[Array,
     return t, p
 
 
-def _bin_of(probability: Array, bins: int) -> npt.NDArray[np.intp]:
+def bin_of(probability: Array, bins: int) -> npt.NDArray[np.intp]:
     """Bin of each probability: (0, 1/bins], (1/bins, 2/bins], ...; exactly 0 goes to the first."""
     return np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], probability, side="left")
 
@@ -47,9 +47,9 @@ def expected_calibration_error_statistic(
     *, truth: npt.ArrayLike, probability: npt.ArrayLike, bins: int = 15
 ) -> Statistic:
     """`expected_calibration_error` as sums over rows."""
-    t, p = _decisions(truth, probability)
+    t, p = decisions_of(truth, probability)
     rows, labels = t.shape
-    flat = _bin_of(p, bins) * rows + np.arange(rows)[:, None]
+    flat = bin_of(p, bins) * rows + np.arange(rows)[:, None]
     gaps = np.bincount(flat.ravel(), weights=(t - p).ravel(), minlength=bins * rows).reshape(bins, rows)
     decisions = np.full((1, rows), float(labels))
     return Statistic(
@@ -82,10 +82,10 @@ def expected_calibration_error(*, truth: npt.ArrayLike, probability: npt.ArrayLi
 
 def label_calibration_error_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike, bins: int = 15) -> Statistic:
     """`label_calibration_error` as sums over rows."""
-    t, p = _decisions(truth, probability)
+    t, p = decisions_of(truth, probability)
     rows, labels = t.shape
     gaps = np.zeros((labels * bins + 1, rows))
-    lines = np.arange(labels) * bins + _bin_of(p, bins)
+    lines = np.arange(labels) * bins + bin_of(p, bins)
     gaps[lines, np.arange(rows)[:, None]] = t - p
     gaps[-1] = 1.0
 
@@ -120,7 +120,7 @@ def _mean(sums: Array) -> Array:
 
 def brier_score_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> Statistic:
     """`brier_score` as sums over rows."""
-    t, p = _decisions(truth, probability)
+    t, p = decisions_of(truth, probability)
     return Statistic(np.stack([((p - t) ** 2).sum(1), np.full(t.shape[0], float(t.shape[1]))]), _mean)
 
 

@@ -24,6 +24,8 @@ __all__ = [
     "exact_match_statistic",
     "f1_per_label",
     "f1_per_label_statistic",
+    "jaccard",
+    "jaccard_statistic",
     "macro_f1",
     "macro_f1_statistic",
     "micro_f1",
@@ -286,3 +288,28 @@ def exact_match(*, truth: Any, prediction: Any) -> float:
         ValueError: The shapes differ, or a value is not 0/1.
     """
     return exact_match_statistic(truth=truth, prediction=prediction).value
+
+
+def jaccard_statistic(*, truth: Any, prediction: Any) -> Statistic:
+    """`jaccard` as sums over rows."""
+    t, p = encode(truth, prediction)
+    return _hits(divide((t * p).sum(1), np.maximum(t, p).sum(1), undefined=1.0))
+
+
+def jaccard(*, truth: Any, prediction: Any) -> float:
+    """Mean over rows of |both| / |either| of the label sets; two empty sets agree and count 1.
+
+    The multi-label accuracy of SemEval-2018 Task 1 E-c (Mohammad et al. 2018), and
+    `sklearn.metrics.jaccard_score(average="samples", zero_division=1)`.
+
+    Args:
+        truth: 0/1 of shape (rows, labels).
+        prediction: As `truth`.
+
+    Returns:
+        0..1; NaN without rows.
+
+    Raises:
+        ValueError: The shapes differ, or a value is not 0/1.
+    """
+    return jaccard_statistic(truth=truth, prediction=prediction).value

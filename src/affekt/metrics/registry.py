@@ -11,11 +11,12 @@ from affekt.core.errors import InputError, UnknownNameError
 from affekt.metrics import calibration as ca
 from affekt.metrics import classification as cl
 from affekt.metrics import regression as rg
+from affekt.metrics import tables as tb
 from affekt.metrics.statistic import Statistic
 
 __all__ = ["AMBIGUOUS", "METRICS", "Metric", "metric"]
 
-Takes = Literal["labels", "probabilities", "distributions", "dimension"]
+Takes = Literal["labels", "classes", "probabilities", "distributions", "dimension", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Metric:
         key: Name in reports.
         title: What it is, in a few words.
         takes: What it compares with the truth: 0/1 `labels` or `probabilities` of shape (rows, labels),
-            `distributions` over labels, or one `dimension` of shape (rows,).
+            `distributions` over labels, `classes` of shape (rows,) as codes (-1: no answer), one `dimension` of
+            shape (rows,), or a `table` of values of shape (rows, names), which gives one score for all of them.
         statistic: Gives the score as sums over rows.
         higher_is_better: Direction.
         low: Lowest value that it can take.
@@ -48,7 +50,8 @@ _ALL = (
     Metric("micro_f1", "F1 of all decisions pooled", "labels", cl.micro_f1_statistic, True, 0, 1),
     Metric("weighted_f1", "F1, mean weighted by label frequency", "labels", cl.weighted_f1_statistic, True, 0, 1),
     Metric("exact_match", "rows with the whole label set right", "labels", cl.exact_match_statistic, True, 0, 1),
-    Metric("accuracy", "rows with the one class right", "labels", cl.accuracy_statistic, True, 0, 1),
+    Metric("jaccard", "overlap of label sets, mean over rows", "labels", cl.jaccard_statistic, True, 0, 1),
+    Metric("accuracy", "rows with the one class right", "classes", cl.accuracy_statistic, True, 0, 1),
     Metric("uar", "recall, mean over labels", "labels", cl.unweighted_average_recall_statistic, True, 0, 1),
     Metric(
         "ece", "calibration error, all decisions", "probabilities", ca.expected_calibration_error_statistic, False, 0, 1
@@ -68,6 +71,12 @@ _ALL = (
     Metric("ccc", "concordance correlation", "dimension", rg.concordance_cc_statistic, True, -1, 1),
     Metric("rmse", "root mean square error", "dimension", rg.root_mean_square_error_statistic, False, 0, _INF),
     Metric("mae", "mean absolute error", "dimension", rg.mean_absolute_error_statistic, False, 0, _INF),
+    Metric("qwk", "quadratic weighted kappa of whole levels", "dimension", rg.quadratic_kappa_statistic, True, -1, 1),
+    Metric("pcc_mean", "Pearson correlation, mean over names", "table", tb.mean_pearson_statistic, True, -1, 1),
+    Metric("ccc_mean", "concordance correlation, mean over names", "table", tb.mean_concordance_statistic, True, -1, 1),
+    Metric("qwk_mean", "quadratic weighted kappa, mean over names", "table", tb.mean_kappa_statistic, True, -1, 1),
+    Metric("mae_mean", "mean absolute error, mean over names", "table", tb.mean_error_statistic, False, 0, _INF),
+    Metric("row_pcc", "Pearson correlation within a row, mean", "table", tb.row_pearson_statistic, True, -1, 1),
 )
 
 METRICS = MappingProxyType({m.key: m for m in _ALL})
@@ -87,11 +96,16 @@ AMBIGUOUS = MappingProxyType(
         "acc2": ("accuracy on a task whose space has two classes, with the place of zero stated",),
         "acc-2": ("accuracy on a task whose space has two classes, with the place of zero stated",),
         "acc7": ("accuracy on a task whose space has seven classes",),
-        "corr": ("pcc", "ccc"),
-        "r": ("pcc", "ccc"),
+        "corr": ("pcc (one for each name)", "pcc_mean (their mean)", "ccc"),
+        "r": ("pcc (one for each name)", "pcc_mean (their mean)", "ccc"),
+        "pearson": ("pcc (one for each name)", "pcc_mean (their mean)", "row_pcc (over the names of a row)"),
         "mse": ("rmse (its root, in the unit of the ratings)",),
         "calibration": ("ece", "ece_label", "brier"),
-        "kappa": ("affekt.metrics.cohen_kappa", "affekt.metrics.fleiss_kappa"),
+        "kappa": (
+            "qwk (quadratic weights, of ordered levels)",
+            "affekt.metrics.cohen_kappa",
+            "affekt.metrics.fleiss_kappa",
+        ),
         "agreement": (
             "affekt.metrics.krippendorff_alpha",
             "affekt.metrics.cohen_kappa",

@@ -14,6 +14,8 @@ __all__ = [
     "mean_absolute_error_statistic",
     "pearson_cc",
     "pearson_cc_statistic",
+    "quadratic_kappa",
+    "quadratic_kappa_statistic",
     "root_mean_square_error",
     "root_mean_square_error_statistic",
 ]
@@ -169,3 +171,37 @@ def mean_absolute_error(*, truth: npt.ArrayLike, prediction: npt.ArrayLike, igno
         ValueError: The shapes differ, or there is a NaN and `ignore_nan` is not set.
     """
     return mean_absolute_error_statistic(truth=truth, prediction=prediction, ignore_nan=ignore_nan).value
+
+
+def quadratic_kappa_statistic(
+    *, truth: npt.ArrayLike, prediction: npt.ArrayLike, ignore_nan: bool = False
+) -> Statistic:
+    """`quadratic_kappa` as sums over rows."""
+    t, p = paired_1d(truth, prediction, ignore_nan=ignore_nan)
+    return concordance_cc_statistic(truth=np.floor(t + 0.5), prediction=np.floor(p + 0.5))
+
+
+def quadratic_kappa(*, truth: npt.ArrayLike, prediction: npt.ArrayLike, ignore_nan: bool = False) -> float:
+    """Cohen's kappa with quadratic weights, of ordered whole levels such as 0, 1, 2, 3.
+
+    With weights (i - j)^2 the observed disagreement is the mean squared difference and the expected one
+    var(t) + var(p) + (mean(t) - mean(p))^2, so kappa is the concordance correlation coefficient of the levels
+    (Krippendorff 1970, "Bivariate Agreement Coefficients for Reliability of Data"). What is not whole is rounded
+    to the nearest level first, halves upwards.
+
+    Args:
+        truth: Levels, shape (rows,).
+        prediction: Levels, or values between them, shape (rows,).
+        ignore_nan: Leave out rows where either is NaN.
+
+    Returns:
+        -1..1; 0 where one side is constant; NaN for fewer than two rows, or where both are the same constant.
+
+    Raises:
+        ValueError: The shapes differ, or there is a NaN and `ignore_nan` is not set.
+
+    Example:
+        >>> round(quadratic_kappa(truth=[0, 1, 2, 3], prediction=[0, 1, 1, 3]), 4)
+        0.8889
+    """
+    return quadratic_kappa_statistic(truth=truth, prediction=prediction, ignore_nan=ignore_nan).value

@@ -140,7 +140,9 @@ def variance_shares(
                 there = np.unique(item[rows], return_inverse=True)[1]
                 kept = _independent(table[copies])
                 try:
-                    again = _fit(y[rows], there, new, table[copies][:, kept], annotator_effect=annotator_effect)
+                    again = _fit(
+                        y[rows], there, new, table[copies][:, kept], annotator_effect=annotator_effect, tolerance=1e-3
+                    )
                 except ValueError:
                     continue  # a draw of a single annotator, say; it leaves nothing to estimate
                 total = again.attributes + again.item + again.annotator + again.residual
@@ -219,7 +221,15 @@ class _Fit:
     log_likelihood: float
 
 
-def _fit(y: Array, item: np.ndarray, annotator: np.ndarray, table: Array, *, annotator_effect: bool) -> _Fit:
+def _fit(
+    y: Array,
+    item: np.ndarray,
+    annotator: np.ndarray,
+    table: Array,
+    *,
+    annotator_effect: bool,
+    tolerance: float = 1e-7,
+) -> _Fit:
     """Restricted maximum likelihood of two crossed factors, by Henderson's equations.
 
     The factor with more levels is diagonal in them and is eliminated first, so that a step costs no more than
@@ -271,9 +281,9 @@ def _fit(y: Array, item: np.ndarray, annotator: np.ndarray, table: Array, *, ann
         logs = float(np.log1p(ratio**2 * n_big).sum()) + 2.0 * float(np.log(np.diag(factor)).sum())
         return free * float(np.log(rest / free)) + logs, np.linalg.solve(factor.T, half), rest / free, factor
 
-    theta = np.abs(_minimise(lambda t: solve(np.abs(t))[0], np.full(2 if smalls else 1, 0.7)))
+    theta = np.abs(_minimise(lambda t: solve(np.abs(t))[0], np.full(2 if smalls else 1, 0.7), tolerance))
     # A ratio this small is 0: the likelihood is flat there, and the search stops a little beside it.
-    theta = np.where(theta < 1e-4, 0.0, theta)
+    theta = np.where(theta < max(1e-4, 2.0 * tolerance), 0.0, theta)
     deviance, solution, residual, factor = solve(theta)
     beta = solution[:p]
     inverse = np.linalg.inv(factor)
@@ -294,7 +304,7 @@ def _fit(y: Array, item: np.ndarray, annotator: np.ndarray, table: Array, *, ann
     )
 
 
-def _minimise(function: Callable[[Array], float], start: Array, *, tolerance: float = 1e-7, most: int = 500) -> Array:
+def _minimise(function: Callable[[Array], float], start: Array, tolerance: float, *, most: int = 500) -> Array:
     """The simplex search of Nelder and Mead (1965), "A Simplex Method for Function Minimization"."""
     points = [start, *(start + 0.5 * unit for unit in np.eye(len(start)))]
     values = [function(point) for point in points]

@@ -141,7 +141,7 @@ def write_report(rows: Iterable[Row | Mapping[str, Any]], path: Path, *, facts: 
         if sample.wants(key):
             sample.add(key, pack(row, number, labels))
     page = _render(sample, tally, facts, tuple(labels))
-    _write_whole(Path(path), page)
+    write_whole(Path(path), page)
 
 
 def _as_rows(rows: Iterable[Row | Mapping[str, Any]]) -> Iterator[Row]:
@@ -277,7 +277,8 @@ def _safe_json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
+    """The source expression that a content security policy names a script or style by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -321,8 +322,8 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         language_names=", ".join(facts.model_languages),
         script=Markup(script),  # noqa: S704  (our own files; the policy holds their hashes)
         style=Markup(style),  # noqa: S704
-        script_hash=_hash(script),
-        style_hash=_hash(style),
+        script_hash=content_hash(script),
+        style_hash=content_hash(style),
         payload=Markup(_safe_json(payload)),  # noqa: S704  (escaped just above)
         data=Markup(base64.b64encode(packed).decode()),  # noqa: S704
     )
@@ -343,7 +344,7 @@ def _moment(created: str) -> str:
     return f"{moment.day} {moment:%B %Y}{clock}"
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write beside the target, then replace it, so that a reader never meets half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -158,7 +158,7 @@ def space_map(origin: str, target: str) -> SpaceMap:
         return found
     if (joined := _composed(origin, target)) is not None:
         return joined
-    if (a.labels and _measured(origin, target)) or (b.labels and _measured(target, origin)):
+    if bool(a.labels) != bool(b.labels) and _measured(*((origin, target) if a.labels else (target, origin))):
         raise InputError(
             f"Between {origin!r} and {target!r} there is no map of labels to labels",
             hint="One of them is dimensional; affekt.catalog.maps.centroids holds what was measured.",

@@ -20,6 +20,7 @@ class PublishedClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         value: The figure, as published.
         tolerance: How far a run may stay behind it and still meet it.
         note: What it belongs to, and where it was read.
+        part: The part of the corpus that it was measured on, such as a language; empty for all of it.
     """
 
     work: str
@@ -27,6 +28,7 @@ class PublishedClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     value: float
     tolerance: float
     note: str
+    part: str = ""
 
 
 class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,27 +39,33 @@ class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         metric: Report key.
         value: The figure, as published.
         note: Where it was read, and what differs.
+        part: The part of the corpus that it was measured on, such as a language; empty for all of it.
     """
 
     by: str
     metric: str
     value: float
     note: str
+    part: str = ""
 
 
 class TaskEntry(Entry, frozen=True, kw_only=True):
-    """A task.
+    """A task. Where its corpus comes in parts, each part is a task as well: `semeval2025-a:deu`.
 
     Attributes:
         title: Name for people.
         description: What is asked, in a sentence or two.
         version: Scores of different versions are not compared.
-        corpus: Id of the corpus.
+        corpus: Id of the corpus, or of one of its views.
         space: Id of the label space that answers are scored in.
-        target: What is scored: `labels` or `dimensions`.
+        target: What is scored: `labels` (one a row where the space is of kind `single`, else any number),
+            `intensities` (a strength for each label) or `dimensions` (named values, whatever they measure).
+        labels: The labels or dimensions that are scored, where they are not all of the space.
         split: The split that scores are reported on.
-        selection: The split for thresholds, early stopping and every other choice.
-        metrics: Report keys; those of dimensions are computed for each (`pcc` gives `pcc_valence`, ...).
+        selection: The split for thresholds, early stopping and every other choice; `folds` where the corpus has
+            none: choices are then made by cross-validation within the rows that are trained on.
+        folds: Number of those folds.
+        metrics: Report keys; those of one value a row are computed for each name (`pcc` gives `pcc_valence`, ...).
         headline: The score to name first.
         claims: Published figures of works in the catalogue.
         beside: Other published figures.
@@ -69,11 +77,13 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     version: str
     corpus: str
     space: str
-    target: Literal["labels", "dimensions"]
+    target: Literal["labels", "intensities", "dimensions"]
     split: str
     selection: str
     metrics: tuple[str, ...]
     headline: str
+    labels: tuple[str, ...] = ()
+    folds: int = 0
     claims: tuple[PublishedClaim, ...] = ()
     beside: tuple[Beside, ...] = ()
     works: tuple[str, ...] = ()
