@@ -60,7 +60,10 @@ def test_tasks_fit_together(name):
     found = task(name)
     assert found.entry.selection == "dev" or (found.entry.selection == "folds" and found.entry.folds >= 2)
     assert set(found.entry.works) <= set(names("works"))
-    assert {claim.part for claim in found.entry.claims} | {b.part for b in found.entry.beside} <= {"", *found.corpus.matrix}
+    assert {claim.part for claim in found.entry.claims} | {b.part for b in found.entry.beside} <= {
+        "",
+        *found.corpus.matrix,
+    }
     assert set(found.entry.works) <= set(names("works"))
     assert {claim.work for claim in found.entry.claims} <= set(names("works"))
     assert all(p.note for p in found.published)

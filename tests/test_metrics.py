@@ -437,7 +437,7 @@ def test_nan_among_ratings_is_refused_or_left_out_on_request():
         (lambda: m.jensen_shannon(truth=[[0.5, 0.2]], prediction=[[0.5, 0.5]]), "distribution"),
         (lambda: m.interval_coverage(ratings=[1], low=[2], high=[1]), "low end above"),
         (lambda: m.fleiss_kappa(ratings=[[1.0, NAN]]), "krippendorff_alpha"),
-        (lambda: m.krippendorff_alpha(ratings=[[1, 2]], level="ratio"), "not known"),
+        (lambda: m.krippendorff_alpha(ratings=[[1, 2]], level="rational"), "not known"),
         (lambda: m.bootstrap({}, samples=0), "samples"),
         (lambda: m.bootstrap({}, level=95), "level"),
     ],
@@ -483,9 +483,9 @@ def test_every_registered_metric_scores_within_its_bounds(key):
         "probabilities": lambda: {"truth": truth, "probability": rng.random((50, 3))},
         "distributions": lambda: {"truth": truth, "prediction": rng.dirichlet([1, 1, 1], 50)},
         "dimension": lambda: {"truth": rng.normal(size=50), "prediction": rng.normal(size=50)},
+        "classes": lambda: {"truth": truth.argmax(1), "prediction": rng.integers(-1, 3, 50)},
+        "table": lambda: {"truth": rng.normal(size=(50, 4)), "prediction": rng.normal(size=(50, 4))},
     }[found.takes]()
-    if key == "accuracy":
-        given_ = {side: table.argmax(1) for side, table in given_.items()}
     statistic = found.statistic(**given_)
     assert statistic.n == 50
     assert found.low <= statistic.value <= found.high

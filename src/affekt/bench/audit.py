@@ -61,7 +61,8 @@ class Suspect:
         probability_added: Probability that it gives to `add`.
         threshold: Mean probability among rows that are given the suggested answer: what the model is usually
             sure of when the answer is right.
-        margin: Probability of the suggested answer minus that of the given one, 0..1.
+        margin: Probability of the suggested answer minus that of the given one; below 0 where the model is rarely
+            sure of a label at all.
         neighbours: Rows with the most similar texts among those that have the suggested answer.
         votes: Share of the annotators who gave each label that is in question; empty where votes are not known.
     """

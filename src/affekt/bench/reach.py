@@ -107,6 +107,7 @@ class Reach:
         if self.ranges is not None:
             return {
                 "map": f"{self.ranges.id}>{self.task.space.id}",
+                "over": None,
                 "measured": False,
                 "note": "Carried linearly from one range to the other; what the ends mean may differ.",
             }

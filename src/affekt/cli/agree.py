@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_RULES = ("majority", "plurality", "all-inclusive", "soft-label", "dawid-skene", "mean", "ewe")
+_RULES = ("majority", "plurality", "all-inclusive", "soft-label", "presence", "dawid-skene", "mean", "ewe")
 _TITLES = {
     "percent": "pairs that agree",
     "alpha": "Krippendorff's alpha",

@@ -18,6 +18,7 @@ from affekt.metrics.classification import (
     accuracy,
     exact_match,
     f1_per_label,
+    jaccard,
     macro_f1,
     micro_f1,
     precision_per_label,
@@ -26,8 +27,16 @@ from affekt.metrics.classification import (
     weighted_f1,
 )
 from affekt.metrics.registry import METRICS, Metric, metric
-from affekt.metrics.regression import concordance_cc, mean_absolute_error, pearson_cc, root_mean_square_error
+from affekt.metrics.regression import (
+    concordance_cc,
+    mean_absolute_error,
+    pearson_cc,
+    quadratic_kappa,
+    root_mean_square_error,
+)
+from affekt.metrics.significance import holm
 from affekt.metrics.statistic import Statistic
+from affekt.metrics.tables import mean_concordance, mean_error, mean_kappa, mean_pearson, row_pearson
 
 __all__ = [
     "METRICS",
@@ -46,20 +55,28 @@ __all__ = [
     "expected_calibration_error",
     "f1_per_label",
     "fleiss_kappa",
+    "holm",
     "interval_coverage",
+    "jaccard",
     "jensen_shannon",
     "krippendorff_alpha",
     "label_calibration_error",
     "macro_f1",
     "mean_absolute_error",
+    "mean_concordance",
+    "mean_error",
+    "mean_kappa",
+    "mean_pearson",
     "metric",
     "micro_f1",
     "paired_bootstrap",
     "pearson_cc",
     "precision_per_label",
+    "quadratic_kappa",
     "recall_per_label",
     "risk_coverage",
     "root_mean_square_error",
+    "row_pearson",
     "unweighted_average_recall",
     "weighted_f1",
 ]

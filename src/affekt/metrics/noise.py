@@ -109,8 +109,9 @@ def likely_mislabelled(*, given: npt.ArrayLike, probability: npt.ArrayLike) -> S
     """Rows whose class is probably wrong, by pruning at the estimated noise rate ("prune by noise rate").
 
     For each pair of a given class i and another class j, the n * joint[i, j] rows of class i with the largest
-    margin p_j - p_i are taken, if that margin is above 0; a row that is taken for several classes goes to the one
-    with the largest margin.
+    margin p_j - p_i are taken, of those that reach the threshold of j; a row that is taken for several classes goes
+    to the one with the largest margin. Where a model is rarely sure of a class, its threshold is low, and so the
+    margin may be below 0.
 
     Args:
         given: Class codes, shape (rows,).
@@ -122,16 +123,17 @@ def likely_mislabelled(*, given: npt.ArrayLike, probability: npt.ArrayLike) -> S
     """
     g, p = _check(given, probability)
     joint = confident_joint(given=g, probability=p)
+    thresholds = confident_thresholds(given=g, probability=p)
     margins = p - p[np.arange(g.size), g][:, None]
-    best, target = np.zeros(g.size), np.full(g.size, -1, dtype=np.intp)
+    best, target = np.full(g.size, -np.inf), np.full(g.size, -1, dtype=np.intp)
     for i in range(p.shape[1]):
         members = np.flatnonzero(g == i)
         for j in range(p.shape[1]):
             wanted = round(g.size * float(joint[i, j])) if i != j and members.size else 0
-            ranked = members[np.argsort(-margins[members, j], kind="stable")][:wanted]
+            able = members[p[members, j] >= thresholds[j]] if wanted else members[:0]
+            ranked = able[np.argsort(-margins[able, j], kind="stable")][:wanted]
             better = ranked[margins[ranked, j] > best[ranked]]
             best[better], target[better] = margins[better, j], j
     rows = np.flatnonzero(target >= 0)
     rows = rows[np.argsort(-best[rows], kind="stable")]
-    thresholds = confident_thresholds(given=g, probability=p)
     return Suspects(rows, target[rows], best[rows], thresholds, joint)

@@ -16,7 +16,7 @@ from affekt.core.ratings.filters import (
     others_mean,
 )
 from affekt.core.ratings.judgements import Answer, Ratings
-from affekt.core.ratings.rules import Gold, all_inclusive, ewe, majority, mean, plurality, soft_label
+from affekt.core.ratings.rules import Gold, all_inclusive, ewe, majority, mean, plurality, presence, soft_label
 
 __all__ = [
     "RULES",
@@ -37,6 +37,7 @@ __all__ = [
     "mean",
     "others_mean",
     "plurality",
+    "presence",
     "soft_label",
 ]
 
@@ -46,6 +47,7 @@ RULES: MappingProxyType[str, Callable[[Ratings], Gold]] = MappingProxyType(
         "plurality": plurality,
         "all-inclusive": all_inclusive,
         "soft-label": soft_label,
+        "presence": presence,
         "dawid-skene": lambda ratings: dawid_skene(ratings).gold,
         "mean": mean,
         "ewe": ewe,
