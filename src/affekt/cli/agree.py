@@ -140,7 +140,7 @@ def command(
         )
         return
     console = _console()
-    console.print(f"[bold]{_plain(head['name'])}[/]  [dim]{_plain(head['about'])}[/]")
+    console.print(f"[bold]{_plain(head['name'])}[/]  [dim]{_plain(head['about'])}[/]", soft_wrap=True)
     _print_filters(console, filters)
     _print_agreement(console, measured)
     if beside is not None:
@@ -183,7 +183,7 @@ def _of_table(
     )
     r = read.ratings
     people = f"{len(r.annotators):,} annotators"
-    gaps = f", {read.empty:,} empty cells" if read.empty else ""
+    gaps = f", {read.empty:,} empty cell{'s' * (read.empty > 1)}" if read.empty else ""
     about = f"{len(r.items):,} items, {people}, {len(r):,} judgements{gaps}"
     return r, {"name": str(table), "about": about, "rows": read.rows, "empty": read.empty}
 
@@ -376,7 +376,7 @@ def _print_filters(console: Console, filters: list[Filtered]) -> None:
     for step in filters:
         for d in step.dropped[:_SHOWN]:
             lost = f"[dim]({d.judgements} judgements)[/]"
-            console.print(f"  [yellow]left out[/] {d.kind} {_plain(d.name)}: {_plain(d.reason)} {lost}")
+            console.print(f"  [yellow]left out[/] {d.kind} {_plain(d.name)}: {_plain(d.reason)} {lost}", soft_wrap=True)
         if (more := len(step.dropped) - _SHOWN) > 0:
             console.print(f"  [yellow]left out[/] {more:,} more {step.dropped[0].kind}s; --json lists all")
         if step.unmeasured:

@@ -114,19 +114,20 @@ class GoldReader:
         limits = self.space.dimension(dimension)
         return self._number(record, column, dimension, low=limits.low, high=limits.high, scaled=True)
 
-    def names_in(self, value: Any, where: str) -> set[str]:
+    def names_of(self, record: Record, columns: str) -> set[str]:
+        """The labels in a column, or in several that are named as `a+b`."""
+        return {
+            name for column in columns.split("+") for name in self._names_in(record.raw(column), record.where) if name
+        }
+
+    def _names_in(self, value: Any, where: str) -> set[str]:
         """The labels that a cell holds."""
         assert self.space is not None
         if isinstance(value, str):
             pieces = value.split(self.gold.separator) if self.gold.separator else [value]
         else:
             pieces = [str(v) for v in value] if isinstance(value, list) else [] if value is None else [str(value)]
-        found = set()
-        for piece in pieces:
-            name = self._name(piece.strip(), where)
-            if name:
-                found.add(name)
-        return found
+        return {self._name(piece.strip(), where) for piece in pieces}
 
     def _name(self, piece: str, where: str) -> str:
         assert self.space is not None
@@ -162,13 +163,13 @@ class GoldReader:
         assert self.space is not None
         columns = listed(self.gold.labels)
         if len(columns) == 1:
-            found = self.names_in(record.raw(columns[0]), record.where)
+            found = self.names_of(record, columns[0])
             if self.space.kind == "single" and len(found) > 1:
                 raise DataError("The row has several labels in a space of one", where=record.where)
             return self.ordered(found), {}
         votes: Counter[str] = Counter()
         for column in columns:
-            votes.update(self.names_in(record.raw(column), record.where))
+            votes.update(self.names_of(record, column))
         return self._voted({label: votes[label] / len(columns) for label in self.space.labels}, len(columns))
 
     def _strengths(self, record: Record) -> tuple[tuple[str, ...], dict[str, float]]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from affekt.catalog.corpora import Corpus, CorpusFile, Json, Names, Table
+from affekt.catalog.corpora import Code, Corpus, CorpusFile, Json, Names, Table
 from affekt.core.errors import CatalogError, DataError, nearest
 from affekt.corpora.files import corpus_folder, files_of, lines, opened
 
-__all__ = ["Record", "listed", "records", "table_records", "wanted"]
+__all__ = ["Record", "id_of", "listed", "records", "table_records", "text_of", "wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,33 @@ def wanted(record: Record, conditions: Mapping[str, Names]) -> bool:
     for column, values in conditions.items():
         given = record.text(column)
         allowed = listed(values)
-        if given not in allowed and not ("*" in allowed and given.strip()):
+        if given not in allowed and not any(_fits(given, value) for value in allowed if "*" in value):
             return False
     return True
+
+
+def _fits(given: str, pattern: str) -> bool:
+    if pattern == "*":
+        return bool(given.strip())
+    return re.fullmatch(".*".join(re.escape(piece) for piece in pattern.split("*")), given, re.DOTALL) is not None
+
+
+def text_of(entry: Corpus, record: Record) -> str:
+    """The text of a record, cleaned as the entry says; empty where it has none."""
+    text = record.text(entry.columns.text) if entry.columns.text else ""
+    if entry.html_entities:
+        text = html.unescape(text)
+    return text.strip() if entry.strip else text
+
+
+def id_of(entry: Corpus, record: Record, text: str) -> str:
+    """The id of a record: the release's own, or one that is made of its place or its text."""
+    if entry.columns.id:
+        return record.joined(entry.columns.id)
+    if entry.merge_duplicates:
+        # One that does not depend on the order of lines.
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"{record.path}:{record.place}"
 
 
 def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterator[Record]:
@@ -80,8 +107,11 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
     root = corpus_folder(entry, data)
     for file in files_of(entry, part, data):
         path = file.relative_to(root).as_posix()
-        if entry.layout == "table":
-            named = tuple(c for c in _columns_of(entry) if not c.startswith("@"))
+        if entry.layout == "files":
+            stream = iter([Record({"@file": file.stem, "@path": path, "@line": "1"}, path, "1", str(file))])
+        elif entry.layout == "table":
+            coded = () if entry.code is None else tuple(re.compile(entry.code.pattern).groupindex)
+            named = tuple(c for c in _columns_of(entry) if not c.startswith("@") and c not in coded)
             stream = table_records(
                 file, entry.table, columns=part.columns, path=path, required=() if part.no_label else named
             )
@@ -89,7 +119,19 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
             stream = _json_records(file, entry.json, _columns_of(entry), path)
         else:
             stream = _xml_records(file, entry, path)
-        yield from stream
+        yield from stream if entry.code is None else (_decoded(record, entry.code) for record in stream)
+
+
+def _decoded(record: Record, code: Code) -> Record:
+    """The record with what its name says as columns."""
+    found = re.fullmatch(code.pattern, record.text(code.column))
+    if found is None:
+        raise DataError(
+            f"What stands in {code.column!r} is not made as the entry says",
+            where=record.where,
+            hint="Take files away that are not part of the release.",
+        )
+    return replace(record, cells={**record.cells, **found.groupdict(default="")})
 
 
 # --- tables
@@ -114,7 +156,7 @@ def table_records(
     header = columns or table.columns
     if not header and not table.header:
         raise CatalogError("A table without header needs the names of its columns", where=name)
-    block = part = gap = 0
+    block = part = gap = run_on = 0
     rows = _quoted(file, table) if table.quoted else _plain(file, table, len(header))
     for number, given in rows:
         cells = given
@@ -127,7 +169,8 @@ def table_records(
                     hint=f"It has: {', '.join(header[:12])}.",
                 )
             continue
-        if not any(c.strip() for c in cells) and (table.quoted or table.blocks or table.empty_cells):
+        nothing = not any(c.strip() for c in cells)
+        if nothing and (len(cells) < 2 or table.quoted or table.blocks or table.empty_cells):
             gap += 1
             continue
         if table.blocks and gap:
@@ -147,11 +190,20 @@ def table_records(
                 where=f"{file}, line {number}",
                 hint="Get the file again from the release, or mend the row.",
             )
+        if table.run_on is not None and any("\n" in c for c in cells):
+            run_on += 1
+            continue
         row: dict[str, Any] = dict(zip(header, cells, strict=True))
-        row["@file"], row["@line"] = file.stem, str(number)
+        row["@file"], row["@path"], row["@line"] = file.stem, name, str(number)
         if table.blocks:
             row["@block"], row["@part"] = f"{file.stem}_{block}", f"{file.stem}_{part}"
         yield Record(row, name, str(number), f"{file}, line {number}")
+    if table.run_on not in (None, run_on):
+        raise DataError(
+            f"{run_on} rows run over lines where the release has {table.run_on}",
+            where=str(file),
+            hint="Get the file again from the release.",
+        )
     if not header:
         raise DataError("The file is empty", where=str(file), hint="Get it again from the release.")
 
@@ -189,7 +241,13 @@ def _json_records(file: Path, shape: Json, columns: tuple[str, ...], path: str) 
         turns = enumerate(_turns(record, shape, f"{file}, record {number}")) if shape.turns else [(None, record)]
         for index, turn in turns:
             place = f"{number}" if index is None else f"{number}.{index}"
-            cells: dict[str, Any] = {"@key": key, "@file": file.stem, "@line": str(number), "@turn": str(index or 0)}
+            cells: dict[str, Any] = {
+                "@key": key,
+                "@file": file.stem,
+                "@path": path,
+                "@line": str(number),
+                "@turn": str(index or 0),
+            }
             for column in columns:
                 if column.startswith("^"):
                     cells[column] = _follow(record, column[1:])
@@ -247,7 +305,8 @@ def _columns_of(entry: Corpus) -> tuple[str, ...]:
     """All columns that an entry names anywhere, which in JSON are paths to follow."""
     c, g = entry.columns, entry.gold
     single = (c.text, c.split, c.turn, c.speaker, c.language, c.start, c.end)
-    several = (c.id, c.dialogue, c.context, g.labels, entry.hash_split.by if entry.hash_split else ())
+    labels = tuple(part for column in listed(g.labels) for part in column.split("+"))
+    several = (c.id, c.dialogue, c.context, labels, entry.hash_split.by if entry.hash_split else ())
     named = chain(
         single,
         *(listed(names) for names in several),
@@ -286,7 +345,8 @@ def _xml_records(file: Path, entry: Corpus, path: str) -> Iterator[Record]:
             for _, element in ElementTree.iterparse(stream):  # noqa: S314
                 if element.tag == entry.xml.element:
                     number += 1
-                    cells = {**element.attrib, "text": "".join(element.itertext()), "@file": file.stem}
+                    cells = {**element.attrib, "text": "".join(element.itertext())}
+                    cells |= {"@file": file.stem, "@path": path, "@line": str(number)}
                     yield Record(cells, path, str(number), f"{file}, element {number}")
                     element.clear()
     except ElementTree.ParseError as err:

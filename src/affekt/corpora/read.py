@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import html
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +12,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import DataError, UnknownNameError
 from affekt.corpora.files import checksum, files_of
 from affekt.corpora.gold import GoldReader, Target
-from affekt.corpora.layouts import Record, listed, records, wanted
+from affekt.corpora.layouts import Record, id_of, listed, records, text_of, wanted
 from affekt.corpora.splits import split_of, splitter
 from affekt.corpora.votes import means, ratings
 
@@ -150,7 +148,7 @@ def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Exampl
         for record in records(entry, part, data):
             if not wanted(record, entry.where):
                 continue
-            text = _text(entry, record)
+            text = text_of(entry, record)
             clip = _clip(entry, record, text, thread)
             if split_of_row(record, text) != split or not wanted(record, entry.asked):
                 continue
@@ -160,13 +158,6 @@ def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Exampl
                 yield clip, gold.of_means(rated[clip.id])
             else:
                 raise DataError("Nobody's rating of this row is in the release", where=record.where)
-
-
-def _text(entry: Corpus, record: Record) -> str:
-    text = record.text(entry.columns.text) if entry.columns.text else ""
-    if entry.html_entities:
-        text = html.unescape(text)
-    return text.strip() if entry.strip else text
 
 
 def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
@@ -181,16 +172,9 @@ def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
             turn = _whole(record, columns.turn)
     if columns.context:
         context = _before(record, listed(columns.context))
-    if columns.id:
-        name = record.joined(columns.id)
-    elif entry.merge_duplicates:
-        # One that does not depend on the order of lines.
-        name = hashlib.sha256(text.encode()).hexdigest()[:16]
-    else:
-        name = f"{record.path}:{record.place}"
     language = record.text(columns.language) if columns.language else ""
     return Clip(
-        id=name,
+        id=id_of(entry, record, text),
         text=text if columns.text else None,
         start=_seconds(record, columns.start),
         end=_seconds(record, columns.end),

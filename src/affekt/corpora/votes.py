@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from affekt.core.ratings import Ratings, mean
 from affekt.core.space import LabelSpace
 from affekt.corpora.files import file_of
 from affekt.corpora.gold import GoldReader
-from affekt.corpora.layouts import Record, table_records, wanted
+from affekt.corpora.layouts import Record, id_of, records, table_records, text_of, wanted
 
 __all__ = ["means", "ratings"]
 
@@ -70,12 +69,13 @@ def _judgements(
 def _of_file(entry: Corpus, part: RatingsFile, space: LabelSpace, data: str | Path | None) -> Iterator[Judgement]:
     rows = table_records(file_of(entry, part.path, data), part.table or entry.table, path=part.path)
     rows = (row for row in rows if wanted(row, part.where))
+    known = _ids_by_text(entry, data) if part.match else None
     if part.channel:
-        yield from _long(part, space, rows)
+        yield from _long(part, space, rows, known)
         return
     reader = GoldReader(entry, data=data) if part.labels else None
     for row in rows:
-        item = row.joined(part.id)
+        item = _item(part, row, known)
         if part.list:
             for value in _list(row, part.list):
                 yield item, None, {space.dimensions[0].name: value}
@@ -85,8 +85,7 @@ def _of_file(entry: Corpus, part: RatingsFile, space: LabelSpace, data: str | Pa
                     yield item, None, {label: 1.0}
         elif reader is not None:
             for annotator in part.annotators or (_annotator(part, row),):
-                column = part.labels.replace("{annotator}", annotator or "")
-                found = reader.names_in(row.raw(column), row.where)
+                found = reader.names_of(row, part.labels.replace("{annotator}", annotator or ""))
                 if space.kind != "single" or found:
                     yield item, annotator, {label: float(label in found) for label in space.labels}
         else:
@@ -108,24 +107,51 @@ def _wide(part: RatingsFile, space: LabelSpace, row: Record, item: str) -> Itera
             yield item, annotator, values
 
 
-def _long(part: RatingsFile, space: LabelSpace, rows: Iterator[Record]) -> Iterator[Judgement]:
-    """A row for each item and label, a column for each annotator; rows of an item stand together."""
-    if not part.annotators:
-        raise CatalogError("Ratings with a channel column need the names of the annotators", where=part.path)
-    for item, group in groupby(rows, key=lambda row: row.joined(part.id)):
-        said: dict[str, dict[str, float]] = {name: {} for name in part.annotators}
-        for row in group:
-            spelled = row.text(part.channel)
-            channel = part.channels.get(spelled, spelled)
-            if part.channels and spelled not in part.channels:
-                raise DataError("The column of labels holds something that the entry does not name", where=row.where)
-            for name in part.annotators if channel else ():
-                value = _number(row, name)
-                if value is not None:
-                    said[name][channel] = _checked(value, channel, space, row)
-        for name, values in said.items():
-            if values:
-                yield item, name, values
+def _long(
+    part: RatingsFile, space: LabelSpace, rows: Iterator[Record], known: dict[str, str] | None
+) -> Iterator[Judgement]:
+    """A row for each item and label; a column for each annotator, or a row for each annotator too."""
+    if bool(part.annotators) == bool(part.value):
+        raise CatalogError("Ratings with a channel column need `annotators` or `value`, not both", where=part.path)
+    items: dict[str, str] = {}
+    said: dict[tuple[str, str | None], dict[str, float]] = {}
+    for row in rows:
+        # The text of one item may be spelled in two ways; the first names it.
+        given = row.joined(part.id)
+        item = items[given] if given in items else items.setdefault(given, _item(part, row, known))
+        spelled = row.text(part.channel)
+        if part.channels and spelled not in part.channels:
+            raise DataError("The column of labels holds something that the entry does not name", where=row.where)
+        channel = part.channels.get(spelled, spelled)
+        columns: list[tuple[str | None, str]] = [(name, name) for name in part.annotators]
+        for annotator, column in (columns or [(_annotator(part, row), part.value)]) if channel else ():
+            value = _number(row, column)
+            if value is not None:
+                said.setdefault((item, annotator), {}).setdefault(channel, _checked(value, channel, space, row))
+    for (item, who), values in said.items():
+        yield item, who, values
+
+
+def _item(part: RatingsFile, row: Record, known: dict[str, str] | None) -> str:
+    """The id of the clip that a row is about."""
+    given = row.joined(part.id) or f"{row.path}:{row.place}"
+    if known is None:
+        return given
+    return known.get(_plain(row.text(part.match)), f"{part.path}:{given}")
+
+
+def _ids_by_text(entry: Corpus, data: str | Path | None) -> dict[str, str]:
+    """Text, whatever its spacing and case -> id of the first clip that has it."""
+    found: dict[str, str] = {}
+    for part in entry.files:
+        for record in records(entry, part, data):
+            text = text_of(entry, record)
+            found.setdefault(_plain(text), id_of(entry, record, text))
+    return found
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
 
 
 def _checked(value: float, channel: str, space: LabelSpace, row: Record) -> float:

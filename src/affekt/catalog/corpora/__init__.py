@@ -20,6 +20,7 @@ from affekt.core.errors import CatalogError, UnknownNameError
 
 __all__ = [
     "Citation",
+    "Code",
     "Columns",
     "Corpus",
     "CorpusFile",
@@ -36,7 +37,7 @@ __all__ = [
     "variants",
 ]
 
-Layout = Literal["table", "json", "xml"]
+Layout = Literal["table", "json", "xml", "files"]
 Names = str | tuple[str, ...]
 
 
@@ -75,6 +76,8 @@ class Table(_Part, frozen=True):
         empty_cells: Whether empty cells after the last column are passed over, and rows of nothing else.
         blocks: Whether empty lines part the rows into groups: one empty line ends a part, two end a block. Rows
             then have the columns `@block` and `@part`, counted from 0.
+        run_on: Number of rows of the file in which a quote that was never closed has swallowed the rows after it;
+            they are left out. Without it, cells may run over lines.
         encoding: Character encoding.
     """
 
@@ -85,6 +88,7 @@ class Table(_Part, frozen=True):
     rest: bool = False
     empty_cells: bool = False
     blocks: bool = False
+    run_on: int | None = None
     encoding: str = "utf-8"
 
 
@@ -115,8 +119,23 @@ class Xml(_Part, frozen=True):
     element: str
 
 
+class Code(_Part, frozen=True):
+    """A name that says several things at once, as names of recordings do.
+
+    Attributes:
+        column: Column that holds it.
+        pattern: Regular expression that fits the whole of it; its named groups become columns.
+    """
+
+    column: str
+    pattern: str
+
+
 class Columns(_Part, frozen=True):
-    """Where the parts of a clip stand. `@file` is the file's name without ending, `@line` the line.
+    """Where the parts of a clip stand.
+
+    Each row also has the columns `@file` (the file's name without ending), `@path` (the file below the corpus folder)
+    and `@line` (the line, or number of the record).
 
     Attributes:
         text: The text; empty where there is none, as in tables of recordings.
@@ -150,8 +169,8 @@ class Gold(_Part, frozen=True):
     """Where the gold stands. Labels stand in a cell (`labels`) or have a column each (`columns`).
 
     Attributes:
-        labels: Column that holds labels, or numbers of `label_ids`. Several columns are several annotators: the
-            gold has the labels of all of them, and the share of annotators who gave each.
+        labels: Column that holds labels, or numbers of `label_ids`; `a+b` where they stand in two. Several columns
+            are several annotators: the gold has the labels of all of them, and the share of annotators who gave each.
         separator: What stands between labels in one cell; empty where a cell holds one.
         names: Spelling in the release -> label; "" where it stands for none. Empty: labels as in the space.
         columns: Label -> column with 0 or 1, a strength, or a number of votes.
@@ -186,13 +205,17 @@ class RatingsFile(_Part, frozen=True):
     Attributes:
         path: Path below the corpus folder.
         perspective: Whose feeling was rated: `reader`, `writer`; empty where there is only one.
-        id: Column with the item's id; several are joined by `_`.
+        id: Column with the item's id; several are joined by `_`. Empty: the file and line, as for rows without id.
+        match: Column with the item's text, where the id is another than in the corpus: the item is the row with that
+            text, whatever its spacing and case. Texts that no row has keep their id, with the file's path before it.
         annotator: Column with the annotator's name, or, with `=` before it, the name itself.
         annotators: Names of annotators that have columns of their own.
         columns: Label or dimension -> column, or one text with `{channel}` for all.
-        channel: Column that names the label, where each row is about one label and annotators have columns.
+        channel: Column that names the label, where each row is about one label and annotators have columns, or the
+            rating stands in `value`.
         channels: Spelling in that column -> label; "" for rows to leave out.
-        labels: Column with labels in one cell, read as the entry's `gold` says.
+        value: Column with the rating, where each row is about one label and one annotator.
+        labels: Column with labels in one cell, read as the entry's `gold` says; `a+b` where they stand in two.
         list: Column with all ratings of an item as `[1, 2, 3]`, by annotators who are not named.
         counts: Label -> column with a number of votes.
         where: Column -> values; other rows are left out.
@@ -204,11 +227,13 @@ class RatingsFile(_Part, frozen=True):
     path: str
     perspective: str = ""
     id: Names = "id"
+    match: str = ""
     annotator: str = ""
     annotators: tuple[str, ...] = ()
     columns: dict[str, str] | str = msgspec.field(default_factory=dict)
     channel: str = ""
     channels: dict[str, str] = msgspec.field(default_factory=dict)
+    value: str = ""
     labels: str = ""
     list: str = ""
     counts: dict[str, str] = msgspec.field(default_factory=dict)
@@ -297,6 +322,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         table: How tables are delimited.
         json: How JSON is nested.
         xml: Which elements are rows.
+        code: Names that are taken apart into columns. In layout `files`, where each file is a row, that is how its
+            name is read.
         columns: Where the parts of a clip stand.
         gold: Where the gold stands.
         label_ids: Labels in the corpus' own numbering.
@@ -306,7 +333,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         hash_split: Our split, where there is no official one.
         split_list: The file that tells the splits apart.
         left_out: Values of the split column whose rows belong to no split.
-        where: Column -> values; rows with other values are no rows of this corpus. `*` is anything but empty.
+        where: Column -> values; rows with other values are no rows of this corpus. `*` in a value stands for any
+            text, and alone for anything but empty.
         asked: Column -> values; rows with other values are read as context only.
         context_turns: Most turns before a turn that are kept with it.
         merge_duplicates: Whether rows with the same text are joined into one, with the labels of all of them.
@@ -339,6 +367,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     table: Table = Table()
     json: Json = Json()
     xml: Xml | None = None
+    code: Code | None = None
     columns: Columns = Columns()
     gold: Gold = Gold()
     label_ids: tuple[str, ...] = ()
