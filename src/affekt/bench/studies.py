@@ -126,6 +126,7 @@ def _run_one(
     progress: Progress | None,
 ) -> None:
     from affekt.catalog.recipes import with_seed
+    from affekt.train.card import identity_of
     from affekt.train.loop import train
     from affekt.train.package import package
 
@@ -138,15 +139,8 @@ def _run_one(
         limit=limit,
         progress=(lambda *at: progress(f"{variant}, seed {seed}", *at)) if progress else None,
     )
-    identity = {
-        "id": f"{name.replace(':', '-')}-{variant}",
-        "version": f"seed{seed}",
-        "title": seeded.title,
-        "licence": seeded.licence,
-        "languages": list(seeded.languages),
-        "works": list(seeded.works),
-        "facts": {"recipe": msgspec.to_builtins(seeded), "history": trained.history},
-    }
+    named = msgspec.structs.replace(seeded, version=f"seed{seed}")
+    identity = identity_of(f"{name.replace(':', '-')}-{variant}", named, trained)
     package(trained, seeded, work / "model", identity=identity, data=data, limit=limit)
     run_task(name, TextRecogniser(work / "model"), out=folder, data=data)
     shutil.copy(work / "model" / "affekt.json", folder / "model.json")

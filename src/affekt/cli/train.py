@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ __all__ = ["command"]
 )
 @click.option("--encoder", metavar="DIR", help="With --task: folder of a BERT to start from, as transformers saves it.")
 @click.option("--floor", type=click.Choice(["majority", "hashed-linear"]), help="With --task: score this floor on it.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and the model.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
 @click.option("--limit", type=click.IntRange(min=64), help="Most rows of each corpus; for a trial run.")
 @click.option("--seed", type=int, help="Seed of every stage, in place of the recipe's.")
@@ -34,15 +35,14 @@ def command(
     seed: int | None,
     threads: int | None,
 ) -> None:
-    """Run RECIPE, a name or a TOML file: train, calibrate on dev, and write a model folder to OUT/model.
+    """Run RECIPE, a name or a TOML file: train, calibrate on dev, and make OUT a model folder.
 
     With --task and no recipe, the corpus of the task is trained on in the plainest way: one head on the encoder,
     stopped early on dev. With --floor as well, nothing is trained but a floor to stand on, and its run goes to OUT.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
-    weights as one that was not. The model is used with `--model OUT/model`.
+    weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
     """
-    from affekt.catalog.corpora import corpus
     from affekt.catalog.recipes import recipe as look_up
     from affekt.catalog.recipes import with_seed
     from affekt.core.errors import InputError
@@ -69,42 +69,31 @@ def command(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from affekt.train.card import identity_of, write_card
     from affekt.train.loop import train
     from affekt.train.package import package
 
     where = Path(data) if data else None
+    if (out / "affekt.json").exists():
+        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         at = bar.add_task(name, total=None)
         trained = train(
             chosen,
-            out,
+            out / "training",
             data=where,
             limit=limit,
             progress=lambda what, step, total, loss: bar.update(
                 at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
             ),
         )
-    identity = {
-        "id": name,
-        "version": chosen.version,
-        "title": chosen.title,
-        "licence": chosen.licence,
-        "languages": list(chosen.languages),
-        "works": list(chosen.works),
-        "facts": {
-            "not_for": list(chosen.not_for),
-            "data": {
-                source: corpus(source).licence
-                for source in sorted({p.corpus for stage in chosen.stages for p in stage.parts})
-            },
-            "seeds": [stage.seed for stage in chosen.stages],
-            "history": trained.history,
-        },
-    }
-    figures = package(trained, chosen, out / "model", identity=identity, data=where, limit=limit)
+    identity = identity_of(name, chosen, trained)
+    figures = package(trained, chosen, out, identity=identity, data=where, limit=limit, floats=True)
+    (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
+    shutil.rmtree(out / "training")
     click.echo(json.dumps(figures, indent=1))
-    click.echo(f"Written: {out / 'model'}", err=True)
+    click.echo(f"Written: {out}", err=True)
 
 
 def score_floor(task: str, floor: str, out: Path, data: Path | None) -> None:

@@ -6,21 +6,24 @@ that one long row, and only attention is computed on small padded groups of text
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from affekt.extras import need
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor, nn
     from torch.nn import functional
 else:
     torch = need("torch", extra="train")
     nn, functional = torch.nn, torch.nn.functional
 
-__all__ = ["Dropout", "Encoder", "TextModel", "load_bert"]
+__all__ = ["Dropout", "Encoder", "TextModel", "bert_names", "load_bert"]
 
 # Texts in one attention group. Batches are sorted by length, so that a group holds little padding.
 _GROUP = 32
@@ -184,6 +187,16 @@ class TextModel(nn.Module):
         return {"embedding": pooled, **{name: self.get_submodule(name)(pooled) for name in self.head_names}}
 
 
+_LAYER_PARTS: tuple[tuple[str, str], ...] = (
+    ("out", "attention.output.dense"),
+    ("ln1", "attention.output.LayerNorm"),
+    ("up", "intermediate.dense"),
+    ("down", "output.dense"),
+    ("ln2", "output.LayerNorm"),
+)
+_QKV = ("query", "key", "value")
+
+
 def load_bert(encoder: Encoder, file: Path) -> None:
     """Fill the encoder from the `model.safetensors` of a BERT in Hugging Face's naming."""
     state: dict[str, Any] = need("safetensors.torch", extra="train").load_file(file)
@@ -193,20 +206,36 @@ def load_bert(encoder: Encoder, file: Path) -> None:
         "pos.weight": state["embeddings.position_embeddings.weight"],
         "typ": state["embeddings.token_type_embeddings.weight"][0],
     }
-    pairs: Sequence[tuple[str, str]] = (
-        ("out", "attention.output.dense"),
-        ("ln1", "attention.output.LayerNorm"),
-        ("up", "intermediate.dense"),
-        ("down", "output.dense"),
-        ("ln2", "output.LayerNorm"),
-    )
     for kind in ("weight", "bias"):
         own[f"ln.{kind}"] = state[f"embeddings.LayerNorm.{kind}"]
         for i in range(len(encoder.layers)):
             theirs, ours = f"encoder.layer.{i}.", f"layers.{i}."
-            own[f"{ours}qkv.{kind}"] = torch.cat(
-                [state[f"{theirs}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
-            )
-            for a, b in pairs:
+            own[f"{ours}qkv.{kind}"] = torch.cat([state[f"{theirs}attention.self.{part}.{kind}"] for part in _QKV])
+            for a, b in _LAYER_PARTS:
                 own[f"{ours}{a}.{kind}"] = state[f"{theirs}{b}.{kind}"]
     encoder.load_state_dict(own)
+
+
+def bert_names(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The state of a `TextModel`, as arrays, in Hugging Face's naming: what `load_bert` reads, and `heads.NAME.*`."""
+    out: dict[str, NDArray[np.float32]] = {
+        "embeddings.word_embeddings.weight": weights["enc.word.weight"],
+        "embeddings.position_embeddings.weight": weights["enc.pos.weight"],
+        # The second type is for the second of a pair of texts, which is never read here.
+        "embeddings.token_type_embeddings.weight": np.stack([weights["enc.typ"]] * 2),
+    }
+    for name, value in weights.items():
+        body, _, kind = name.rpartition(".")
+        if body == "enc.ln":
+            out[f"embeddings.LayerNorm.{kind}"] = value
+        elif not name.startswith("enc."):
+            out[f"heads.{name}"] = value
+        elif name.startswith("enc.layers."):
+            _, _, i, part = body.split(".")
+            theirs = f"encoder.layer.{i}."
+            if part == "qkv":
+                for some, where in zip(np.split(value, 3), _QKV, strict=True):
+                    out[f"{theirs}attention.self.{where}.{kind}"] = some
+            else:
+                out[f"{theirs}{dict(_LAYER_PARTS)[part]}.{kind}"] = value
+    return {k: np.ascontiguousarray(v) for k, v in out.items()}

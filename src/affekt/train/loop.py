@@ -366,8 +366,10 @@ def _start_emoji(model: TextModel, given: dict[str, int], tokenizer_file: Path) 
             table[i] = table[pieces].mean(0)
 
 
-def answers(model: TextModel, tokens: Sequence[NDArray[np.int64]], *, batch: int = 128) -> dict[str, NDArray[Any]]:
-    """Outputs of all heads on token rows, in float32 and without dropout: head -> (rows, units)."""
+def answers(
+    model: TextModel, tokens: Sequence[NDArray[np.int64]], *, precision: str = "float32", batch: int = 128
+) -> dict[str, NDArray[Any]]:
+    """Outputs of all heads on token rows, without dropout: head -> (rows, units)."""
     order = np.argsort([len(t) for t in tokens], kind="stable")
     out: dict[str, NDArray[Any]] = {}
     model.eval()
@@ -375,7 +377,8 @@ def answers(model: TextModel, tokens: Sequence[NDArray[np.int64]], *, batch: int
         for k in range(0, len(order), batch):
             at = order[k : k + batch]
             some = [tokens[i] for i in at]
-            outputs = model(torch.from_numpy(np.concatenate(some)), torch.tensor([len(t) for t in some]))
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                outputs = model(torch.from_numpy(np.concatenate(some)), torch.tensor([len(t) for t in some]))
             for name in model.head_names:
                 value = outputs[name]
                 out.setdefault(name, np.zeros((len(tokens), value.shape[1]), np.float32))[at] = value.float().numpy()
@@ -400,7 +403,7 @@ def _lessons(
         _run_stage(model, stage, school, folder, f"teacher {seed}", {}, progress)
         said = {}
         for (name, own), tokens in school.tokens.items():
-            outputs = answers(model, tokens)
+            outputs = answers(model, tokens, precision=stage.precision)
             for head in teachers.heads:
                 said[f"{name} {own} {head}"] = sources[head].objective.answer(outputs[head])
         save(said, folder / "answers.safetensors.new")
@@ -460,14 +463,14 @@ def _hidden(row: NDArray[np.int64], share: float, mask: int, rng: np.random.Gene
     return np.where(hide, mask, row)
 
 
-def _dev_losses(model: TextModel, sources: Sequence[_Source]) -> dict[str, float]:
+def _dev_losses(model: TextModel, sources: Sequence[_Source], precision: str) -> dict[str, float]:
     """Mean loss of each part on the dev split of its corpus, where it has one."""
     out = {}
     for source in sources:
         if source.dev is None:
             continue
         tokens, targets = source.dev
-        outputs = torch.from_numpy(answers(model, tokens)[source.part.head])
+        outputs = torch.from_numpy(answers(model, tokens, precision=precision)[source.part.head])
         each = source.objective.loss(outputs, torch.from_numpy(targets.astype(np.float32)))
         out[f"{source.part.corpus}:{source.part.head}"] = float(each.mean())
     return out
@@ -544,7 +547,7 @@ def _run_stage(
             if progress:
                 progress(what, learner.step, steps, float(loss.detach()))
         learner.epochs += 1
-        losses = _dev_losses(model, sources)
+        losses = _dev_losses(model, sources, stage.precision)
         learner.history.append({"trained": what, "epoch": learner.epochs, "dev_loss": losses})
         first = f"{stage.parts[0].corpus}:{stage.parts[0].head}"
         if stage.patience and losses.get(first, -np.inf) < learner.best:

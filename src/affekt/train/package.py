@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from affekt.catalog.recipes import HeadPlan, Recipe
+from affekt.catalog.spaces import space
 from affekt.core.errors import DataError, ModelError
 from affekt.extras import need
 from affekt.models.text import Head
@@ -25,6 +26,7 @@ from affekt.train.calibrate import (
     policy_point,
     sigmoid,
 )
+from affekt.train.encoder import bert_names
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
 from affekt.train.loop import Scale, Trained, start_folder
 from affekt.train.objectives import Objective
@@ -193,6 +195,7 @@ def package(
     identity: Mapping[str, Any],
     data: Path | None = None,
     limit: int | None = None,
+    floats: bool = False,
     calibration_texts: int = 1000,
     level: float = 0.8,
     coverage: float = 0.95,
@@ -207,6 +210,8 @@ def package(
         identity: `id, version, title, licence, languages, works, facts` of the card.
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows of each split.
+        floats: Whether to write the weights beside the graph, in the layout of Hugging Face (`config.json`,
+            `model.safetensors`, `tokenizer_config.json`), and every answer to the dev splits (`dev-SPACE.parquet`).
         calibration_texts: Training texts of the main corpus on which activation ranges are measured; of every
             other, a fifth as many dev texts.
         level: Share of single annotators' ratings that the intervals of dimensions hold on dev.
@@ -273,6 +278,7 @@ def package(
         graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, n_heads=attention_heads)
     sessions = {"float": _session(plain), "shipped": _session(graph)}
 
+    out.mkdir(parents=True, exist_ok=True)
     card_heads: dict[str, Any] = {}
     dimensions: dict[str, Any] | None = None
     policy = {"min_confidence": 0.0, "coverage": 1.0, "risk_all": 0.0, "risk_answered": 0.0, "measured_on": ""}
@@ -285,8 +291,13 @@ def package(
             dimensions, figures[h.plan.space] = _calibrated_dimensions(h, z, level=level, data=data)
             if h.name in mixed:
                 figures[h.plan.space]["mixed"] = mixed[h.name]
+            if floats:
+                mean, sd = h.scale
+                _keep_answers(h, z[:, : len(mean)] * sd + mean, out)
             continue
         made, figures[h.plan.space] = _calibrated_labels(h, z)
+        if floats:
+            _keep_answers(h, made.scores(z), out)
         card_heads[h.plan.space] = msgspec.to_builtins(made)
         if h is main:
             policy = _policy(h, made, made.scores(z), coverage)
@@ -294,9 +305,10 @@ def package(
                 float_z = _infer(sessions["float"], tokens(h.dev.texts), [h.plan.space])[h.plan.space]
                 figures[h.plan.space] |= _price_of_int8(h.truth, made, float_z, z)
 
-    out.mkdir(parents=True, exist_ok=True)
     onnx.save(graph, str(out / "model.onnx"))
     (out / "tokenizer.json").write_bytes(trained.tokenizer.read_bytes())
+    if floats:
+        _save_floats(weights, start_folder(recipe.encoder), out)
     card = {
         **identity,
         "main": main.plan.space,
@@ -310,6 +322,37 @@ def package(
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return figures
+
+
+def _keep_answers(head: _Head, said: NDArray[np.float64], out: Path) -> None:
+    """Gold and answers of the split that the head was calibrated on; texts stay with the corpus."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    found = space(head.plan.space)
+    names = [d.name for d in found.dimensions] if head.plan.of == "dimensions" else list(found.labels)
+
+    def columns(values: NDArray[np.float64]) -> Any:
+        return pa.StructArray.from_arrays([pa.array(v, from_pandas=True) for v in values.T], names)
+
+    table = pa.table({"id": head.dev.ids, "gold": columns(head.dev.values), "said": columns(said)})
+    parquet.write_table(table, out / f"dev-{head.plan.space}.parquet", compression="zstd")
+
+
+def _save_floats(weights: Mapping[str, NDArray[np.float32]], start: Path, out: Path) -> None:
+    """The encoder for `transformers.AutoModel`, with the heads beside it in the same file."""
+    need("safetensors.numpy", extra="train").save_file(
+        bert_names(weights), out / "model.safetensors", metadata={"format": "pt"}
+    )
+    config = json.loads((start / "config.json").read_text(encoding="utf-8"))
+    config |= {"architectures": ["BertModel"], "torch_dtype": "float32"}
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": config["max_position_embeddings"],
+        **{f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")},
+    }
+    (out / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
 
 def _price_of_int8(
