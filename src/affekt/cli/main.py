@@ -23,7 +23,8 @@ _VERBS = {
     "agree": "Agreement of annotators, and gold from their votes.",
     "works": "The published works in scope, and what runs of each.",
     "schema": "Print the JSON Schema of an output row.",
-    "train": "Train a bundled model anew from its recipe.",
+    "train": "Train a model from a recipe, or for a task.",
+    "study": "Try a method against its plain baseline.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -10,59 +11,98 @@ import click
 __all__ = ["command"]
 
 
-@click.command(name="train", short_help="Train a bundled model anew from its recipe.")
-@click.argument("recipe")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for checkpoints and the model.")
+@click.command(name="train", short_help="Train a model from a recipe, or for a task.")
+@click.argument("recipe", required=False)
+@click.option(
+    "--task", metavar="NAME", help="Instead of a recipe: the plain one of this task, see `affekt bench list`."
+)
+@click.option("--encoder", metavar="DIR", help="With --task: folder of a BERT to start from, as transformers saves it.")
+@click.option("--floor", type=click.Choice(["majority", "hashed-linear"]), help="With --task: score this floor on it.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
 @click.option("--limit", type=click.IntRange(min=64), help="Most rows of each corpus; for a trial run.")
+@click.option("--seed", type=int, help="Seed of every stage, in place of the recipe's.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; default all cores.")
-def command(*, recipe: str, out: Path, data: str | None, limit: int | None, threads: int | None) -> None:
-    """Run RECIPE: train, quantise, calibrate on dev, and write a model folder to OUT/model.
+def command(
+    *,
+    recipe: str | None,
+    task: str | None,
+    encoder: str | None,
+    floor: str | None,
+    out: Path,
+    data: str | None,
+    limit: int | None,
+    seed: int | None,
+    threads: int | None,
+) -> None:
+    """Run RECIPE, a name or a TOML file: train, calibrate on dev, and make OUT a model folder.
 
-    Needs the `train` extra. A run that was broken off goes on after its last whole epoch.
+    With --task and no recipe, the corpus of the task is trained on in the plainest way: one head on the encoder,
+    stopped early on dev. With --floor as well, nothing is trained but a floor to stand on, and its run goes to OUT.
+
+    Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
+    weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
     """
-    from affekt.catalog.corpora import corpus
     from affekt.catalog.recipes import recipe as look_up
+    from affekt.catalog.recipes import with_seed
+    from affekt.core.errors import InputError
     from affekt.extras import need
 
-    chosen = look_up(recipe)
+    if (recipe is None) == (task is None):
+        raise InputError("Name a recipe, or a task with --task", hint="`affekt bench list` names the tasks.")
+    if task is None and (encoder or floor):
+        raise InputError("--encoder and --floor belong to --task")
+    if task is not None and floor:
+        score_floor(task, floor, out, Path(data) if data else None)
+        return
+    if task is not None:
+        from affekt.train.plain import ENCODER, plain_recipe
+
+        chosen, name = plain_recipe(task, encoder=encoder or ENCODER), task.replace(":", "-")
+    else:
+        chosen, name = look_up(str(recipe)), Path(str(recipe)).stem
+    if seed is not None:
+        chosen = with_seed(chosen, seed)
     torch = need("torch", extra="train")
     if threads:
         torch.set_num_threads(threads)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from affekt.train.card import identity_of, write_card
     from affekt.train.loop import train
     from affekt.train.package import package
 
     where = Path(data) if data else None
+    if (out / "affekt.json").exists():
+        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(recipe, total=None)
-        weights, tokenizer = train(
+        at = bar.add_task(name, total=None)
+        trained = train(
             chosen,
-            out,
+            out / "training",
             data=where,
             limit=limit,
-            progress=lambda step, total, loss: bar.update(
-                task, completed=step, total=total, description=f"{recipe}  loss {loss:.3f}"
+            progress=lambda what, step, total, loss: bar.update(
+                at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
             ),
         )
-    identity = {
-        "id": recipe,
-        "version": chosen.version,
-        "title": chosen.title,
-        "licence": chosen.licence,
-        "languages": list(chosen.languages),
-        "works": list(chosen.works),
-        "facts": {
-            "not_for": list(chosen.not_for),
-            "data": {
-                name: corpus(name).licence
-                for name in sorted({p.corpus for stage in chosen.stages for p in stage.parts})
-            },
-        },
-    }
-    figures = package(weights, tokenizer, out / "model", identity=identity, data=where)
+    identity = identity_of(name, chosen, trained)
+    figures = package(trained, chosen, out, identity=identity, data=where, limit=limit, floats=True)
+    (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
+    shutil.rmtree(out / "training")
     click.echo(json.dumps(figures, indent=1))
-    click.echo(f"Written: {out / 'model'}", err=True)
+    click.echo(f"Written: {out}", err=True)
+
+
+def score_floor(task: str, floor: str, out: Path, data: Path | None) -> None:
+    """Make a floor from the train split of a task, and leave its run in `out`."""
+    from affekt.bench.runs import run_task
+    from affekt.train import floors
+
+    made = {"majority": floors.majority, "hashed-linear": floors.hashed_linear}[floor](task, data=data)
+    run = run_task(task, made, out=out, data=data)
+    for key, score in run.scores.items():
+        click.echo(f"{key:24} {score.value:.4f}  [{score.low:.4f}, {score.high:.4f}]")
+    click.echo(f"Written: {out}", err=True)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -28,16 +28,29 @@ from affekt.media.segment import pieces
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Card", "Outputs", "TextRecogniser", "read_card"]
+__all__ = ["SEPARATOR", "Card", "Head", "Outputs", "TextRecogniser", "read_card", "with_context"]
+
+SEPARATOR = "[SEP]"
 
 # Rows in one call of the model are as many as make up about so many tokens: enough to keep a core busy, few enough
 # for the activations to stay in its cache.
 _TOKENS_A_CALL = 384
-_DIMENSIONS = ("valence", "arousal", "dominance")
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """One set of labels: its output in the graph, calibration (Platt: scale * logit + offset) and thresholds."""
+    """One set of labels: its output in the graph, and how that is read.
+
+    Attributes:
+        space: Label space.
+        output: Output of the graph.
+        reading: `multi`: independent logits; `single`: logits of a softmax; `strengths`: strengths of labels, 1 the
+            highest; `levels`: for each label cumulative logits of its levels.
+        scale: Calibration: logits are multiplied by this, for each unit of the output, and
+        offset: this is added (Platt 1999; one temperature for a softmax).
+        thresholds: From what score a label is given; of a softmax it is the highest.
+        confidence: Scale and offset from the logit of the top score to that of its being right.
+        columns: Units for each label; more than 1 for `levels`.
+    """
 
     space: str
     output: str
@@ -45,10 +58,36 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     offset: tuple[float, ...]
     thresholds: tuple[float, ...]
     confidence: tuple[float, float]
+    reading: Literal["multi", "single", "strengths", "levels"] = "multi"
+    columns: int = 1
+
+    def scores(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Outputs of shape (texts, units) as scores from 0 to 1, shape (texts, labels)."""
+        z = logits.astype(np.float64) * np.array(self.scale) + np.array(self.offset)
+        out: NDArray[np.float64]
+        if self.reading == "strengths":
+            out = np.clip(z, 0.0, 1.0)
+        elif self.reading == "single":
+            e = np.exp(z - z.max(1, keepdims=True, initial=-np.inf))
+            out = e / e.sum(1, keepdims=True)
+        else:
+            out = 1.0 / (1.0 + np.exp(-z))
+            if self.reading == "levels":
+                out = out.reshape(len(out), -1, self.columns).mean(2)
+        return out
+
+    def reached(self, scores: NDArray[np.float64]) -> list[list[int]]:
+        """For each text its labels, those with the highest score first, ties in the space's order."""
+        if self.reading == "single":
+            return [[int(j)] for j in scores.argmax(1)] if scores.size else [[] for _ in scores]
+        return _reached(scores, np.array(self.thresholds))
 
 
 class Dimensions(msgspec.Struct, frozen=True, kw_only=True):
-    """The dimensional head: mean and log spread in standard units, and how to carry them to the native range."""
+    """The dimensional head: mean and log spread in standard units, and how to carry them to the native range.
+
+    A head without spread has no `width`, and gives no intervals.
+    """
 
     space: str
     output: str
@@ -83,6 +122,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     policy: Abstention
     max_tokens: int
     window_tokens: int
+    context: int = 0
     files: dict[str, str]
     facts: dict[str, Any]
 
@@ -163,7 +203,9 @@ class TextRecogniser:
             version=card.version,
             space=card.main,
             spaces=(card.main, *others),
-            dimensions=_DIMENSIONS if card.dimensions else (),
+            dimensions=tuple(d.name for d in catalogue_space(card.dimensions.space).dimensions)
+            if card.dimensions
+            else (),
             languages=card.languages,
             licence=card.licence,
         )
@@ -176,13 +218,15 @@ class TextRecogniser:
 
     def space(self, name: str | None = None) -> LabelSpace:
         """The label space of a head; default that of the main head."""
-        return catalogue_space(self._head(name).space)
+        head = self._head(name)
+        return catalogue_space(head.space if head else self._card.main)
 
-    def _head(self, name: str | None) -> Head:
+    def _head(self, name: str | None) -> Head | None:
+        """The head of that space; `None` for the space of a model that gives dimensions alone."""
         name = name or self._card.main
-        if name not in self._card.heads:
-            raise UnknownNameError("space of this model", name, self._card.heads, where=self.spec.name)
-        return self._card.heads[name]
+        if name not in self.spec.spaces:
+            raise UnknownNameError("space of this model", name, self.spec.spaces, where=self.spec.name)
+        return self._card.heads.get(name)
 
     def _content_tokens(self) -> NDArray[np.bool_]:
         """Which tokens carry language: those with a letter.
@@ -234,11 +278,9 @@ class TextRecogniser:
         return Outputs(logits, lengths)
 
     def probabilities(self, outputs: Outputs, *, space: str | None = None) -> NDArray[np.float64]:
-        """Calibrated probabilities, shape (texts, labels)."""
+        """Calibrated probabilities or, in a space of intensities, strengths from 0 to 1; shape (texts, labels)."""
         head = self._head(space)
-        z = outputs.logits[head.output].astype(np.float64)
-        out: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(z * np.array(head.scale) + np.array(head.offset))))
-        return out
+        return head.scores(outputs.logits[head.output]) if head else np.zeros((len(outputs.tokens), 0))
 
     def read_bare(self, texts: Sequence[str], *, space: str | None = None) -> NDArray[np.float64]:
         """Calibrated probabilities of texts as they stand, without windows or abstention: (texts, labels)."""
@@ -251,41 +293,45 @@ class TextRecogniser:
         over the windows, weighted by their tokens, and the windows are its trajectory.
         """
         head = self._head(space)
-        spans, rows, owner = self._windows([clip.text or "" for clip in clips])
+        spans, rows, owner = self._windows([self._read(clip) for clip in clips])
         outputs = self._run(rows)
         n = len(clips)
-        by_window = self.probabilities(outputs, space=space) if rows else np.zeros((0, len(head.thresholds)))
+        labels = self.space(space).labels if head else ()
+        by_window = self.probabilities(outputs, space=space) if rows else np.zeros((0, len(labels)))
         weight = (outputs.tokens - 2).clip(1).astype(np.float64)
         total = np.bincount(owner, weight, n).astype(np.float64)
         scores = _pooled(by_window, owner, weight, total, n)
         centre, low, high = self._dimensions(outputs)
         centres, lows, highs = (_pooled(v, owner, weight, total, n) for v in (centre, low, high))
 
-        labels = self.space(space).labels
-        top = np.clip(scores.max(1, initial=0.0), 1e-6, 1 - 1e-6)
-        a, b = head.confidence
-        confidence = (1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))).tolist()
+        confidence: list[float | None] = [None] * n
+        if head:
+            top = np.clip(scores.max(1, initial=0.0), 1e-6, 1 - 1e-6)
+            a, b = head.confidence
+            confidence = (1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))).tolist()
         firsts = np.searchsorted(owner, np.arange(n + 1)).tolist()
         name, dimensions = self.spec.name, self.spec.dimensions
+        ranged = dimensions if low.shape[1] else ()
         # Lists, since taking numbers out of arrays one by one would cost more than all the rest of this loop.
-        reached = _reached(scores, np.array(head.thresholds))
+        reached = head.reached(scores) if head else [[] for _ in clips]
         each, values = scores.tolist(), centres.tolist()
         bounds = np.stack([lows, highs], 2).tolist()
+        asked = space or self._card.main
         out: list[Prediction] = []
         for i, clip in enumerate(clips):
             if firsts[i] == firsts[i + 1]:
                 reason = "no language content" if (clip.text or "").strip() else "empty"
-                out.append(Prediction(clip.id, head.space, abstained=reason, model=name))
+                out.append(Prediction(clip.id, asked, abstained=reason, model=name))
                 continue
             windows = range(firsts[i], firsts[i + 1]) if firsts[i + 1] - firsts[i] > 1 else ()
             out.append(
                 Prediction(
                     clip_id=clip.id,
-                    space=head.space,
+                    space=asked,
                     scores=dict(zip(labels, each[i], strict=True)),
                     labels=tuple(labels[j] for j in reached[i]),
                     dimensions=dict(zip(dimensions, values[i], strict=True)),
-                    intervals={d: (low, high) for d, (low, high) in zip(dimensions, bounds[i], strict=True)},
+                    intervals={d: (low, high) for d, (low, high) in zip(ranged, bounds[i], strict=True)},
                     confidence=confidence[i],
                     trajectory=tuple(
                         Window(
@@ -299,6 +345,11 @@ class TextRecogniser:
                 )
             )
         return out
+
+    def _read(self, clip: Clip) -> str:
+        """The text that is read for a clip: its own, and the turns before where the model was trained with them."""
+        text = clip.text or ""
+        return with_context(clip, self._card.context) if self._card.context and text.strip() else text
 
     def windows(self, text: str) -> list[tuple[int, int]]:
         """The (start, end) characters of the pieces in which a text is read; one piece for a short text."""
@@ -317,6 +368,8 @@ class TextRecogniser:
         encoded = dict(zip(short, self._tokenizer.encode_batch_fast([texts[i] for i in short]), strict=True))
         for i, text in enumerate(texts):
             ids = encoded[i].ids if i in encoded else None
+            if ids is not None and card.context and len(ids) > card.max_tokens:
+                ids = [ids[0], *ids[len(ids) - card.max_tokens + 1 :]]  # the oldest turns are cut, as in training
             if ids is not None and len(ids) <= card.max_tokens:
                 found = [(0, len(text), np.asarray(ids, np.int64))]
             else:
@@ -367,15 +420,24 @@ class TextRecogniser:
         n = len(outputs.tokens)
         if d is None or n == 0:
             empty = np.zeros((n, len(d.mean) if d else 0))
-            return empty, empty, empty
+            bounds = empty if d and d.width else np.zeros((n, 0))
+            return empty, bounds, bounds
         raw = outputs.logits[d.output].astype(np.float64)
         k = len(d.mean)
-        ranges = [catalogue_space(d.space).dimension(name) for name in _DIMENSIONS]
+        ranges = catalogue_space(d.space).dimensions
         floor, ceiling = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
         sd = np.array(d.sd)
         centre = np.clip(raw[:, :k] * sd + np.array(d.mean), floor, ceiling)
+        if not d.width:
+            return centre, np.zeros((n, 0)), np.zeros((n, 0))
         half = np.exp(np.clip(raw[:, k:], -5, 3)) * sd * np.array(d.width)
         return centre, np.clip(centre - half, floor, ceiling), np.clip(centre + half, floor, ceiling)
+
+
+def with_context(clip: Clip, turns: int) -> str:
+    """A clip's text after the turns before it, oldest first, as a model with context reads it."""
+    before = clip.context[-turns:] if turns else ()
+    return f" {SEPARATOR} ".join((*before, clip.text or ""))
 
 
 def _reached(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> list[list[int]]:

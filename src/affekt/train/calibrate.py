@@ -12,7 +12,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["choose_thresholds", "fit_platt", "halves_score", "interval_width", "policy_point", "sigmoid"]
+__all__ = [
+    "choose_thresholds",
+    "fit_platt",
+    "fit_temperature",
+    "halves_score",
+    "interval_width",
+    "policy_point",
+    "sigmoid",
+]
 
 
 def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -44,6 +52,32 @@ def fit_platt(*, truth: NDArray[np.float64], logits: NDArray[np.float64], streng
         if np.abs(step).max() < 1e-9:
             break
     return a, b
+
+
+def fit_temperature(*, truth: NDArray[np.float64], logits: NDArray[np.float64]) -> float:
+    """The temperature of a softmax that makes the truth most likely (Guo et al. 2017, temperature scaling).
+
+    Args:
+        truth: 0/1 or shares, shape (rows, labels); rows without any are passed over.
+        logits: Same shape.
+
+    Returns:
+        What logits are to be divided by, between 1/8 and 8.
+    """
+    total = truth.sum(1)
+    share, z = truth[total > 0] / total[total > 0, None], logits[total > 0]
+
+    def loss(log_t: float) -> float:
+        scaled = z / np.exp(log_t)
+        scaled = scaled - scaled.max(1, keepdims=True)
+        return float((np.log(np.exp(scaled).sum(1)) - (share * scaled).sum(1)).mean())
+
+    low, high = -np.log(8.0), np.log(8.0)  # golden section: the loss has one minimum in the temperature
+    ratio = (np.sqrt(5) - 1) / 2
+    for _ in range(60):
+        a, b = high - ratio * (high - low), low + ratio * (high - low)
+        low, high = (low, b) if loss(a) < loss(b) else (a, high)
+    return float(np.exp((low + high) / 2))
 
 
 def _f1_curve(

@@ -6,24 +6,27 @@ that one long row, and only attention is computed on small padded groups of text
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from affekt.extras import need
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor, nn
     from torch.nn import functional
 else:
     torch = need("torch", extra="train")
     nn, functional = torch.nn, torch.nn.functional
 
-__all__ = ["Dropout", "Encoder", "TextModel", "load_bert"]
+__all__ = ["Dropout", "Encoder", "TextModel", "bert_names", "load_bert"]
 
 # Texts in one attention group. Batches are sorted by length, so that a group holds little padding.
-_GROUP = 16
+_GROUP = 32
 
 
 class Dropout:
@@ -65,7 +68,9 @@ class _Layer(nn.Module):
             full = n * longest == len(at)
             padded = qkv if full else qkv.new_zeros(n * longest, 3 * width).index_copy(0, at, qkv)
             q, k, v = padded.view(n, longest, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-            a = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+            # Written out, since the fused kernel goes backward slowly on a processor, in bfloat16 above all.
+            scores = torch.matmul(q * (width // self.heads) ** -0.5, k.transpose(-1, -2)) + bias.to(q.dtype)
+            a = torch.matmul(torch.softmax(scores.float(), -1).to(q.dtype), v)
             a = a.transpose(1, 2).reshape(n * longest, width)
             parts.append(a if full else a.index_select(0, at))
         a = self.out(torch.cat(parts))
@@ -83,18 +88,26 @@ class Encoder(nn.Module):
         width: Size of a token's vector.
         layers: Number of layers.
         heads: Attention heads.
+        inner: Width of the layer within a layer.
         positions: Most tokens of a text.
     """
 
     def __init__(
-        self, *, vocabulary: int, width: int = 384, layers: int = 6, heads: int = 12, positions: int = 512
+        self,
+        *,
+        vocabulary: int,
+        width: int = 384,
+        layers: int = 6,
+        heads: int = 12,
+        inner: int = 1536,
+        positions: int = 512,
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(vocabulary, width, sparse=True)
         self.pos = nn.Embedding(positions, width)
         self.typ = nn.Parameter(torch.zeros(width))
         self.ln = nn.LayerNorm(width, eps=1e-12)
-        self.layers = nn.ModuleList(_Layer(width, heads, 4 * width) for _ in range(layers))
+        self.layers = nn.ModuleList(_Layer(width, heads, inner) for _ in range(layers))
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """Encode packed texts.
@@ -116,7 +129,8 @@ class Encoder(nn.Module):
             missing = torch.arange(longest)[None] >= some[:, None]
             bias = torch.zeros(n, 1, 1, longest).masked_fill(missing[:, None, None], -1e9)
             groups.append((n, longest, torch.repeat_interleave(torch.arange(n), some) * longest + places, bias))
-        x = self.ln(self.word(ids) + self.pos.weight[position] + self.typ)
+        # Not `self.pos.weight[position]`, whose gradient adds up in whatever order the threads come.
+        x = self.ln(self.word(ids) + self.pos(position) + self.typ)
         if dropout:
             x = dropout(x)
         for layer in self.layers:
@@ -133,6 +147,8 @@ class TextModel(nn.Module):
         width: Size of a token's vector.
         layers: Number of layers.
         attention_heads: Attention heads.
+        inner: Width of the layer within a layer; default four times `width`.
+        positions: Most tokens of a text.
     """
 
     def __init__(
@@ -143,20 +159,42 @@ class TextModel(nn.Module):
         width: int = 384,
         layers: int = 6,
         attention_heads: int = 12,
+        inner: int | None = None,
+        positions: int = 512,
     ) -> None:
         super().__init__()
-        self.enc = Encoder(vocabulary=vocabulary, width=width, layers=layers, heads=attention_heads)
+        self.enc = Encoder(
+            vocabulary=vocabulary,
+            width=width,
+            layers=layers,
+            heads=attention_heads,
+            inner=inner or 4 * width,
+            positions=positions,
+        )
         self.head_names = tuple(heads)
         for name, units in heads.items():
             self.add_module(name, nn.Linear(width, units))
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> dict[str, Tensor]:
-        """Outputs of all heads on the mean of each text's token vectors: name -> (texts, units)."""
+        """Outputs of all heads on the mean of each text's token vectors, and that mean as `embedding`.
+
+        Each of shape (texts, units).
+        """
         x, owner = self.enc(ids, lengths, dropout)
         pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / lengths[:, None]
         if dropout:
             pooled = dropout(pooled)
-        return {name: self.get_submodule(name)(pooled) for name in self.head_names}
+        return {"embedding": pooled, **{name: self.get_submodule(name)(pooled) for name in self.head_names}}
+
+
+_LAYER_PARTS: tuple[tuple[str, str], ...] = (
+    ("out", "attention.output.dense"),
+    ("ln1", "attention.output.LayerNorm"),
+    ("up", "intermediate.dense"),
+    ("down", "output.dense"),
+    ("ln2", "output.LayerNorm"),
+)
+_QKV = ("query", "key", "value")
 
 
 def load_bert(encoder: Encoder, file: Path) -> None:
@@ -168,20 +206,36 @@ def load_bert(encoder: Encoder, file: Path) -> None:
         "pos.weight": state["embeddings.position_embeddings.weight"],
         "typ": state["embeddings.token_type_embeddings.weight"][0],
     }
-    pairs: Sequence[tuple[str, str]] = (
-        ("out", "attention.output.dense"),
-        ("ln1", "attention.output.LayerNorm"),
-        ("up", "intermediate.dense"),
-        ("down", "output.dense"),
-        ("ln2", "output.LayerNorm"),
-    )
     for kind in ("weight", "bias"):
         own[f"ln.{kind}"] = state[f"embeddings.LayerNorm.{kind}"]
         for i in range(len(encoder.layers)):
             theirs, ours = f"encoder.layer.{i}.", f"layers.{i}."
-            own[f"{ours}qkv.{kind}"] = torch.cat(
-                [state[f"{theirs}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
-            )
-            for a, b in pairs:
+            own[f"{ours}qkv.{kind}"] = torch.cat([state[f"{theirs}attention.self.{part}.{kind}"] for part in _QKV])
+            for a, b in _LAYER_PARTS:
                 own[f"{ours}{a}.{kind}"] = state[f"{theirs}{b}.{kind}"]
     encoder.load_state_dict(own)
+
+
+def bert_names(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The state of a `TextModel`, as arrays, in Hugging Face's naming: what `load_bert` reads, and `heads.NAME.*`."""
+    out: dict[str, NDArray[np.float32]] = {
+        "embeddings.word_embeddings.weight": weights["enc.word.weight"],
+        "embeddings.position_embeddings.weight": weights["enc.pos.weight"],
+        # The second type is for the second of a pair of texts, which is never read here.
+        "embeddings.token_type_embeddings.weight": np.stack([weights["enc.typ"]] * 2),
+    }
+    for name, value in weights.items():
+        body, _, kind = name.rpartition(".")
+        if body == "enc.ln":
+            out[f"embeddings.LayerNorm.{kind}"] = value
+        elif not name.startswith("enc."):
+            out[f"heads.{name}"] = value
+        elif name.startswith("enc.layers."):
+            _, _, i, part = body.split(".")
+            theirs = f"encoder.layer.{i}."
+            if part == "qkv":
+                for some, where in zip(np.split(value, 3), _QKV, strict=True):
+                    out[f"{theirs}attention.self.{where}.{kind}"] = some
+            else:
+                out[f"{theirs}{dict(_LAYER_PARTS)[part]}.{kind}"] = value
+    return {k: np.ascontiguousarray(v) for k, v in out.items()}

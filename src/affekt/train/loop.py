@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from affekt.catalog.recipes import Part, Recipe, Stage
+from affekt.catalog.corpora import corpus
+from affekt.catalog.recipes import HeadPlan, Part, Recipe, Stage
+from affekt.catalog.spaces import space
+from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.train.encoder import Dropout, TextModel, load_bert
-from affekt.train.objectives import objective
+from affekt.train.objectives import Objective, objective
 from affekt.train.targets import Rows, rows_of, token_rows
 from affekt.train.vocabulary import add_emoji
 
@@ -26,9 +30,36 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Progress", "train"]
+__all__ = ["Progress", "Trained", "answers", "start_folder", "train"]
 
-Progress = Callable[[int, int, float], None]
+Progress = Callable[[str, int, int, float], None]
+
+Soft = Mapping[str, "NDArray[np.float32]"]
+"""Head -> the teachers' answers to the rows of a corpus: probabilities of labels, or means of dimensions."""
+
+Scale = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
+"""Mean and standard deviation of each column that a head learns, in whose units its outputs are."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a recipe made.
+
+    Attributes:
+        weights: State of the module as arrays.
+        tokenizer: File of its tokenizer.
+        objectives: Head -> the objective that it was trained with last.
+        scales: Head -> mean and standard deviation that carry its outputs to the native range.
+        corpora: Head -> the corpus that it was trained on first, where it is calibrated.
+        history: One record an epoch: what was trained, and the loss on dev by corpus.
+    """
+
+    weights: dict[str, NDArray[np.float32]]
+    tokenizer: Path
+    objectives: dict[str, Objective]
+    scales: dict[str, Scale]
+    corpora: dict[str, str]
+    history: list[dict[str, Any]]
 
 
 @dataclass
@@ -37,7 +68,226 @@ class _Source:
 
     part: Part
     rows: Rows
+    targets: NDArray[np.float64]
     tokens: list[NDArray[np.int64]]
+    objective: Objective
+    beside: list[tuple[float, Objective]]
+    soft: Soft
+    dev: tuple[list[NDArray[np.int64]], NDArray[np.float64]] | None
+
+
+@dataclass
+class _School:
+    """What every stage of a recipe shares: rows and their tokens by (corpus, head), and the teachers' answers."""
+
+    recipe: Recipe
+    rows: dict[tuple[str, str], Rows]
+    tokens: dict[tuple[str, str], list[NDArray[np.int64]]]
+    dev: dict[tuple[str, str], tuple[Rows, list[NDArray[np.int64]]]]
+    scales: dict[str, Scale]
+    soft: dict[tuple[str, str], Soft]
+    mask: int
+    history: list[dict[str, Any]]
+
+    def targets(self, rows: Rows, head: str) -> NDArray[np.float64]:
+        """Gold in the units of the head's outputs, and then the variances where they are known."""
+        mean, sd = self.scales[head]
+        values = (rows.values - mean) / sd
+        return values if rows.variances is None else np.concatenate([values, rows.variances / sd**2], 1)
+
+    def sources(self, stage: Stage) -> list[_Source]:
+        out = []
+        for p in stage.parts:
+            key = (p.corpus, p.head)
+            targets = self.targets(self.rows[key], p.head)
+            dev = self.dev.get(key)
+            out.append(
+                _Source(
+                    part=p,
+                    rows=self.rows[key],
+                    targets=targets,
+                    tokens=self.tokens[key],
+                    objective=objective(p.objective, targets, **p.settings),
+                    beside=[(t.weight, objective(t.objective, targets, **t.settings)) for t in p.beside],
+                    soft=self.soft.get(key, {}),
+                    dev=(dev[1], self.targets(dev[0], p.head)) if dev else None,
+                )
+            )
+        return out
+
+
+class _Learner:
+    """A model in training: all that a stopped run needs to go on as if it had not been stopped."""
+
+    def __init__(self, model: TextModel, stage: Stage) -> None:
+        self.model = model
+        self.rng = np.random.default_rng(stage.seed)
+        self.dropout = Dropout(stage.dropout, seed=stage.seed)
+        self.optimiser = torch.optim.AdamW(_groups(model, stage), fused=True)
+        # Only the words that occur in a batch move: a dense update of the table would cost more than the forward pass.
+        self.base = stage.rate * stage.rate_decay ** len(model.enc.layers)
+        self.words = torch.optim.SparseAdam([model.enc.word.weight], lr=self.base)
+        self.epochs = 0
+        self.step = 0
+        self.best, self.best_epoch = np.inf, 0
+        self.history: list[dict[str, Any]] = []
+
+    def worn(self, patience: int) -> bool:
+        """Whether the last epochs brought nothing."""
+        return patience > 0 and self.best_epoch > 0 and self.epochs - self.best_epoch >= patience
+
+    def pace(self, factor: float) -> None:
+        """Set every learning rate to its own base times a factor."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["base"] * factor
+        self.words.param_groups[0]["lr"] = self.base * factor + 1e-12
+
+    def save(self, folder: Path, mark: Mapping[str, Any]) -> None:
+        """Write a checkpoint; it is there whole or not at all."""
+        state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        for name, optimiser in (("adamw", self.optimiser), ("words", self.words)):
+            for i, held in optimiser.state_dict()["state"].items():
+                for key, value in held.items():
+                    state[f"{name}.{i}.{key}"] = torch.as_tensor(value)
+        state["dropout"] = self.dropout.generator.get_state()
+        kept = ("epochs", "step", "best", "best_epoch", "history")
+        held = {name: getattr(self, name) for name in kept}
+        _write(folder, state, {**mark, **held, "rng": self.rng.bit_generator.state})
+
+    def load(self, folder: Path) -> None:
+        """Go on from a checkpoint of the same stage."""
+        state, mark = _read(folder)
+        self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
+        for name, optimiser in (("adamw", self.optimiser), ("words", self.words)):
+            held: dict[int, dict[str, Any]] = {}
+            for key, value in state.items():
+                if key.startswith(name + "."):
+                    _, i, field = key.split(".", 2)
+                    held.setdefault(int(i), {})[field] = int(value) if (name, field) == ("words", "step") else value
+            optimiser.load_state_dict({"state": held, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.dropout.generator.set_state(state["dropout"])
+        self.rng.bit_generator.state = mark["rng"]
+        for name in ("epochs", "step", "best", "best_epoch", "history"):
+            setattr(self, name, mark[name])
+
+
+def _write(folder: Path, state: Mapping[str, Tensor], mark: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "last.safetensors.new"
+    # The mark travels inside the file, so that the two cannot be of different moments.
+    metadata = {"mark": json.dumps(mark)}
+    need("safetensors.torch", extra="train").save_file(
+        {k: v.contiguous() for k, v in state.items()}, temporary, metadata=metadata
+    )
+    temporary.replace(folder / "last.safetensors")
+
+
+def _read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with need("safetensors", extra="train").safe_open(folder / "last.safetensors", framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["mark"])  # noqa: SIM118
+
+
+def start_folder(encoder: str) -> Path:
+    """Folder of the starting weights that a recipe names.
+
+    Raises:
+        MissingExtraError: It is a package that is not installed.
+        CatalogError: The folder is not a BERT in the layout of Hugging Face.
+    """
+    if Path(encoder).is_dir():
+        folder = Path(encoder)
+    else:
+        need(encoder, extra="train")
+        folder = Path(str(resources.files(encoder))) / "model"
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise CatalogError(
+                f"The encoder has no {name}",
+                where=str(folder),
+                hint="It must be a folder as transformers saves it, with safe tensors and a fast tokenizer.",
+            )
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    if kind != "bert":
+        raise CatalogError(f"The encoder is of type {kind}; BERT can be read", where=str(folder))
+    return folder
+
+
+def _fresh(recipe: Recipe, folder: Path, units: Mapping[str, int], given: dict[str, int], seed: int) -> TextModel:
+    """The starting weights with new heads."""
+    torch.manual_seed(seed)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    model = TextModel(
+        units,
+        vocabulary=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        attention_heads=config["num_attention_heads"],
+        inner=config["intermediate_size"],
+        positions=config["max_position_embeddings"],
+    )
+    load_bert(model.enc, folder / "model.safetensors")
+    _start_emoji(model, given, folder / "tokenizer.json")
+    return model
+
+
+def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows]) -> Scale:
+    values = np.concatenate([r.values for r in rows])
+    if head.of == "dimensions":
+        return np.nanmean(values, 0), np.maximum(np.nanstd(values, 0), 1e-6)
+    columns = values.shape[1]
+    top = (space(head.space).intensity or 1.0) if reading == "strengths" else 1.0
+    return np.zeros(columns), np.full(columns, top)
+
+
+def _read_all(
+    recipe: Recipe, folder: Path, *, data: Path | None, limit: int | None, out: Path
+) -> tuple[_School, Path, dict[str, int]]:
+    """Every row that the recipe trains on or is watched on, tokenised."""
+    from tokenizers import Tokenizer
+
+    every = [*recipe.stages, *([recipe.teachers.stage] if recipe.teachers else [])]
+    parts = {(p.corpus, p.head): p for stage in every for p in stage.parts}
+    for p in parts.values():
+        if p.head not in recipe.heads:
+            raise CatalogError(f"The recipe has no head {p.head}", hint=f"It has: {', '.join(recipe.heads)}.")
+
+    def rows_in(split: str) -> dict[tuple[str, str], Rows]:
+        return {
+            (name, head): rows_of(name, recipe.heads[head], split=split, data=data, limit=limit, context=recipe.context)
+            for name, head in parts
+            if split in corpus(name).splits
+        }
+
+    rows, dev = rows_in("train"), rows_in("dev")
+    if empty := [name for name, head in parts if not (rows.get((name, head)) and rows[name, head].ids)]:
+        raise DataError(f"The corpus {empty[0]} has no train split with text in it")
+    tokenizer_file, given = folder / "tokenizer.json", {}
+    if recipe.emoji:
+        tokenizer_file = out / "tokenizer.json"
+        given = add_emoji(folder / "tokenizer.json", (t for r in rows.values() for t in r.texts), tokenizer_file)
+
+    def tokens(r: Rows) -> list[NDArray[np.int64]]:
+        return token_rows(tokenizer_file, r.texts, recipe.max_tokens)
+
+    scales = {}
+    for head, plan in recipe.heads.items():
+        keys = [key for key in parts if key[1] == head]
+        if not keys:
+            raise CatalogError(f"No part of the recipe trains the head {head}")
+        first = parts[keys[0]]
+        reading = objective(first.objective, rows[keys[0]].values, **first.settings).reading
+        scales[head] = _scale(plan, reading, [rows[key] for key in keys])
+    school = _School(
+        recipe=recipe,
+        rows=rows,
+        tokens={key: tokens(r) for key, r in rows.items()},
+        dev={key: (r, tokens(r)) for key, r in dev.items() if r.ids},
+        scales=scales,
+        soft={},
+        mask=Tokenizer.from_file(str(tokenizer_file)).token_to_id("[MASK]") or 0,
+        history=[],
+    )
+    return school, tokenizer_file, given
 
 
 def train(
@@ -47,50 +297,62 @@ def train(
     data: Path | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
-) -> tuple[dict[str, NDArray[np.float32]], Path]:
+) -> Trained:
     """Run a recipe.
 
     Args:
         recipe: What to do.
-        out: Folder for checkpoints; a run that was broken off goes on after its last whole epoch.
+        out: Folder for checkpoints; a run that was broken off goes on after its last whole epoch, and ends in the
+            same weights as one that was not.
         data: Folder of the corpora; default `AFFEKT_DATA`.
-        limit: Most rows taken of each corpus; for a trial run.
-        progress: Called with (step, steps, loss) of the stage.
-
-    Returns:
-        The weights as arrays, and the file of their tokenizer.
+        limit: Most rows taken of each split of each corpus; for a trial run.
+        progress: Called with (what is trained, step, steps, loss) after each step.
 
     Raises:
+        CatalogError: The recipe does not hold together, or its encoder cannot be used.
         DataError: A corpus is missing.
         MissingExtraError: The `train` extra is not installed.
     """
     out.mkdir(parents=True, exist_ok=True)
-    start = Path(str(resources.files(recipe.encoder))) / "model"
-    texts = {c: rows_of(c, data=data, limit=limit) for stage in recipe.stages for c in {p.corpus for p in stage.parts}}
-    vocabulary = json.loads((start / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
-    model = TextModel(recipe.heads, vocabulary=len(vocabulary))
-    load_bert(model.enc, start / "model.safetensors")
-    tokenizer_file = start / "tokenizer.json"
-    done = _resume(out, model)
+    folder = start_folder(recipe.encoder)
+    school, tokenizer_file, given = _read_all(recipe, folder, data=data, limit=limit, out=out)
+    every = [*([recipe.teachers.stage] if recipe.teachers else []), *recipe.stages]
+    by_head: dict[str, _Source] = {}
+    corpus_of: dict[str, str] = {}
+    for stage in every:
+        for source in school.sources(stage):
+            by_head[source.part.head] = source
+            corpus_of.setdefault(source.part.head, source.part.corpus)
+    units = {head: s.targets.shape[1] * s.objective.units for head, s in by_head.items()}
+
+    def fresh(seed: int) -> TextModel:
+        return _fresh(recipe, folder, units, given, seed)
+
+    if recipe.teachers:
+        school.soft = _lessons(school, out, fresh, progress)
+    model = fresh(recipe.stages[0].seed)
+    done = int(_read(out)[1]["stage"]) if (out / "last.safetensors").exists() else -1
     for number, stage in enumerate(recipe.stages):
-        torch.manual_seed(stage.seed)
-        if stage.emoji and tokenizer_file.parent == start:
-            tokenizer_file = out / "tokenizer.json"
-            given = add_emoji(start / "tokenizer.json", (t for r in texts.values() for t in r.texts), tokenizer_file)
-            if done < (number, 0):
-                _start_emoji(model, given, start / "tokenizer.json")
-        sources = [
-            _Source(p, texts[p.corpus], token_rows(tokenizer_file, texts[p.corpus].texts, recipe.max_tokens))
-            for p in stage.parts
-        ]
-        if stage.share < 1.0 and done < (number, 0):
-            _keep(out, model, number)
-        if done < (number, stage.epochs):
-            _run_stage(model, stage, sources, out, number, done, progress)
-            if stage.share < 1.0:
-                _average(out, model, number, stage.share)
-                _save(out, model, number, stage.epochs)
-    return {k: v.detach().numpy() for k, v in model.state_dict().items()}, tokenizer_file
+        if number < done:
+            continue
+        begin = {k: v.clone() for k, v in model.state_dict().items()} if stage.share < 1.0 else {}
+        if number == done and begin:
+            begin = need("safetensors.torch", extra="train").load_file(out / f"start-{number}.safetensors")
+        elif begin:
+            need("safetensors.torch", extra="train").save_file(begin, out / f"start-{number}.safetensors")
+        _run_stage(model, stage, school, out, f"stage {number + 1}", {"stage": number}, progress)
+        if begin:
+            model.load_state_dict(
+                {k: (1 - stage.share) * begin[k] + stage.share * v for k, v in model.state_dict().items()}
+            )
+    return Trained(
+        weights={k: v.detach().numpy() for k, v in model.state_dict().items()},
+        tokenizer=tokenizer_file,
+        objectives={head: s.objective for head, s in by_head.items()},
+        scales=school.scales,
+        corpora=corpus_of,
+        history=school.history,
+    )
 
 
 def _start_emoji(model: TextModel, given: dict[str, int], tokenizer_file: Path) -> None:
@@ -104,30 +366,57 @@ def _start_emoji(model: TextModel, given: dict[str, int], tokenizer_file: Path) 
             table[i] = table[pieces].mean(0)
 
 
-def _resume(out: Path, model: TextModel) -> tuple[int, int]:
-    """Load the last checkpoint; returns (stage, epochs done in it)."""
-    state, mark = out / "last.safetensors", out / "last.json"
-    if not (state.exists() and mark.exists()):
-        return (-1, 0)
-    model.load_state_dict(need("safetensors.torch", extra="train").load_file(state))
-    at = json.loads(mark.read_text(encoding="utf-8"))
-    return (int(at["stage"]), int(at["epochs"]))
+def answers(
+    model: TextModel, tokens: Sequence[NDArray[np.int64]], *, precision: str = "float32", batch: int = 128
+) -> dict[str, NDArray[Any]]:
+    """Outputs of all heads on token rows, without dropout: head -> (rows, units)."""
+    order = np.argsort([len(t) for t in tokens], kind="stable")
+    out: dict[str, NDArray[Any]] = {}
+    model.eval()
+    with torch.no_grad():
+        for k in range(0, len(order), batch):
+            at = order[k : k + batch]
+            some = [tokens[i] for i in at]
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                outputs = model(torch.from_numpy(np.concatenate(some)), torch.tensor([len(t) for t in some]))
+            for name in model.head_names:
+                value = outputs[name]
+                out.setdefault(name, np.zeros((len(tokens), value.shape[1]), np.float32))[at] = value.float().numpy()
+    model.train()
+    return out
 
 
-def _save(out: Path, model: TextModel, stage: int, epochs: int) -> None:
-    temporary = out / "last.safetensors.new"
-    need("safetensors.torch", extra="train").save_file(dict(model.state_dict()), temporary)
-    temporary.replace(out / "last.safetensors")
-    (out / "last.json").write_text(json.dumps({"stage": stage, "epochs": epochs}), encoding="utf-8")
-
-
-def _keep(out: Path, model: TextModel, stage: int) -> None:
-    need("safetensors.torch", extra="train").save_file(dict(model.state_dict()), out / f"start-{stage}.safetensors")
-
-
-def _average(out: Path, model: TextModel, stage: int, share: float) -> None:
-    start = need("safetensors.torch", extra="train").load_file(out / f"start-{stage}.safetensors")
-    model.load_state_dict({k: (1 - share) * start[k] + share * v for k, v in model.state_dict().items()})
+def _lessons(
+    school: _School, out: Path, fresh: Callable[[int], TextModel], progress: Progress | None
+) -> dict[tuple[str, str], Soft]:
+    """The mean answers of the teachers to every text: (corpus, head) -> head -> (rows, answers)."""
+    teachers = school.recipe.teachers
+    assert teachers is not None
+    sources = {s.part.head: s for s in school.sources(teachers.stage)}
+    save, load = (getattr(need("safetensors.numpy", extra="train"), f) for f in ("save_file", "load_file"))
+    for seed in teachers.seeds:
+        folder = out / f"teacher-{seed}"
+        if (folder / "answers.safetensors").exists():
+            continue
+        model = fresh(seed)
+        stage = msgspec.structs.replace(teachers.stage, seed=seed)
+        _run_stage(model, stage, school, folder, f"teacher {seed}", {}, progress)
+        said = {}
+        for (name, own), tokens in school.tokens.items():
+            outputs = answers(model, tokens, precision=stage.precision)
+            for head in teachers.heads:
+                said[f"{name} {own} {head}"] = sources[head].objective.answer(outputs[head])
+        save(said, folder / "answers.safetensors.new")
+        (folder / "answers.safetensors.new").replace(folder / "answers.safetensors")
+        (folder / "last.safetensors").unlink()
+    each = [load(out / f"teacher-{seed}" / "answers.safetensors") for seed in teachers.seeds]
+    return {
+        (name, own): {
+            head: np.mean([said[f"{name} {own} {head}"] for said in each], axis=0, dtype=np.float32)
+            for head in teachers.heads
+        }
+        for name, own in school.tokens
+    }
 
 
 def _groups(model: TextModel, stage: Stage) -> list[dict[str, Any]]:
@@ -157,8 +446,8 @@ def _epoch(sources: Sequence[_Source], rng: np.random.Generator) -> NDArray[np.i
             every = rng.choice(every, part.rows, replace=False)
         chosen = [every] * part.repeats
         if part.rare_repeats:
-            labels = source.rows.targets
-            rare = np.flatnonzero((labels[:, labels.sum(0) < part.rare_below] > 0).any(1))
+            given = np.nan_to_num(source.rows.values) > 0
+            rare = np.flatnonzero(given[:, given.sum(0) < part.rare_below].any(1))
             chosen += [rare] * part.rare_repeats
         at = np.concatenate(chosen)
         parts.append(np.stack([np.full(len(at), s), at], 1))
@@ -167,59 +456,104 @@ def _epoch(sources: Sequence[_Source], rng: np.random.Generator) -> NDArray[np.i
     return out
 
 
+def _hidden(row: NDArray[np.int64], share: float, mask: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A copy with some inner tokens masked."""
+    hide = rng.random(len(row)) < share
+    hide[[0, -1]] = False
+    return np.where(hide, mask, row)
+
+
+def _dev_losses(model: TextModel, sources: Sequence[_Source], precision: str) -> dict[str, float]:
+    """Mean loss of each part on the dev split of its corpus, where it has one."""
+    out = {}
+    for source in sources:
+        if source.dev is None:
+            continue
+        tokens, targets = source.dev
+        outputs = torch.from_numpy(answers(model, tokens, precision=precision)[source.part.head])
+        each = source.objective.loss(outputs, torch.from_numpy(targets.astype(np.float32)))
+        out[f"{source.part.corpus}:{source.part.head}"] = float(each.mean())
+    return out
+
+
 def _run_stage(
     model: TextModel,
     stage: Stage,
-    sources: Sequence[_Source],
+    school: _School,
     out: Path,
-    number: int,
-    done: tuple[int, int],
+    what: str,
+    mark: Mapping[str, Any],
     progress: Progress | None,
 ) -> None:
-    """Train one stage; epochs that an earlier run finished are passed over with their random numbers drawn."""
-    rng = np.random.default_rng(stage.seed)
-    dropout = Dropout(stage.dropout, seed=stage.seed)
-    optimiser = torch.optim.AdamW(_groups(model, stage), fused=True)
-    # Only the words that occur in a batch move: a dense update of the table would cost more than the forward pass.
-    base = stage.rate * stage.rate_decay ** len(model.enc.layers)
-    words = torch.optim.SparseAdam([model.enc.word.weight], lr=base)
+    """Train one stage, from its last checkpoint where there is one."""
+    learner = _Learner(model, stage)
+    if (out / "last.safetensors").exists() and all(_read(out)[1].get(k) == v for k, v in mark.items()):
+        learner.load(out)
+    sources = school.sources(stage)
+    of_head = {s.part.head: s.objective for s in sources}
+    targets = [
+        torch.from_numpy(s.objective.mix(s.targets, s.soft.get(s.part.head), stage.taught).astype(np.float32))
+        for s in sources
+    ]
+    lessons = [
+        {h: torch.from_numpy(v) for h, v in s.soft.items() if h != s.part.head and h in of_head}
+        if stage.taught_weight
+        else {}
+        for s in sources
+    ]
     dense = [p for name, p in model.named_parameters() if name != "enc.word.weight"]
-    losses = [objective(s.part.objective) for s in sources]
-    targets = [torch.from_numpy(s.rows.targets.astype(np.float32)) for s in sources]
+    # A last, smaller batch is left out, unless there is no other.
+    per_epoch = max(1, len(_epoch(sources, np.random.default_rng(0))) // stage.batch)
+    steps = per_epoch * stage.epochs
+    warm = max(1, int(stage.warm_up * steps))
     model.train()
-    step, steps = 0, 0
-    for epoch in range(stage.epochs):
-        order = _epoch(sources, rng)
-        per_epoch = len(order) // stage.batch
-        steps = steps or per_epoch * stage.epochs
-        if done >= (number, epoch + 1):
-            step += per_epoch
-            continue
-        warm = max(1, int(stage.warm_up * steps))
+    while learner.epochs < stage.epochs and not learner.worn(stage.patience):
+        order = _epoch(sources, learner.rng)
         for k in range(per_epoch):
             pairs = order[k * stage.batch : (k + 1) * stage.batch]
             pairs = pairs[np.argsort([len(sources[s].tokens[i]) for s, i in pairs], kind="stable")]
             rows = [sources[s].tokens[i] for s, i in pairs]
-            pace = step / warm if step < warm else max(0.0, (steps - step) / max(1, steps - warm))
-            for group in optimiser.param_groups:
-                group["lr"] = group["base"] * pace
-            words.param_groups[0]["lr"] = base * pace + 1e-12
-            outputs = model(torch.from_numpy(np.concatenate(rows)), torch.tensor([len(r) for r in rows]), dropout)
+            if stage.masked:
+                rows = [_hidden(row, stage.masked, school.mask, learner.rng) for row in rows]
+            step = learner.step
+            learner.pace(step / warm if step < warm else max(0.0, (steps - step) / max(1, steps - warm)))
+            with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
+                outputs = model(
+                    torch.from_numpy(np.concatenate(rows)), torch.tensor([len(r) for r in rows]), learner.dropout
+                )
             loss: Tensor = torch.zeros(())
             for s, source in enumerate(sources):
                 at = np.flatnonzero(pairs[:, 0] == s)
-                if len(at):
-                    each = losses[s](outputs[source.part.head][at], targets[s][pairs[at, 1]])
-                    loss = loss + source.part.weight * each.sum() / stage.batch
+                if not len(at):
+                    continue
+                which = pairs[at, 1]
+                head, wanted = source.part.head, targets[s][which]
+                each = source.objective.loss(outputs[head][at].float(), wanted)
+                for weight, term in source.beside:
+                    seen = outputs["embedding" if term.on == "embedding" else head]
+                    each = each + weight * term.loss(seen[at].float(), wanted)
+                loss = loss + source.part.weight * each.sum() / stage.batch
+                for other, soft in lessons[s].items():
+                    if (taught := of_head[other].taught) is not None:
+                        each = taught(outputs[other][at].float(), soft[which])
+                        loss = loss + stage.taught_weight * each.sum() / stage.batch
             loss.backward()
             torch.nn.utils.clip_grad_norm_(dense, stage.clip)
-            optimiser.step()
-            words.step()
-            optimiser.zero_grad()
-            words.zero_grad()
-            step += 1
+            learner.optimiser.step()
+            learner.words.step()
+            learner.optimiser.zero_grad()
+            learner.words.zero_grad()
+            learner.step += 1
             if progress:
-                progress(step, steps, float(loss.detach()))
-        # The last checkpoint of a stage is written once its weights are final.
-        if epoch + 1 < stage.epochs or stage.share == 1.0:
-            _save(out, model, number, epoch + 1)
+                progress(what, learner.step, steps, float(loss.detach()))
+        learner.epochs += 1
+        losses = _dev_losses(model, sources, stage.precision)
+        learner.history.append({"trained": what, "epoch": learner.epochs, "dev_loss": losses})
+        first = f"{stage.parts[0].corpus}:{stage.parts[0].head}"
+        if stage.patience and losses.get(first, -np.inf) < learner.best:
+            learner.best, learner.best_epoch = losses[first], learner.epochs
+            need("safetensors.torch", extra="train").save_file(dict(model.state_dict()), out / "best.safetensors")
+        learner.save(out, mark)
+    if stage.patience and learner.best_epoch:
+        model.load_state_dict(need("safetensors.torch", extra="train").load_file(out / "best.safetensors"))
+    school.history.extend(learner.history)

@@ -5,24 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
+from affekt.catalog.recipes import HeadPlan, Recipe
 from affekt.catalog.spaces import space
+from affekt.core.errors import DataError, ModelError
 from affekt.extras import need
-from affekt.train.calibrate import choose_thresholds, fit_platt, halves_score, interval_width, policy_point, sigmoid
+from affekt.models.text import Head
+from affekt.train.calibrate import (
+    choose_thresholds,
+    fit_platt,
+    fit_temperature,
+    halves_score,
+    interval_width,
+    policy_point,
+    sigmoid,
+)
+from affekt.train.encoder import bert_names
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
+from affekt.train.loop import Scale, Trained, start_folder
+from affekt.train.objectives import Objective
 from affekt.train.readout import mix_in_layers
-from affekt.train.targets import STANDARD, rows_of, single_ratings, token_rows
+from affekt.train.targets import Rows, rows_of, single_ratings, token_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HEADS", "package"]
+__all__ = ["measure_ranges", "package"]
 
-HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
 # What is tried for the thresholds on halves of the dev split: (bootstrap resamples, weight of the common cut).
 _WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0), (30, 300.0))
 
@@ -71,14 +86,116 @@ def measure_ranges(model: Any, places: Sequence[str], rows: Sequence[NDArray[np.
     return ranges
 
 
+@dataclass(frozen=True)
+class _Head:
+    """An exported head with the split that it is calibrated on."""
+
+    name: str
+    plan: HeadPlan
+    objective: Objective
+    scale: Scale
+    corpus: str
+    dev: Rows
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """Gold of the dev split as 0/1, shape (rows, labels); a label that nobody was asked about counts as absent."""
+        return (np.nan_to_num(self.dev.values) > 0.5 * (self.plan.of == "labels")).astype(float)
+
+
+def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, dict[str, Any]]:
+    """The head as the model's card holds it, and figures of it on dev."""
+    truth, reading = head.truth, head.objective.reading
+    units = logits.shape[1]
+    scale, offset = np.ones(units), np.zeros(units)
+    if reading == "multi":
+        platt = np.array([fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(units)])
+        scale, offset = platt[:, 0], platt[:, 1]
+    elif reading == "single":
+        scale[:] = 1 / fit_temperature(truth=truth, logits=logits)
+    made = Head(
+        space=head.plan.space,
+        output=head.plan.space,
+        scale=tuple(round(float(v), 6) for v in scale),
+        offset=tuple(round(float(v), 6) for v in offset),
+        thresholds=(0.5,) * truth.shape[1],
+        confidence=(1.0, 0.0),
+        reading=reading,  # type: ignore[arg-type]
+        columns=head.objective.units,
+    )
+    scores = made.scores(logits)
+    figures: dict[str, Any] = {"rows": len(truth)}
+    if reading != "single":
+        tried = {way: halves_score(truth=truth, scores=scores, samples=way[0], prior=way[1]) for way in _WAYS}
+        way = max(tried, key=tried.__getitem__)
+        cuts = choose_thresholds(truth=truth, scores=scores, samples=way[0] * 10, prior=way[1])
+        made = msgspec.structs.replace(made, thresholds=tuple(round(float(t), 6) for t in cuts))
+        figures["threshold_way"] = list(way)
+        figures["halves"] = {str(k): round(v, 5) for k, v in tried.items()}
+    chosen = np.zeros_like(truth)
+    for i, found in enumerate(made.reached(scores)):
+        chosen[i, found] = 1
+    figures["dev_macro_f1"] = float(
+        np.mean(2 * (truth * chosen).sum(0) / np.maximum(truth.sum(0) + chosen.sum(0), 1e-12))
+    )
+    best = np.clip(scores.max(1), 1e-6, 1 - 1e-6)
+    a, b = fit_platt(truth=_right(truth, scores).astype(float), logits=np.log(best / (1 - best)))
+    return msgspec.structs.replace(made, confidence=(round(a, 6), round(b, 6))), figures
+
+
+def _right(truth: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the top label is among those given."""
+    right: NDArray[np.bool_] = truth[np.arange(len(truth)), scores.argmax(1)] > 0
+    return right
+
+
+def _policy(head: _Head, made: Head, scores: NDArray[np.float64], coverage: float) -> dict[str, Any]:
+    best = np.clip(scores.max(1), 1e-6, 1 - 1e-6)
+    a, b = made.confidence
+    confidence = sigmoid(a * np.log(best / (1 - best)) + b)
+    point = policy_point(right=_right(head.truth, scores), confidence=confidence, coverage=coverage)
+    names = ("min_confidence", "coverage", "risk_all", "risk_answered")
+    return {k: round(v, 4) for k, v in zip(names, point, strict=True)} | {"measured_on": f"{head.corpus} dev"}
+
+
+def _calibrated_dimensions(
+    head: _Head, raw: NDArray[np.float64], *, level: float, data: Path | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    mean, sd = head.scale
+    k = len(mean)
+    centre = raw[:, :k] * sd + mean
+    width: NDArray[np.float64] = np.zeros(0)
+    if raw.shape[1] == 2 * k:
+        sigma = np.exp(np.clip(raw[:, k:], -5, 3)) * sd
+        single = single_ratings(head.corpus, head.dev.ids, data=data)
+        width = interval_width(centre=centre, sigma=sigma, ratings=single, level=level)
+    known = ~np.isnan(head.dev.values)
+    figures = {
+        "rows": len(raw),
+        "dev_pcc": [
+            float(np.corrcoef(centre[known[:, j], j], head.dev.values[known[:, j], j])[0, 1]) for j in range(k)
+        ],
+        "width": width.tolist(),
+    }
+    return {
+        "space": head.plan.space,
+        "output": head.plan.space,
+        "mean": mean.tolist(),
+        "sd": sd.tolist(),
+        "width": [round(float(w), 6) for w in width],
+        "level": level,
+    }, figures
+
+
 def package(
-    weights: Mapping[str, NDArray[np.float32]],
-    tokenizer_file: Path,
+    trained: Trained,
+    recipe: Recipe,
     out: Path,
     *,
     identity: Mapping[str, Any],
     data: Path | None = None,
-    bits: int = 8,
+    limit: int | None = None,
+    floats: bool = False,
     calibration_texts: int = 1000,
     level: float = 0.8,
     coverage: float = 0.95,
@@ -87,129 +204,167 @@ def package(
     """Write a model folder.
 
     Args:
-        weights: State of the trained module as arrays.
-        tokenizer_file: `tokenizer.json`.
+        trained: What `train` made.
+        recipe: By which recipe.
         out: Folder to write.
         identity: `id, version, title, licence, languages, works, facts` of the card.
         data: Folder of the corpora; default `AFFEKT_DATA`.
-        bits: Bits of the int8 weights.
-        calibration_texts: Training texts on which activation ranges are measured.
-        level: Share of single annotators' ratings that the V/A/D intervals hold on dev.
+        limit: Most rows of each split.
+        floats: Whether to write the weights beside the graph, in the layout of Hugging Face (`config.json`,
+            `model.safetensors`, `tokenizer_config.json`), and every answer to the dev splits (`dev-SPACE.parquet`).
+        calibration_texts: Training texts of the main corpus on which activation ranges are measured; of every
+            other, a fifth as many dev texts.
+        level: Share of single annotators' ratings that the intervals of dimensions hold on dev.
         coverage: Share of dev rows that the recommended policy answers.
         seed: Seed of the choice of texts.
 
     Returns:
-        Figures on dev: macro-F1 of float and int8, calibration error before and after, and others.
+        Figures on dev by space: macro-F1 or Pearson's r, how thresholds were chosen, and what int8 costs.
+
+    Raises:
+        DataError: A corpus that a head is calibrated on has no dev split.
+        ModelError: The graph does not say what the module says.
     """
     onnx = need("onnx", extra="train")
-    dev, train = rows_of("goemotions", split="dev", data=data), rows_of("goemotions", data=data)
-    bank, lines = rows_of("emobank", split="dev", data=data), rows_of("xed", split="dev", data=data)
+    heads = [
+        _Head(
+            name,
+            plan,
+            trained.objectives[name],
+            trained.scales[name],
+            trained.corpora[name],
+            rows_of(trained.corpora[name], plan, split="dev", data=data, limit=limit, context=recipe.context),
+        )
+        for name, plan in recipe.heads.items()
+        if plan.export
+    ]
+    if any(not h.dev.ids for h in heads):
+        raise DataError("A head is calibrated on dev, and its corpus has no rows there")
+    weights = dict(trained.weights)
+    outputs = {h.name: h.plan.space for h in heads}
+    attention_heads = json.loads((start_folder(recipe.encoder) / "config.json").read_text(encoding="utf-8"))[
+        "num_attention_heads"
+    ]
 
+    def tokens(texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        return token_rows(trained.tokenizer, texts, recipe.max_tokens)
+
+    main = heads[0]
+    first = rows_of(main.corpus, main.plan, data=data, limit=limit, context=recipe.context)
     rng = np.random.default_rng(seed)
-    some = [train.texts[i] for i in rng.choice(len(train.texts), calibration_texts, replace=False)]
-    some += [bank.texts[i] for i in rng.choice(len(bank.texts), min(200, len(bank.texts)), replace=False)]
-    # The corpus numbers Plutchik's emotions alphabetically, the catalogue in the order of the wheel.
-    wheel = [space("xed").index(label) for label in space("plutchik").labels]
-    weights = {k: v[wheel] if k.startswith("xed.") else v for k, v in weights.items()}
-    probe = _session(build_graph(weights, heads=HEADS, layer_means=True)[0])
-    weights, mixed = mix_in_layers(
-        weights,
-        head="vad",
-        means=lambda texts: _infer(probe, token_rows(tokenizer_file, texts, 64), [LAYER_MEANS])[LAYER_MEANS],
-        train=rows_of("emobank", data=data),
-        dev=bank,
-    )
-    plain, places = build_graph(weights, heads=HEADS)
-    ranges = measure_ranges(plain, places, token_rows(tokenizer_file, some, 64))
-    int8, _ = build_graph(weights, heads=HEADS, ranges=ranges, bits=bits)
+    some = [first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]]
+    for h in heads[1:]:
+        some += [h.dev.texts[i] for i in rng.permutation(len(h.dev.texts))[: calibration_texts // 5]]
+
+    mixed: dict[str, list[dict[str, Any]]] = {}
+    for h in heads:
+        if not h.plan.mix_layers:
+            continue
+        probe = _session(build_graph(weights, heads=outputs, layer_means=True, n_heads=attention_heads)[0])
+        mean, sd = h.scale
+        learned = rows_of(h.corpus, h.plan, data=data, limit=limit, context=recipe.context)
+        weights, mixed[h.name] = mix_in_layers(
+            weights,
+            head=h.name,
+            means=lambda texts, probe=probe: _infer(probe, tokens(texts), [LAYER_MEANS])[LAYER_MEANS],  # type: ignore[misc]
+            train=(learned.texts, (learned.values - mean) / sd),
+            dev=(h.dev.texts, (h.dev.values - mean) / sd),
+        )
+    plain, places = build_graph(weights, heads=outputs, n_heads=attention_heads)
     onnx.checker.check_model(plain)
-
-    names = list(HEADS.values())
-    rows = token_rows(tokenizer_file, dev.texts, 64)
-    float_z = _infer(_session(plain), rows, names)["goemotions"]
-    session = _session(int8)
-    z = _infer(session, rows, names)["goemotions"]
-    assert np.isfinite(z).all(), "the int8 graph gives values that are not finite"
-
-    heads: dict[str, Any] = {}
-    figures: dict[str, Any] = {}
-    sets = {
-        "goemotions": (dev, z),
-        "plutchik": (lines, _infer(session, token_rows(tokenizer_file, lines.texts, 64), names)["plutchik"]),
-    }
-    for name, (split, logits) in sets.items():
-        truth = split.targets[:, wheel] if name == "plutchik" else split.targets
-        platt = [fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(truth.shape[1])]
-        p = sigmoid(logits * [a for a, _ in platt] + [b for _, b in platt])
-        tried = {way: halves_score(truth=truth, scores=p, samples=way[0], prior=way[1]) for way in _WAYS}
-        way = max(tried, key=tried.__getitem__)
-        cuts = choose_thresholds(truth=truth, scores=p, samples=max(way[0] * 10, 0), prior=way[1])
-        top = p.argmax(1)
-        right = truth[np.arange(len(top)), top] > 0
-        best = np.clip(p.max(1), 1e-6, 1 - 1e-6)
-        a, b = fit_platt(truth=right.astype(float), logits=np.log(best / (1 - best)))
-        heads[name] = {
-            "space": name,
-            "output": name,
-            "scale": [round(a_, 6) for a_, _ in platt],
-            "offset": [round(b_, 6) for _, b_ in platt],
-            "thresholds": [round(float(t), 6) for t in cuts],
-            "confidence": [round(a, 6), round(b, 6)],
-        }
-        chosen = p >= cuts
-        both = (truth * chosen).sum(0)
-        figures[name] = {
-            "dev_macro_f1": float(np.mean(2 * both / np.maximum(truth.sum(0) + chosen.sum(0), 1e-12))),
-            "threshold_way": list(way),
-            "halves": {str(k): round(v, 5) for k, v in tried.items()},
-        }
-        if name == "goemotions":
-            confidence = sigmoid(a * np.log(best / (1 - best)) + b)
-            least, share, risk_all, risk = policy_point(right=right, confidence=confidence, coverage=coverage)
-            figures[name]["float_int8_mean_difference"] = float(np.abs(sigmoid(z) - sigmoid(float_z)).mean())
-            figures[name]["dev_macro_f1_at_.3"] = {
-                k: float(
-                    np.mean(2 * (truth * (sigmoid(v) >= 0.3)).sum(0) / (truth.sum(0) + (sigmoid(v) >= 0.3).sum(0)))
-                )
-                for k, v in (("float", float_z), ("int8", z))
-            }
-
-    raw = _infer(session, token_rows(tokenizer_file, bank.texts, 64), names)["vad"]
-    mean, sd = (np.array(v) for v in STANDARD["emobank"])
-    centre, sigma = raw[:, :3] * sd + mean, np.exp(np.clip(raw[:, 3:], -5, 3)) * sd
-    single = single_ratings("emobank", bank.ids, data=data)
-    width = interval_width(centre=centre, sigma=sigma, ratings=single, level=level)
-    figures["emobank"] = {
-        "dev_pcc": [float(np.corrcoef(centre[:, k], bank.targets[:, k])[0, 1]) for k in range(3)],
-        "width": width.tolist(),
-        "mixed": mixed,
-    }
+    graph = plain
+    if recipe.bits < 32:
+        ranges = measure_ranges(plain, places, tokens(some))
+        graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, n_heads=attention_heads)
+    sessions = {"float": _session(plain), "shipped": _session(graph)}
 
     out.mkdir(parents=True, exist_ok=True)
-    onnx.save(int8, str(out / "model.onnx"))
-    (out / "tokenizer.json").write_bytes(tokenizer_file.read_bytes())
+    card_heads: dict[str, Any] = {}
+    dimensions: dict[str, Any] | None = None
+    policy = {"min_confidence": 0.0, "coverage": 1.0, "risk_all": 0.0, "risk_answered": 0.0, "measured_on": ""}
+    figures: dict[str, Any] = {}
+    for h in heads:
+        z = _infer(sessions["shipped"], tokens(h.dev.texts), [h.plan.space])[h.plan.space]
+        if not np.isfinite(z).all():
+            raise ModelError("The graph gives values that are not finite", where=str(out))
+        if h.plan.of == "dimensions":
+            dimensions, figures[h.plan.space] = _calibrated_dimensions(h, z, level=level, data=data)
+            if h.name in mixed:
+                figures[h.plan.space]["mixed"] = mixed[h.name]
+            if floats:
+                mean, sd = h.scale
+                _keep_answers(h, z[:, : len(mean)] * sd + mean, out)
+            continue
+        made, figures[h.plan.space] = _calibrated_labels(h, z)
+        if floats:
+            _keep_answers(h, made.scores(z), out)
+        card_heads[h.plan.space] = msgspec.to_builtins(made)
+        if h is main:
+            policy = _policy(h, made, made.scores(z), coverage)
+            if recipe.bits < 32:
+                float_z = _infer(sessions["float"], tokens(h.dev.texts), [h.plan.space])[h.plan.space]
+                figures[h.plan.space] |= _price_of_int8(h.truth, made, float_z, z)
+
+    onnx.save(graph, str(out / "model.onnx"))
+    (out / "tokenizer.json").write_bytes(trained.tokenizer.read_bytes())
+    if floats:
+        _save_floats(weights, start_folder(recipe.encoder), out)
     card = {
         **identity,
-        "main": "goemotions",
-        "heads": heads,
-        "dimensions": {
-            "space": "emobank",
-            "output": "vad",
-            "mean": mean.tolist(),
-            "sd": sd.tolist(),
-            "width": [round(float(w), 6) for w in width],
-            "level": level,
-        },
-        "policy": {
-            "min_confidence": round(least, 4),
-            "coverage": round(share, 4),
-            "risk_all": round(risk_all, 4),
-            "risk_answered": round(risk, 4),
-            "measured_on": "goemotions dev",
-        },
-        "max_tokens": 64,
-        "window_tokens": 48,
+        "main": main.plan.space,
+        "heads": card_heads,
+        "dimensions": dimensions,
+        "policy": policy,
+        "max_tokens": recipe.max_tokens,
+        "window_tokens": recipe.max_tokens * 3 // 4,
+        "context": recipe.context,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return figures
+
+
+def _keep_answers(head: _Head, said: NDArray[np.float64], out: Path) -> None:
+    """Gold and answers of the split that the head was calibrated on; texts stay with the corpus."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    found = space(head.plan.space)
+    names = [d.name for d in found.dimensions] if head.plan.of == "dimensions" else list(found.labels)
+
+    def columns(values: NDArray[np.float64]) -> Any:
+        return pa.StructArray.from_arrays([pa.array(v, from_pandas=True) for v in values.T], names)
+
+    table = pa.table({"id": head.dev.ids, "gold": columns(head.dev.values), "said": columns(said)})
+    parquet.write_table(table, out / f"dev-{head.plan.space}.parquet", compression="zstd")
+
+
+def _save_floats(weights: Mapping[str, NDArray[np.float32]], start: Path, out: Path) -> None:
+    """The encoder for `transformers.AutoModel`, with the heads beside it in the same file."""
+    need("safetensors.numpy", extra="train").save_file(
+        bert_names(weights), out / "model.safetensors", metadata={"format": "pt"}
+    )
+    config = json.loads((start / "config.json").read_text(encoding="utf-8"))
+    config |= {"architectures": ["BertModel"], "torch_dtype": "float32"}
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": config["max_position_embeddings"],
+        **{f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")},
+    }
+    (out / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+
+def _price_of_int8(
+    truth: NDArray[np.float64], made: Head, float_z: NDArray[np.float64], z: NDArray[np.float64]
+) -> dict[str, Any]:
+    """How far the scores of the int8 graph are from those of the float one, and macro-F1 of both at .3."""
+    scores = {"float": made.scores(float_z), "int8": made.scores(z)}
+    f1 = {}
+    for name, p in scores.items():
+        chosen = p >= 0.3
+        f1[name] = float(np.mean(2 * (truth * chosen).sum(0) / np.maximum(truth.sum(0) + chosen.sum(0), 1e-12)))
+    return {
+        "float_int8_mean_difference": float(np.abs(scores["int8"] - scores["float"]).mean()),
+        "dev_macro_f1_at_.3": f1,
+    }

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.train.targets import Rows
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,8 +49,8 @@ def mix_in_layers(
     *,
     head: str,
     means: Callable[[Sequence[str]], NDArray[np.float64]],
-    train: Rows,
-    dev: Rows,
+    train: tuple[Sequence[str], NDArray[np.float64]],
+    dev: tuple[Sequence[str], NDArray[np.float64]],
 ) -> tuple[dict[str, NDArray[np.float32]], list[dict[str, Any]]]:
     """Mix a head of means and log spreads with ridge regressions on the layers, chosen on dev by correlation.
 
@@ -60,15 +58,15 @@ def mix_in_layers(
         weights: State of the model; the head reads the top layer.
         head: Name of the head; its first half of outputs are means.
         means: Texts -> means of all layers side by side, shape (texts, layers * width).
-        train: Rows that the regressions are fitted on.
-        dev: Rows that layers, strength and share are chosen on.
+        train: Texts that the regressions are fitted on, and their values in the units of the head's outputs.
+        dev: The same for layers, strength and share to be chosen on.
 
     Returns:
         The weights with the head widened to all layers, and what was chosen for each dimension.
     """
     top, bias = weights[head + ".weight"].astype(np.float64), weights[head + ".bias"].astype(np.float64)
     k, width = len(top) // 2, top.shape[1]
-    a, b = means(train.texts), means(dev.texts)
+    a, b = means(train[0]), means(dev[0])
     n_layers = a.shape[1] // width
     wide = np.zeros((2 * k, a.shape[1]))
     wide[:, -width:] = top
@@ -78,7 +76,7 @@ def mix_in_layers(
     for layers in _LAYERS:
         at = np.concatenate([np.arange(i * width, (i + 1) * width) for i in layers if i < n_layers])
         for strength in _STRENGTHS:
-            fits[layers, strength] = (at, *ridge(inputs=a[:, at], targets=train.targets[:, :k], strength=strength))
+            fits[layers, strength] = (at, *ridge(inputs=a[:, at], targets=train[1], strength=strength))
     chosen: list[dict[str, Any]] = []
     for j in range(k):
         best: tuple[float, Any] = (-1.0, None)
@@ -88,7 +86,7 @@ def mix_in_layers(
             gain = base[:, j].std() / max(other.std(), 1e-9)
             for share in _SHARES:
                 mixed = (1 - share) * base[:, j] + share * gain * other
-                r = float(np.corrcoef(mixed, dev.targets[:, j])[0, 1])
+                r = float(np.corrcoef(mixed, dev[1][:, j])[0, 1])
                 if r > best[0] + 1e-4:
                     best = (r, (key, share, gain))
         r, ((layers, strength), share, gain) = best
@@ -98,10 +96,10 @@ def mix_in_layers(
         out_bias[j] = (1 - share) * bias[j] + share * gain * offset[j]
         # Least squares on dev brings centre and spread back to those of the ratings.
         says = b @ wide[j] + out_bias[j]
-        slope = float(np.cov(says, dev.targets[:, j])[0, 1] / says.var())
+        slope = float(np.cov(says, dev[1][:, j])[0, 1] / says.var())
         wide[j] *= slope
-        out_bias[j] = slope * (out_bias[j] - says.mean()) + float(dev.targets[:, j].mean())
-        before = float(np.corrcoef(base[:, j], dev.targets[:, j])[0, 1])
+        out_bias[j] = slope * (out_bias[j] - says.mean()) + float(dev[1][:, j].mean())
+        before = float(np.corrcoef(base[:, j], dev[1][:, j])[0, 1])
         chosen.append({"layers": list(layers), "strength": strength, "share": share, "dev_r": r, "dev_r_head": before})
     return {
         **weights,

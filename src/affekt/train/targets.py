@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from affekt.catalog.corpora import corpus
+from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
+from affekt.core.errors import InputError
 from affekt.corpora import ratings, read
+from affekt.models.text import SEPARATOR, with_context
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STANDARD", "Rows", "rows_of", "single_ratings", "token_rows"]
+    from affekt.corpora.read import Target
 
-# Mean and standard deviation that dimensions are brought to standard units with, from the train splits.
-STANDARD: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
-    "emobank": ((2.977, 3.040, 3.061), (0.35, 0.26, 0.21)),
-    "vader": ((0.0,), (1.5,)),
-}
+__all__ = ["Rows", "rows_of", "single_ratings", "token_rows"]
 
 
 @dataclass(frozen=True)
@@ -32,49 +31,70 @@ class Rows:
 
     Attributes:
         ids: Ids of the rows.
-        texts: Their texts; rows without text are left out.
-        targets: Labels as 0/1 (rows, labels); or dimensions in standard units (rows, n), followed by the
-            variances of single ratings (rows, n) where the corpus has them, NaN where a row has none.
+        texts: What is read, the turns before included; rows without text are left out.
+        values: Gold of shape (rows, columns), NaN where nobody was asked: labels as 0/1 or shares of annotators,
+            strengths on their scale, or dimensions on their native range.
+        variances: Variance of single ratings about the gold, same shape; `None` where none are known.
     """
 
     ids: list[str]
     texts: list[str]
-    targets: NDArray[np.float64]
+    values: NDArray[np.float64]
+    variances: NDArray[np.float64] | None = None
 
 
-def rows_of(name: str, *, split: str = "train", data: Path | None = None, limit: int | None = None) -> Rows:
-    """Read a split with its targets.
+def rows_of(
+    name: str,
+    head: HeadPlan,
+    *,
+    split: str = "train",
+    data: Path | None = None,
+    limit: int | None = None,
+    context: int = 0,
+) -> Rows:
+    """Read a split as a head wants it: columns in the order of the head's space, matched by name.
 
     Args:
         name: Id of the corpus.
+        head: Space and kind of gold.
         split: Split.
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows to take.
+        context: Turns before that are read with a text.
+
+    Raises:
+        DataError: The corpus is missing.
+        InputError: The head's space has labels or dimensions that the corpus knows nothing of.
     """
-    entry = corpus(name)
-    own = space(entry.space)
+    wanted, own = space(head.space), space(corpus(name).space)
+    columns = tuple(d.name for d in wanted.dimensions) if head.of == "dimensions" else wanted.labels
+    there = {d.name for d in own.dimensions} if head.of == "dimensions" else set(own.labels)
+    if missing := [c for c in columns if c not in there]:
+        raise InputError(
+            f"The head's space {head.space} has {', '.join(missing[:5])}, which the corpus {name} does not",
+            hint=f"Take the corpus's own space, {own.id}.",
+        )
     ids, texts, values = [], [], []
     for clip, target in islice(read(name, split=split, data=data), limit):
         if clip.text and clip.text.strip():
             ids.append(clip.id)
-            texts.append(clip.text)
-            values.append(
-                [float(label in target.labels) for label in own.labels]
-                if own.labels
-                else [target.dimensions[d.name] for d in own.dimensions]
-            )
-    targets = np.array(values, np.float64)
-    if not own.labels:
-        mean, sd = (np.array(v) for v in STANDARD[name])
-        centred = (targets - mean) / sd
-        if entry.ratings:
-            spread = np.full_like(targets, np.nan)
-            for i, single in enumerate(single_ratings(name, ids, data=data)):
-                if len(single):
-                    spread[i] = ((single - targets[i]) ** 2).mean(0) / sd**2
-            centred = np.concatenate([centred, spread], 1)
-        targets = centred
-    return Rows(ids, texts, targets)
+            texts.append(with_context(clip, context))
+            values.append(_row(target, columns, head.of))
+    out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
+    if head.of != "dimensions" or not corpus(name).ratings:
+        return out
+    variances = np.full_like(out.values, np.nan)
+    for i, single in enumerate(single_ratings(name, ids, data=data)):
+        if len(single):
+            variances[i] = ((single - out.values[i]) ** 2).mean(0)
+    return Rows(ids, texts, out.values, variances)
+
+
+def _row(target: Target, columns: Sequence[str], of: str) -> list[float]:
+    if of == "dimensions":
+        return [target.dimensions.get(c, np.nan) for c in columns]
+    given = target.intensities if of == "intensities" else dict.fromkeys(target.labels, 1.0)
+    return [np.nan if c in target.unrated else given.get(c, 0.0) for c in columns]
 
 
 def single_ratings(name: str, ids: list[str], *, data: Path | None = None) -> list[NDArray[np.float64]]:
@@ -88,12 +108,21 @@ def single_ratings(name: str, ids: list[str], *, data: Path | None = None) -> li
 
 
 def token_rows(tokenizer_file: Path, texts: Sequence[str], most: int) -> list[NDArray[np.int64]]:
-    """Token ids of each text, at most `most` of them with the closing token kept; arrays of shape (tokens,)."""
+    """Token ids of each text, at most `most` of them; arrays of shape (tokens,).
+
+    The opening token and the end of the text stay: with turns before it, what is cut is the oldest of these.
+    """
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    stop = tokenizer.token_to_id("[SEP]")
+    stop = tokenizer.token_to_id(SEPARATOR) or 0
     rows = (e.ids for e in tokenizer.encode_batch_fast(list(texts)))
-    return [np.array([*ids[: most - 1], stop] if len(ids) > most else ids, np.int64) for ids in rows]
+    return [np.array(_cut(ids, most, stop) if len(ids) > most else ids, np.int64) for ids in rows]
+
+
+def _cut(ids: list[int], most: int, stop: int) -> list[int]:
+    if stop in ids[:-1]:
+        return [ids[0], *ids[len(ids) - most + 1 :]]
+    return [*ids[: most - 1], stop]

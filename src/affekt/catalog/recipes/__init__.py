@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from affekt.catalog.load import Entry, entry, names
+from affekt.core.errors import CatalogError
 
-__all__ = ["Part", "Recipe", "Stage", "recipe", "recipes"]
+__all__ = ["HeadPlan", "Part", "Recipe", "Stage", "Teachers", "Term", "recipe", "recipes", "with_seed"]
+
+Setting = int | float | str | bool
+
+
+class HeadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a head says.
+
+    Attributes:
+        space: Label space of its outputs.
+        of: What of a corpus it learns: the labels, the strengths of labels, or the dimensions.
+        export: Whether the model has it; one that is not exported only helps training.
+        mix_layers: Whether a ridge regression on the lower layers is mixed in; for dimensions with spread.
+    """
+
+    space: str
+    of: Literal["labels", "intensities", "dimensions"] = "labels"
+    export: bool = True
+    mix_layers: bool = False
+
+
+class Term(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A further loss on the rows of a part.
+
+    Attributes:
+        objective: Objective in `affekt.train.objectives`.
+        weight: Factor of its loss.
+        settings: Its settings.
+    """
+
+    objective: str
+    weight: float = 1.0
+    settings: dict[str, Setting] = {}
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -17,7 +51,9 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     Attributes:
         corpus: Id of the corpus; its train split is used.
         head: Name of the head that it trains.
-        objective: Function in `affekt.train.objectives`.
+        objective: Objective in `affekt.train.objectives`.
+        settings: Settings of the objective.
+        beside: Further losses on the same rows.
         weight: Factor of its loss.
         repeats: How often each of its rows is seen in an epoch.
         rows: Rows drawn for an epoch, without putting back; `None` takes all.
@@ -28,6 +64,8 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     corpus: str
     head: str
     objective: str
+    settings: dict[str, Setting] = {}
+    beside: tuple[Term, ...] = ()
     weight: float = 1.0
     repeats: int = 1
     rows: int | None = None
@@ -40,6 +78,8 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     Attributes:
         epochs: Passes over the parts.
+        patience: Stop after so many epochs without a lower loss on the dev split of the first part, and go back to
+            the weights of the best; 0 trains all epochs and keeps the last.
         rate: Learning rate of the topmost layer.
         rate_decay: Factor of the rate from each layer to the one below it.
         head_rate: Learning rate of the heads.
@@ -49,25 +89,49 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         weight_decay: Of matrices.
         clip: Greatest norm of the gradient.
         seed: Seed of order, sampling and dropout.
-        emoji: Whether emoji have places in the vocabulary from here on.
+        masked: Share of the words that are hidden behind the mask token, drawn anew each time.
+        precision: Of the products of matrices; `bfloat16` is two to four times faster on processors that have it.
+        taught: Share of the teachers' answer in the target of a row, where the recipe has teachers; and
+        taught_weight: the weight of their answer on rows that have no gold for a head.
         share: Share of this stage's weights in the result; the rest is what the stage began with. Averaging the
             two ends of a stage (Wortsman et al. 2022, robust fine-tuning) keeps what it would have unlearned.
         parts: What is trained on.
     """
 
     epochs: int
-    rate: float
-    rate_decay: float
-    head_rate: float
-    warm_up: float
-    batch: int
-    dropout: float
-    weight_decay: float
-    clip: float
-    seed: int
-    emoji: bool
+    patience: int = 0
+    rate: float = 1e-4
+    rate_decay: float = 0.9
+    head_rate: float = 1e-3
+    warm_up: float = 0.08
+    batch: int = 32
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 1
+    masked: float = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    taught: float = 0.0
+    taught_weight: float = 0.0
     share: float = 1.0
     parts: tuple[Part, ...]
+
+
+class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Models that are trained first, each from the same start, and whose mean answer the model then learns from.
+
+    Knowledge distillation (Hinton et al. 2015) from an ensemble: the answers cover the texts of every corpus, so
+    that each head also learns from the texts of the others.
+
+    Attributes:
+        seeds: One teacher for each.
+        stage: How each is trained; its own seed is not used.
+        heads: Heads whose answers are learned.
+    """
+
+    seeds: tuple[int, ...]
+    stage: Stage
+    heads: tuple[str, ...]
 
 
 class Recipe(Entry, frozen=True, kw_only=True):
@@ -76,11 +140,16 @@ class Recipe(Entry, frozen=True, kw_only=True):
     Attributes:
         title: Name for people.
         version: Version of the weights that it makes.
-        encoder: Python package that carries the starting weights in its `model` folder.
+        encoder: What the starting weights are: a Python package that carries them in its `model` folder, or the
+            folder of a BERT in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`).
         licence: SPDX expression of the resulting weights.
         languages: ISO 639-1 codes.
         max_tokens: Training texts are cut here.
-        heads: Head -> number of outputs.
+        heads: The heads by name; the first that is exported is the model's main one.
+        context: Turns before a text that are read with it.
+        bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
+        emoji: Whether emoji get places in the vocabulary.
+        teachers: An ensemble to learn from; `None` for none.
         stages: The stages, in order.
         works: Ids of the works whose data or mechanisms it uses.
         notes: What is to be known of how it was made.
@@ -89,12 +158,16 @@ class Recipe(Entry, frozen=True, kw_only=True):
     """
 
     title: str
-    version: str
+    version: str = "1"
     encoder: str
     licence: str
     languages: tuple[str, ...]
-    max_tokens: int
-    heads: dict[str, int]
+    max_tokens: int = 64
+    heads: dict[str, HeadPlan]
+    context: int = 0
+    bits: Literal[7, 8, 32] = 8
+    emoji: bool = False
+    teachers: Teachers | None = None
     stages: tuple[Stage, ...]
     works: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -109,10 +182,24 @@ def recipes() -> tuple[str, ...]:
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of that name.
+    """The recipe of that name, or in the file of that path.
 
     Raises:
         UnknownNameError: There is no such recipe; the nearest names are given.
+        CatalogError: The entry is not valid.
     """
+    file = Path(name)
+    if file.suffix == ".toml" and file.is_file():
+        try:
+            own: Recipe = msgspec.toml.decode(file.read_bytes(), type=Recipe)
+        except (msgspec.DecodeError, ValueError) as err:
+            raise CatalogError(f"The recipe is not valid: {err}", where=name) from err
+        return own
     found: Recipe = entry("recipes", name, Recipe)
     return found
+
+
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The same recipe with another seed for every stage; teachers keep theirs."""
+    replace = msgspec.structs.replace
+    return replace(recipe, stages=tuple(replace(stage, seed=seed) for stage in recipe.stages))

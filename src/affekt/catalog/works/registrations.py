@@ -2,7 +2,7 @@
 
 Four places register a work:
 
-- catalogue entries of the rooms spaces, maps, corpora, tasks and recipes, by a list `works`;
+- catalogue entries of the rooms spaces, maps, corpora, tasks, recipes and studies, by a list `works`;
 - bundled models, by the list `works` of their `affekt.json`;
 - Python functions and classes, by `source="work-id"` (or `works=[...]`) in their registering decorator or call;
 - recorded runs, `catalog/records/*.json`, by their list `works`; set against the `[[claims]]` of a task or recipe.
@@ -27,8 +27,15 @@ from affekt.core.errors import CatalogError
 
 __all__ = ["Claim", "Level", "Reference", "Registrations", "Status"]
 
-_ROOMS = ("spaces", "maps", "corpora", "tasks", "recipes")
-_KINDS = {"spaces": "space", "maps": "map", "corpora": "corpus", "tasks": "task", "recipes": "recipe"}
+_ROOMS = ("spaces", "maps", "corpora", "tasks", "recipes", "studies")
+_KINDS = {
+    "spaces": "space",
+    "maps": "map",
+    "corpora": "corpus",
+    "tasks": "task",
+    "recipes": "recipe",
+    "studies": "study",
+}
 _CODE = ("bench", "core", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
 _MENTION = re.compile(r"\b(?:source|works)\s*=\s*[\[(\"']")
 _ERRORS = frozenset({"brier", "ece", "eder", "jsd", "mae", "rmse"})

@@ -199,8 +199,7 @@ def chart(
             for p in banded:
                 at, first, last = across(p[0]), down(p[2]), down(p[3])
                 parts.append(
-                    f'<line class="whisker t{one.tone}" x1="{at:.1f}" x2="{at:.1f}" '
-                    f'y1="{first:.1f}" y2="{last:.1f}"/>'
+                    f'<line class="whisker t{one.tone}" x1="{at:.1f}" x2="{at:.1f}" y1="{first:.1f}" y2="{last:.1f}"/>'
                 )
         if one.line:
             way = " ".join(f"{across(p[0]):.1f},{down(p[1]):.1f}" for p in shown)

@@ -1,82 +1,75 @@
-"""Objectives: one function each, `(outputs, targets) -> loss of each row`.
+"""Objectives: a factory each, that may look at the training targets and gives a loss and how its head is read.
 
-| objective | outputs | targets | loss of a row |
-|---|---|---|---|
-| `multi_label` | logits, labels wide | 0/1, labels wide | binary cross-entropy, summed over labels |
-| `squared_error` | values, n wide | values, n wide | squared error, summed |
-| `mean_and_spread` | means and log spreads, 2n wide | means and variances, 2n wide | squared error + .1 NLL |
+| objective | for | loss of a row |
+|---|---|---|
+| `multi_label` | labels side by side | binary cross-entropy, summed over labels |
+| `class_balanced` | the same, rare labels | the same, weighted by effective numbers |
+| `focal` | the same, rare labels | the same, less where the answer is already right |
+| `unlikely_pairs` | the same | the same, and a penalty on pairs that annotators rarely give |
+| `one_label` | one label, or a distribution of annotators | cross-entropy of a softmax |
+| `ordinal` | strengths in levels | binary cross-entropy of "at least this level" |
+| `strengths` | strengths | squared error |
+| `squared_error` | dimensions | squared error |
+| `mean_and_spread` | dimensions with single ratings | squared error + .1 Gaussian likelihood of the spread |
+| `ccc` | dimensions | 1 - concordance correlation of the batch, + .1 squared error |
+| `rank_n_contrast` | dimensions; beside another | contrast of embeddings by rank of value |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from affekt.core.errors import UnknownNameError
-from affekt.extras import need
+from affekt.core.errors import InputError, UnknownNameError
+from affekt.train.objectives import labels, values
+from affekt.train.objectives.base import Objective
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-    from torch.nn import functional
-else:
-    torch = need("torch", extra="train")
-    functional = torch.nn.functional
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["mean_and_spread", "multi_label", "objective", "squared_error"]
+__all__ = ["Objective", "objective", "objectives"]
 
-
-def multi_label(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross-entropy of independent labels.
-
-    Args:
-        outputs: Logits, shape (rows, labels).
-        targets: 0, 1 or a probability, same shape.
-
-    Returns:
-        Loss of each row, summed over labels, shape (rows,).
-    """
-    return functional.binary_cross_entropy_with_logits(outputs, targets, reduction="none").sum(1)
-
-
-def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Squared error, summed over columns; shapes (rows, n) -> (rows,)."""
-    return ((outputs - targets) ** 2).sum(1)
-
-
-def mean_and_spread(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean by squared error, and the spread of single ratings by Gaussian likelihood.
-
-    The likelihood sees the error of the mean as a constant, so that it moves the spread and never the mean: a
-    row on which annotators disagree counts as much for the mean as any other.
-
-    Args:
-        outputs: Means, then logarithms of standard deviations, shape (rows, 2n).
-        targets: Mean ratings, then variances of single ratings about them, same shape; a NaN variance leaves
-            the spread of that row out.
-
-    Returns:
-        Loss of each row, shape (rows,).
-    """
-    n = outputs.shape[1] // 2
-    error = (outputs[:, :n] - targets[:, :n]) ** 2
-    log_sd, variance = outputs[:, n:], targets[:, n:]
-    known = ~variance.isnan()
-    likelihood = log_sd + 0.5 * (torch.where(known, variance, 0.0) + error.detach()) * torch.exp(-2 * log_sd)
-    return error.sum(1) + 0.1 * torch.where(known, likelihood, 0.0).sum(1)
-
-
-_ALL: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    f.__name__: f for f in (multi_label, squared_error, mean_and_spread)
+_ALL: dict[str, Callable[..., Objective]] = {
+    f.__name__: f
+    for f in (
+        labels.multi_label,
+        labels.class_balanced,
+        labels.focal,
+        labels.unlikely_pairs,
+        labels.one_label,
+        labels.ordinal,
+        values.strengths,
+        values.squared_error,
+        values.mean_and_spread,
+        values.ccc,
+        values.rank_n_contrast,
+    )
 }
 
 
-def objective(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def objectives() -> tuple[str, ...]:
+    """Names of all objectives."""
+    return tuple(_ALL)
+
+
+def objective(name: str, targets: NDArray[np.float64] | None = None, **settings: Any) -> Objective:
     """The objective of that name.
+
+    Args:
+        name: One of `objectives()`.
+        targets: Training targets, shape (rows, columns); some objectives take counts from them.
+        settings: What the objective can be set to.
 
     Raises:
         UnknownNameError: There is none; the nearest names are given.
+        InputError: It has no such setting, or needs the targets.
     """
     if name not in _ALL:
         raise UnknownNameError("objective", name, _ALL)
-    return _ALL[name]
+    known = getattr(_ALL[name], "__kwdefaults__", None) or {}
+    if unknown := sorted(set(settings) - set(known)):
+        raise InputError(
+            f"The objective {name} has no setting {', '.join(unknown)}", hint=f"It has: {', '.join(known) or 'none'}."
+        )
+    return _ALL[name](targets, **settings)

@@ -1,0 +1,91 @@
+"""The card of a trained model, from what was recorded and from nothing else."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from affekt._version import __version__
+from affekt.catalog.corpora import corpus
+from affekt.catalog.recipes import Recipe
+
+if TYPE_CHECKING:
+    from affekt.train.loop import Trained
+
+__all__ = ["identity_of", "write_card"]
+
+
+def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
+    """What `affekt.json` says of where a model comes from: licences, seeds, versions, the recipe and its course."""
+    used = sorted({p.corpus for stage in recipe.stages for p in stage.parts})
+    packages = ("torch", "onnxruntime", "numpy", "tokenizers")
+    return {
+        "id": name,
+        "version": recipe.version,
+        "title": recipe.title,
+        "licence": recipe.licence,
+        "languages": list(recipe.languages),
+        "works": list(recipe.works),
+        "facts": {
+            "not_for": list(recipe.not_for),
+            "data": {source: corpus(source).licence for source in used},
+            "seeds": [stage.seed for stage in recipe.stages],
+            "versions": {
+                "affekt": __version__,
+                "python": platform.python_version(),
+                **{p: metadata.version(p) for p in packages},
+            },
+            "recipe": msgspec.to_builtins(recipe),
+            "history": trained.history,
+        },
+    }
+
+
+def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    """The card as Markdown.
+
+    Args:
+        identity: What `identity_of` gave.
+        figures: What packaging measured on dev, by space.
+    """
+    facts = identity["facts"]
+    recipe = facts["recipe"]
+    out = [
+        f"# {identity['title']}\n",
+        f"`{identity['id']}@{identity['version']}`, made by Affekt {facts['versions']['affekt']}. "
+        f"Licence of the weights: {identity['licence']}. Languages: {', '.join(identity['languages'])}.\n",
+        "## Data\n",
+        "| corpus | licence | commercial use |",
+        "|---|---|---|",
+        *(
+            f"| {corpus(c).title} (`{c}`) | {licence} | {corpus(c).commercial} |"
+            for c, licence in facts["data"].items()
+        ),
+        "",
+        "The licence of the weights follows from the data. Where commercial use is not plainly allowed above, it "
+        "is not allowed for the weights either.\n",
+        "## On the development splits\n",
+        "Thresholds, calibration and early stopping were chosen here, so these figures flatter; measure on a test "
+        "split with `affekt bench run`.\n",
+        "| space | rows | figure |",
+        "|---|---|---|",
+    ]
+    for space, found in figures.items():
+        if "dev_macro_f1" in found:
+            out.append(f"| {space} | {found['rows']:,} | macro-F1 {found['dev_macro_f1']:.3f} |")
+        else:
+            each = ", ".join(f"{r:.3f}" for r in found["dev_pcc"])
+            out.append(f"| {space} | {found['rows']:,} | Pearson's r {each} |")
+    out += ["", "## Course of training\n", "| trained | epoch | loss on dev |", "|---|---|---|"]
+    for row in facts["history"]:
+        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in row["dev_loss"].items())
+        out.append(f"| {row['trained']} | {row['epoch']} | {losses} |")
+    if recipe["not_for"]:
+        out += ["", "## Not for\n", *(f"- {n}" for n in recipe["not_for"])]
+    out += ["", "## Recipe\n", "```json", json.dumps(recipe, indent=1, ensure_ascii=False), "```", ""]
+    return "\n".join(out)

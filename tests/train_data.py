@@ -1,0 +1,52 @@
+"""Generated rows in the layouts of the corpora that the bundled recipe trains on."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from affekt.catalog.corpora import corpus
+
+
+def make_corpora(data: Path) -> Path:
+    """A few hundred rows of each; words and labels have nothing to do with each other."""
+    rng = np.random.default_rng(0)
+    say = ["the rain", "my friend", "that film", "dinner", "nobody"]
+    feel = ["made me laugh 😂", "scared me", "was fine", "hurt", "came again"]
+
+    def text(i):
+        return f"{say[rng.integers(5)]} {feel[rng.integers(5)]} {i}"
+
+    labels = corpus("goemotions").label_ids
+    (data / "goemotions/original").mkdir(parents=True)
+    (data / "goemotions/original/labels.txt").write_text("\n".join(labels) + "\n")
+    for split, n in (("train", 200), ("dev", 120)):
+        lines = [f"{text(i)}\t{i % 28}\t{split}{i}" for i in range(n)]
+        (data / f"goemotions/original/{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (data / "emobank").mkdir()
+    ids = [(f"e{i}", "train" if i < 100 else "dev") for i in range(140)]
+    with (data / "emobank/emobank.csv").open("w", newline="", encoding="utf-8") as f:
+        w = csv.writer(f)
+        w.writerow(["id", "split", "V", "A", "D", "text"])
+        for i, split in ids:
+            w.writerow([i, split, *rng.uniform(2, 4, 3).round(2), text(i)])
+    for side in ("reader", "writer"):
+        with (data / f"emobank/individual_{side}_ratings.csv").open("w", newline="") as f:
+            w = csv.writer(f)
+            w.writerow(["id", "V", "A", "D"])
+            w.writerows([i, *rng.integers(2, 5, 3)] for i, _ in ids for _ in range(3))
+    (data / "xed/AnnotatedData").mkdir(parents=True)
+    (data / "xed/AnnotatedData/en-annotated.tsv").write_text(
+        "".join(f"{text(i)}\t{i % 8 + 1}\n" for i in range(200)), "utf-8"
+    )
+    (data / "xed/AnnotatedData/neu_en.txt").write_text("".join(f"9\t{text(i)}\n" for i in range(300, 330)), "utf-8")
+    rated = data / "vader_lexicon/additional_resources/hutto_ICWSM_2014"
+    rated.mkdir(parents=True)
+    for part in corpus("vader").files:
+        (data / "vader_lexicon" / part.path).write_text(
+            "".join(f"{i}\t{i % 5 - 2}\t{text(i)}\n" for i in range(20)), "utf-8"
+        )
+
+    return data
