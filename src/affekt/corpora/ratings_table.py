@@ -100,6 +100,8 @@ def read_ratings(
             f"Space {space.id!r} cannot be read from a table of labels",
             hint="Take a space of labels, or numbers alone.",
         )
+    if space is not None and space.kind == "single" and several is not None:
+        raise InputError(f"{space.id} is a space of single labels", hint="Leave out --several, or take another space.")
     asked = (
         [*columns, *([item] if item else [])] if wide else [item or "item", annotator or "annotator", label or "label"]
     )
