@@ -199,7 +199,7 @@ def show_matrix(d: Document) -> None:
         for cell in (c for c in d["cells"] if c["task"] == t["id"]):
             way = cell.get("map") or {}
             if "value" not in cell:
-                table.add_row(t["id"], t["headline"], escape(cell["model"]), "no way", "", "", escape(cell["why_not"]))
+                table.add_row(t["id"], t["headline"], escape(cell["model"]), "no way", "", "", "")
                 continue
             lost = f"{way['bits_lost']:.2f} of {way['bits_before']:.2f}" if "bits_lost" in way else ""
             table.add_row(
@@ -212,6 +212,8 @@ def show_matrix(d: Document) -> None:
                 ", ".join(way.get("never_given", ())),
             )
     _print(table)
+    for cell in (c for c in d["cells"] if c["why_not"]):
+        _print(f"{escape(cell['why_not'])}.", style="dim")
 
 
 def _n(value: float | None) -> str:
