@@ -281,7 +281,7 @@ def document(found: Comparison, *, calibrated: bool = True) -> dict[str, Any]:
         scores.append({"key": key, "title": m.title, "higher_is_better": m.higher_is_better, "systems": rows})
     return {
         "task": found.task.id,
-        "title": entry.title,
+        "title": found.task.title,
         "description": entry.description,
         "version": entry.version,
         "split": found.split,

@@ -149,7 +149,7 @@ def document(found: Curve) -> dict[str, Any]:
     """A curve as plain data: what `--json` prints and the page shows."""
     return {
         "task": found.task.id,
-        "title": found.task.entry.title,
+        "title": found.task.title,
         "split": found.split,
         "key": found.key,
         "what": found.task.keys[found.key].title,

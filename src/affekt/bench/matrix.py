@@ -158,7 +158,7 @@ def document(found: Matrix) -> dict[str, Any]:
         "tasks": [
             {
                 "id": t.id,
-                "title": t.entry.title,
+                "title": t.title,
                 "target": t.entry.target,
                 "space": t.space.id,
                 "labels": len(t.names),

@@ -43,6 +43,12 @@ class Task:
     metrics: tuple[Metric, ...]
 
     @property
+    def title(self) -> str:
+        """Its name for people, with the part of the corpus where it is of one."""
+        part = self.id.partition(":")[2]
+        return f"{self.entry.title} ({part})" if part else self.entry.title
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What is scored: labels or dimensions of the space, all of them unless the task names some."""
         return self.entry.labels or self.all_names

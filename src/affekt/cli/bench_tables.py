@@ -256,9 +256,7 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
     console = Console(highlight=False)
     rate = notes.get("timing", {}).get("rows_per_second")
     speed = f", {rate:,.0f} a second" if rate else ""
-    console.print(
-        f"[bold]{chosen.entry.title}[/bold]: {run.model} on {run.spec['split']}, {notes['rows']:,} rows{speed}"
-    )
+    console.print(f"[bold]{chosen.title}[/bold]: {run.model} on {run.spec['split']}, {notes['rows']:,} rows{speed}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("score")
     table.add_column("value", justify="right")
