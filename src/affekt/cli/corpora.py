@@ -1,8 +1,14 @@
-"""`affekt corpora`: what published corpora the catalogue describes, and whether they are here."""
+"""`affekt corpora`: what published corpora the catalogue describes, whether they are here, and what is in them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from affekt.corpora.check import Checked, SplitCount
 
 __all__ = ["command"]
 
@@ -14,7 +20,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group(name="corpora")
 def command() -> None:
-    """List and show the corpora that Affekt reads."""
+    """List, show, check, count and export the corpora that Affekt reads."""
 
 
 def _here(name: str, data: str | None) -> bool:
@@ -36,7 +42,7 @@ def _here(name: str, data: str | None) -> bool:
 @_JSON
 def list_(data: str | None, as_json: bool) -> None:
     """Name all corpora, with their size, licence, and whether their files are here."""
-    from affekt.catalog.corpora import corpora, corpus
+    from affekt.catalog.corpora import corpora, corpus, variants
 
     rows = [(name, corpus(name), _here(name, data)) for name in corpora()]
     if as_json:
@@ -53,6 +59,8 @@ def list_(data: str | None, as_json: bool) -> None:
                         "languages": list(c.languages),
                         "licence": c.licence,
                         "commercial": c.commercial,
+                        "verified": c.verified,
+                        "variants": list(variants(name)),
                         "here": here,
                     }
                     for name, c, here in rows
@@ -67,85 +75,249 @@ def list_(data: str | None, as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("corpus", "rows", "space", "languages", "licence", "commercial", "here"):
-        table.add_column(head, justify="right" if head == "rows" else "left")
+        table.add_column(head, justify="right" if head == "rows" else "left", no_wrap=head == "corpus")
     for name, c, here in rows:
         size = f"{sum(facts.rows for facts in c.splits.values()):,}"
-        table.add_row(name, size, c.space, " ".join(c.languages), c.licence, c.commercial, "yes" if here else "no")
+        languages = " ".join(c.languages) if len(c.languages) < 4 else f"{len(c.languages)} languages"
+        found = "yes" if here else "no" if c.verified else "no, layout unverified"
+        table.add_row(name, size, c.space, languages, c.licence, c.commercial, found)
     Console().print(table)
+    click.echo(f"\n{len(rows)} corpora. affekt corpora show ID tells about one, with its views and parts.")
 
 
 @command.command()
 @click.argument("name")
 @_JSON
 def show(name: str, as_json: bool) -> None:
-    """Show a corpus: what it is, licence, splits, known defects, citation."""
-    from affekt.catalog.corpora import corpus
+    """Show a corpus: what it is, licence, splits, known defects, citation.
+
+    NAME is a corpus (meld), one of its views (meld:sentiment) or parts (semeval2025-a:deu).
+    """
+    from affekt.catalog.corpora import corpus, variants
 
     c = corpus(name)
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode({"id": name, **msgspec.structs.asdict(c)}), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(c), indent=2))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.padding import Padding
     from rich.table import Table
 
     console = Console(highlight=False)
-    console.print(f"[bold]{c.title}[/bold]  ({name})", soft_wrap=True)
-    console.print(c.description.strip())
+    console.print(f"[bold]{escape(c.title)}[/bold]  ({name})", soft_wrap=True)
+    console.print(escape(c.description.strip()))
     facts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
+
+    def fact(name: str, value: str) -> None:
+        facts.add_row(name, escape(value))
+
     splits = ", ".join(f"{split} {f.rows:,}" for split, f in c.splits.items())
-    facts.add_row("splits", f"{splits}{' (ours, by a hash of the text)' if c.hash_split else ''}")
-    facts.add_row("space", c.space)
-    facts.add_row("languages", " ".join(c.languages))
-    facts.add_row("licence", c.licence)
-    facts.add_row("commercial use", f"{c.commercial}. {c.commercial_note}")
+    what = c.hash_split and (", ".join(_listed(c.hash_split.by)) or "the text")
+    fact("splits", f"{splits}{f' (ours, by a hash of {what})' if what else ''}")
+    fact("space", c.space or "none: it has no labels of emotion")
+    fact("languages", " ".join(c.languages))
+    fact("licence", c.licence)
+    fact("commercial use", f"{c.commercial}. {c.commercial_note}")
     if c.ratings:
-        facts.add_row("single ratings", ", ".join(r.perspective or r.path for r in c.ratings))
-    facts.add_row("from", f"{c.home}, {c.release}")
-    facts.add_row("folder", f"{c.folder}/ with {', '.join(f.path for f in c.files)}")
-    facts.add_row("cite", f"{c.citation.authors} ({c.citation.year}): {c.citation.title}. {c.citation.url}")
+        fact("single ratings", ", ".join(dict.fromkeys(r.perspective or r.path for r in c.ratings)))
+    if not c.verified:
+        fact("layout", "unverified: as published, never read from the files")
+    fact("from", f"{c.home}, {c.release}")
+    paths = [f.path for f in c.files]
+    shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
+    fact("folder", f"{c.folder}/ with {shown}")
+    if ":" not in name and variants(name):
+        fact("views", ", ".join(f"{name}:{v}" for v in c.views)) if c.views else None
+        fact("parts", ", ".join(c.matrix)) if c.matrix else None
+    fact("cite", f"{c.citation.authors} ({c.citation.year}): {c.citation.title}. {c.citation.url}")
     console.print(facts)
-    if c.defects:
-        console.print("[bold]Known defects[/bold]")
-        for defect in c.defects:
-            console.print(Padding(f"• {defect}", (0, 0, 0, 2)))
+    for title, sentences in (("Known defects", c.defects), ("Not in the data folder", c.missing)):
+        if sentences:
+            console.print(f"[bold]{title}[/bold]")
+            for sentence in sentences:
+                console.print(Padding(f"• {escape(sentence)}", (0, 0, 0, 2)))
+
+
+def _listed(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    from affekt.corpora.layouts import listed
+
+    return listed(names)
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Check every corpus of the catalogue, with its views.")
+@_DATA
+@_JSON
+def check(name: str | None, everything: bool, data: str | None, as_json: bool) -> None:
+    """Read a corpus whole, and compare it with what its entry states.
+
+    Counts rows and labels of each split, and the exact texts that stand in two splits. The exit code is 0 only if
+    everything is as stated; with --all, a corpus whose folder is not here counts as not well, except where the
+    layout is marked as unverified.
+    """
+    from affekt.corpora.check import check as check_one
+    from affekt.corpora.check import readings
+
+    if everything == bool(name):
+        raise click.UsageError("Name a corpus, or give --all.")
+    checked = []
+    for reading in readings() if everything else [str(name)]:
+        checked.append(check_one(reading, data=data))
+        if not as_json:
+            _print_checked(checked[-1])
+    well = all(c.state in ("well", "not at hand") for c in checked) if everything else checked[0].state == "well"
+    if as_json:
+        import json
+
+        click.echo(json.dumps([_as_json(c) for c in checked] if everything else _as_json(checked[0]), indent=2))
+    elif everything:
+        _print_summary(checked)
+    if not well:
+        raise click.exceptions.Exit(5)
+
+
+def _as_json(c: Checked) -> dict[str, object]:
+    return {
+        "id": c.entry.id,
+        "state": c.state,
+        "rows": {split: found.rows for split, found in c.splits.items()},
+        "labels": {split: dict(found.labels) for split, found in c.splits.items()},
+        "as_described": c.state == "well",
+        "overlap": [
+            {"split": split, "also_in": other, "rows": n}
+            for split, found in c.splits.items()
+            for other, n in found.shared.items()
+        ],
+        "problems": c.problems,
+        "missing": list(c.entry.missing),
+    }
+
+
+def _print_checked(c: Checked) -> None:
+    sizes = ", ".join(f"{split} {found.rows:,}" for split, found in c.splits.items())
+    verdict = {"well": "as stated", "wrong": "NOT AS STATED", "absent": "ABSENT"}.get(c.state, "not at hand")
+    click.echo(f"{c.entry.id}: {sizes + ' rows, ' if sizes else ''}{verdict}")
+    for split, found in c.splits.items():
+        if line := _distribution(c, found):
+            click.echo(f"  {split}: {line}")
+    for split, found in c.splits.items():
+        for other, n in found.shared.items():
+            click.echo(f"  {n:,} rows of {split} stand word for word in {other} too")
+    for problem in c.problems:
+        click.echo(f"  {problem}")
+    if c.splits and ":" not in c.entry.id:
+        for sentence in c.entry.missing:
+            click.echo(f"  not in the data folder: {sentence}")
+
+
+def _distribution(c: Checked, found: SplitCount, *, most: int = 12) -> str:
+    parts = [f"{label} {n:,}" for label, n in found.labels.most_common(most)]
+    if len(found.labels) > most:
+        parts.append(f"{len(found.labels) - most} more labels {sum(n for _, n in found.labels.most_common()[most:]):,}")
+    if found.unlabelled:
+        parts.append(f"(none) {found.unlabelled:,}")
+    for name in found.sums:
+        mean = found.sums[name] / found.rows
+        spread = max(0.0, found.squares[name] / found.rows - mean**2) ** 0.5
+        parts.append(f"{name} {mean:.3g} ± {spread:.2g}")
+    return ", ".join(parts)
+
+
+def _print_summary(checked: list[Checked]) -> None:
+    by_state = {state: [c for c in checked if c.state == state] for state in ("well", "wrong", "absent", "not at hand")}
+    bases = {c.entry.id.partition(":")[0] for c in checked}
+    rows = sum(c.rows for c in checked if ":" not in c.entry.id)
+    problems = [
+        f"{len(found)} {said}: {', '.join(c.entry.id for c in found)}"
+        for state, said in (
+            ("wrong", "not as stated"),
+            ("absent", "absent"),
+            ("not at hand", "with unverified layout not at hand"),
+        )
+        if (found := by_state[state])
+    ]
+    click.echo(
+        f"{len(by_state['well'])} of {len(checked)} readings of {len(bases)} corpora are as stated ({rows:,} rows)"
+        + "".join(f"; {p}" for p in problems)
+    )
 
 
 @command.command()
 @click.argument("name")
 @_DATA
 @_JSON
-def check(name: str, data: str | None, as_json: bool) -> None:
-    """Read a corpus through; count its rows, and the exact texts that stand in two splits."""
-    from affekt.catalog.corpora import corpus
-    from affekt.corpora import overlap, read
+def stats(name: str, data: str | None, as_json: bool) -> None:
+    """Count a corpus through: rows, labels, lengths of texts, annotators and how far they agree."""
+    import numpy as np
 
-    c = corpus(name)
-    counted = {split: sum(1 for _ in read(c, split=split, data=data)) for split in c.splits}
-    shared = overlap(c, data=data)
-    right = all(counted[split] == facts.rows for split, facts in c.splits.items())
+    from affekt.corpora.check import stats as count
+
+    found = count(name, data=data)
+    lengths = {
+        split: [int(v) for v in np.percentile(s.characters, (0, 5, 50, 95, 100))]
+        for split, s in found.checked.splits.items()
+        if len(s.characters)
+    }
     if as_json:
         import json
 
-        found = [{"split": a, "also_in": b, "rows": n} for (a, b), n in shared.items()]
-        click.echo(json.dumps({"id": name, "rows": counted, "as_described": right, "overlap": found}, indent=2))
-    else:
-        for split, rows in counted.items():
-            expected = c.splits[split].rows
-            verdict = "as described" if rows == expected else f"the entry says {expected:,}"
-            click.echo(f"{split}: {rows:,} rows, {verdict}")
-        for (one, other), rows in shared.items():
-            if rows:
-                click.echo(f"{rows:,} rows of {one} stand word for word in {other} too")
-    if not right:
-        from affekt.core.errors import DataError
+        alpha = {name: value if value == value else None for name, value in found.alpha.items()}
+        document = _as_json(found.checked) | {
+            "characters": {
+                split: dict(zip(("least", "p5", "median", "p95", "most"), v, strict=True))
+                for split, v in lengths.items()
+            },
+            "languages": {split: dict(s.languages) for split, s in found.checked.splits.items()},
+            "annotators": found.annotators,
+            "judgements": found.judgements,
+            "alpha": alpha,
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for split, s in found.checked.splits.items():
+        click.echo(f"{split}: {s.rows:,} rows")
+        if line := _distribution(found.checked, s, most=100):
+            click.echo(f"  {line}")
+        if split in lengths:
+            low, p5, half, p95, high = lengths[split]
+            click.echo(
+                f"  characters: median {half}, 90 % between {p5} and {p95}, least {low}, most {high}; {s.empty} empty"
+            )
+        if len(s.languages) > 1:
+            click.echo("  languages: " + ", ".join(f"{code} {n:,}" for code, n in s.languages.most_common()))
+    if found.annotators is None:
+        click.echo("single ratings: not released")
+        return
+    who = f"{found.annotators} annotators" if found.annotators else "annotators not told apart"
+    fewest, usual, most = found.each
+    click.echo(
+        f"single ratings: {found.judgements:,} of {found.rated:,} items by {who}; "
+        f"{fewest} to {most} an item, median {usual:g}"
+    )
+    click.echo("Krippendorff's alpha: " + ", ".join(f"{channel} {value:.3f}" for channel, value in found.alpha.items()))
 
-        raise DataError(
-            f"{c.title} does not have the sizes that its entry describes",
-            where=c.folder,
-            hint=f"The entry describes {c.release}.",
-        )
+
+@command.command()
+@click.argument("name")
+@click.option("--to", type=click.Choice(["parquet", "csv", "jsonl"]), default="parquet", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write into.")
+@_DATA
+def export(name: str, to: str, out: Path, data: str | None) -> None:
+    """Write a corpus for other tools: a file a split, and a card.
+
+    Parquet loads with datasets.load_dataset(FOLDER), label names and all. CSV has its index first as audformat has it.
+    """
+    from affekt.catalog.corpora import corpus
+    from affekt.corpora.export import FORMATS
+    from affekt.corpora.export import export as write
+
+    chosen = next(f for f in FORMATS if f == to)
+    for split, rows in write(name, out=out, to=chosen, data=data).items():
+        click.echo(f"{out / f'{split}.{to}'}: {rows:,} rows")
+    click.echo(f"Licence: {corpus(name).licence}. {corpus(name).commercial_note}")
