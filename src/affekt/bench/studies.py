@@ -12,14 +12,14 @@ from typing import Any
 import msgspec
 
 from affekt.bench.compare import Comparison, Contrast, compare
-from affekt.bench.runs import RECORD, run_task
+from affekt.bench.runs import RECORD, read_run, run_task
 from affekt.bench.tasks import task
 from affekt.catalog.recipes import Recipe
 from affekt.catalog.studies import Study, Variant
 from affekt.core.errors import CatalogError
 from affekt.models.text import TextRecogniser
 
-__all__ = ["Outcome", "outcomes", "recipe_of", "run_study"]
+__all__ = ["Outcome", "outcomes", "plain", "recipe_of", "run_study"]
 
 Progress = Callable[[str, str, int, int, float], None]
 
@@ -57,12 +57,12 @@ def recipe_of(entry: Study, variant: Variant) -> Recipe:
     """
     from affekt.train.plain import plain_recipe
 
-    plain: dict[str, Any] = msgspec.to_builtins(plain_recipe(entry.task, **entry.stage))
-    plain.update(variant.recipe)
-    plain["stages"][0].update(variant.stage)
-    plain["stages"][0]["parts"][0].update(variant.part)
+    base: dict[str, Any] = msgspec.to_builtins(plain_recipe(entry.task, **entry.stage))
+    base.update(variant.recipe)
+    base["stages"][0].update(variant.stage)
+    base["stages"][0]["parts"][0].update(variant.part)
     try:
-        return msgspec.convert(plain, Recipe)
+        return msgspec.convert(base, Recipe)
     except msgspec.ValidationError as err:
         raise CatalogError(f"The variant {variant.name} does not make a recipe: {err}") from err
 
@@ -108,7 +108,10 @@ def run_study(
     found = compare([], groups=groups, baseline=entry.baseline)
     record = {
         "study": msgspec.to_builtins(entry),
-        "outcomes": [_plain(o) for o in outcomes(entry, found)],
+        "rows": found.scores[entry.metric][entry.baseline].n,
+        "limit": limit,
+        "versions": read_run(groups[entry.baseline][0])[0].versions,
+        "outcomes": [plain(o) for o in outcomes(entry, found)],
     }
     (out / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return found
@@ -153,7 +156,8 @@ def outcomes(entry: Study, found: Comparison) -> list[Outcome]:
     return [Outcome(v.name, found.scores[entry.metric][v.name].value, contrasts.get(v.name)) for v in entry.variants]
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def plain(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as it stands in `study.json`."""
     c = outcome.contrast
     return {
         "variant": outcome.name,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["command"]
 
@@ -16,17 +21,41 @@ def command() -> None:
 
 @command.command("list")
 def list_() -> None:
-    """List the studies."""
+    """List the studies, and what came out where they were run for the record."""
     from rich.console import Console
     from rich.table import Table
 
-    from affekt.catalog.studies import studies, study
+    from affekt.catalog.studies import recorded, studies, study
 
-    table = Table("study", "task", "question", box=None, pad_edge=False, header_style="bold")
+    table = Table("study", "task", "question", "here", box=None, pad_edge=False, header_style="bold")
     for name in studies():
-        entry = study(name)
-        table.add_row(name, entry.task, entry.question)
+        entry, record = study(name), recorded(name)
+        here = "not recorded"
+        if record:
+            others = [o for o in record["outcomes"] if o["difference"]]
+            here = "; ".join(f"{o['variant']} {o['difference'][0]:+.3f}" for o in others)
+        table.add_row(name, entry.task, entry.question, here)
     Console().print(table)
+
+
+@command.command()
+@click.argument("name")
+def show(*, name: str) -> None:
+    """Show the study NAME and its record."""
+    from rich.console import Console
+
+    from affekt.catalog.studies import recorded, study
+
+    entry, record = study(name), recorded(name)
+    console = Console()
+    console.print(f"[bold]{entry.title}[/]  {entry.question}")
+    console.print(f"Task {entry.task}, score {entry.metric}, seeds {', '.join(map(str, entry.seeds))}.")
+    console.print(f"Published: {entry.published}")
+    if record is None:
+        console.print(f"Not recorded yet; `affekt study run {name} --out DIR` runs it.")
+        return
+    _table(entry.metric, record["outcomes"], console)
+    console.print(f"{record['rows']:,} rows; intervals over seeds and rows.")
 
 
 @command.command()
@@ -42,9 +71,8 @@ def run(*, name: str, out: Path, data: str | None, limit: int | None, threads: i
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Table
 
-    from affekt.bench.studies import outcomes, run_study
+    from affekt.bench.studies import outcomes, plain, run_study
     from affekt.catalog.studies import study
     from affekt.extras import need
 
@@ -66,19 +94,20 @@ def run(*, name: str, out: Path, data: str | None, limit: int | None, threads: i
         )
     console = Console()
     console.print(f"[bold]{entry.title}[/]  {entry.question}")
-    table = Table("variant", entry.metric, "difference", "95 % interval", "p (Holm)", "", box=None, pad_edge=False)
-    for o in outcomes(entry, found):
-        c = o.contrast
-        apart = (
-            ("", "", "")
-            if c is None
-            else (
-                f"{c.difference.value:+.3f}",
-                f"[{c.difference.low:+.3f}, {c.difference.high:+.3f}]",
-                f"{c.p_holm:.3f}",
-            )
-        )
-        table.add_row(o.name, f"{o.mean:.3f}", *(cell.replace("[", r"\[") for cell in apart), o.holds)
-    console.print(table)
+    _table(entry.metric, [plain(o) for o in outcomes(entry, found)], console)
     console.print(f"{len(entry.seeds)} seeds; intervals over seeds and rows. Published: {entry.published}")
     console.print(f"Written: {out / 'study.json'}")
+
+
+def _table(metric: str, rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("variant", metric, "difference", "95 % interval", "p (Holm)", "", box=None, pad_edge=False)
+    for row in rows:
+        apart = ("", "", "")
+        if row["difference"]:
+            value, low, high = row["difference"]
+            apart = (f"{value:+.3f}", escape(f"[{low:+.3f}, {high:+.3f}]"), f"{row['p_holm']:.3f}")
+        table.add_row(row["variant"], f"{row['mean']:.3f}", *apart, row["holds"])
+    console.print(table)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 import msgspec
 
 from affekt.catalog.load import Entry, entry, names
 
-__all__ = ["Study", "Variant", "studies", "study"]
+__all__ = ["Study", "Variant", "recorded", "studies", "study"]
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -68,4 +70,13 @@ def study(name: str) -> Study:
         CatalogError: The entry is not valid.
     """
     found: Study = entry("studies", name, Study)
+    return found
+
+
+def recorded(name: str) -> dict[str, Any] | None:
+    """What came out when the study was run for the record: the content of its `study.json`; `None` if it was not."""
+    file = resources.files("affekt.catalog") / "records" / "studies" / f"{name}.json"
+    if not file.is_file():
+        return None
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found

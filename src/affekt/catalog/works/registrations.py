@@ -249,6 +249,8 @@ class Registrations:
                 note = f"its corpus {corpus!r} is not in the catalogue"
         elif room == "recipes":
             level, run = Level.RUNS, f"affekt train {name} --out DIR"
+        elif room == "studies":
+            level, run = Level.RUNS, f"affekt study run {name} --out DIR"
         elif room == "spaces":
             run = f"affekt spaces show {name}"
         elif room == "maps":
