@@ -25,6 +25,7 @@ from affekt.corpora import ratings as read_ratings
 from affekt.metrics import krippendorff_alpha
 from affekt.metrics.annotators import agreement, annotator_facts
 from affekt.metrics.perspectives import compare_perspectives
+from affekt.metrics.preserved import preserved_dimensions
 from affekt.metrics.variance import variance_shares
 
 pytestmark = pytest.mark.data
@@ -206,6 +207,30 @@ def test_the_rule_of_brighter_gives_its_gold(root, file, judges, share):
     assert agree[True] / agree.total() >= share
     alphas = [krippendorff_alpha(ratings=ratings.table(label), level="ordinal") for label in ("joy", "anger")]
     assert all(0.1 < a <= 1 for a in alphas), alphas
+
+
+def test_raters_of_algerian_arabic_share_their_dimensions_and_shuffled_ones_do_not(root):
+    # Nine raters: the smallest p that Wilcoxon's test can give, 2 / 2^9, is still below .05 / 6.
+    ratings = single_labels(root / "semeval2025_task11" / "individual_labels" / "arq" / "arq_individuals.csv")
+    found = preserved_dimensions(ratings)
+    assert len(found.raters) == 9 and found.significant.all()
+    # The first dimension sets anger apart from joy.
+    first = dict(zip(found.labels, found.components[:, 0], strict=True))
+    assert first["joy"] * first["anger"] < 0
+    rng = np.random.default_rng(0)
+    values = ratings.values.copy()
+    for k in range(len(ratings.annotators)):
+        mine = np.flatnonzero(ratings.annotator == k)
+        values[mine] = values[rng.permutation(mine)]
+    shuffled = Ratings(
+        space=ratings.space,
+        items=ratings.items,
+        annotators=ratings.annotators,
+        item=ratings.item,
+        annotator=ratings.annotator,
+        values=values,
+    )
+    assert not preserved_dimensions(shuffled).significant.any()
 
 
 # ---- Emo-DB: listening test

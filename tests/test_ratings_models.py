@@ -22,6 +22,7 @@ from affekt.core.ratings import (
     majority,
     others_mean,
     plurality,
+    presence,
 )
 from affekt.core.space import Dimension, LabelSpace
 from affekt.metrics import accuracy, krippendorff_alpha
@@ -124,6 +125,30 @@ class TestDawidSkene:
     def test_what_it_cannot_model_is_refused(self, ratings, options, says):
         with pytest.raises(ValueError, match=says):
             dawid_skene(ratings, **options)
+
+
+class TestPresence:
+    @often
+    @given(hnp.arrays(np.float64, shapes, elements=st.sampled_from([0.0, 1.0, 2.0, 3.0])), st.integers(1, 3))
+    def test_it_is_what_its_definition_says(self, table, judges):
+        space = LabelSpace("one", "One", "intensity", labels=("anger",), intensity=3)
+        found = presence(Ratings.from_array(space, table), judges=judges).values[:, 0]
+        expected = [float(np.mean(row) > 0.5 and (row > 0).sum() >= judges) for row in table]
+        assert found.tolist() == expected
+
+    @often
+    @given(codes)
+    def test_a_majority_of_two_or_more_is_present(self, table):
+        ratings = Ratings.from_array(SINGLE, table)
+        for more, here, row in zip(majority(ratings).labels(), presence(ratings).labels(), table, strict=True):
+            if more is not None and (~np.isnan(row)).sum() > 1:
+                assert set(more) <= set(here)
+
+    def test_an_item_without_judgement_is_undecided(self):
+        ratings = Ratings.from_array(SINGLE, [[NAN, NAN], [0, 0]])
+        assert presence(ratings).labels() == [None, ("anger",)]
+        with pytest.raises(ValueError, match="1 or more"):
+            presence(ratings, judges=0)
 
 
 class TestWithOthers:
