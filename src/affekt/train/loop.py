@@ -405,7 +405,8 @@ def _lessons(
         for (name, own), tokens in school.tokens.items():
             outputs = answers(model, tokens, precision=stage.precision)
             for head in teachers.heads:
-                said[f"{name} {own} {head}"] = sources[head].objective.answer(outputs[head])
+                # A slice is not stored as it looks: safetensors writes the memory behind an array, strides or not.
+                said[f"{name} {own} {head}"] = np.ascontiguousarray(sources[head].objective.answer(outputs[head]))
         save(said, folder / "answers.safetensors.new")
         (folder / "answers.safetensors.new").replace(folder / "answers.safetensors")
         (folder / "last.safetensors").unlink()
