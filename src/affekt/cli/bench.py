@@ -111,7 +111,7 @@ def run(
 
     from affekt.bench.runs import run_task
     from affekt.bench.tasks import task as look_up
-    from affekt.cli.bench_tables import show_run
+    from affekt.cli._bench_tables import show_run
     from affekt.corpora.files import data_folder
 
     # What is named wrongly is said before a model is loaded.
@@ -178,7 +178,7 @@ def score(
     task; see the documentation for the formats. Without, the scores of RUN_DIR are computed again from its stored
     predictions.
     """
-    from affekt.cli.bench_tables import show_run
+    from affekt.cli._bench_tables import show_run
     from affekt.core.errors import DataError, InputError
 
     if predictions is not None:
@@ -250,7 +250,7 @@ def compare(
     """
     from affekt.bench import compare as compare_runs
     from affekt.bench.compare import document
-    from affekt.cli.bench_tables import show_comparison
+    from affekt.cli._bench_tables import show_comparison
 
     found = compare_runs(runs, groups=_groups(groups), baseline=baseline, samples=samples, seed=seed)
     shown = document(found)
@@ -310,7 +310,7 @@ def slices(run_dir: str, by: str, min_rows: int, key: str | None, samples: int, 
     from affekt.bench.slices import document
     from affekt.bench.slices import slices as cut
     from affekt.bench.tasks import task
-    from affekt.cli.bench_tables import show_slices
+    from affekt.cli._bench_tables import show_slices
 
     run, answers = read_run(run_dir)
     shown = document(cut(task(run.task), answers, by=by, key=key, min_rows=min_rows, samples=samples, seed=seed))
@@ -334,7 +334,7 @@ def audit(run_dir: str, data: str | None, most: int, out: str | None, as_json: b
     """
     from affekt.bench import audit as audit_run
     from affekt.bench.audit import document
-    from affekt.cli.bench_tables import show_audit
+    from affekt.cli._bench_tables import show_audit
 
     shown = document(audit_run(run_dir, data=data, limit=most))
     if out is not None:
@@ -369,7 +369,7 @@ def curve(
     """Fit a learning curve to runs of different training sizes: what would twice the rows bring?"""
     from affekt.bench import curve as fit
     from affekt.bench.curve import document
-    from affekt.cli.bench_tables import show_curve
+    from affekt.cli._bench_tables import show_curve
     from affekt.core.errors import InputError
 
     try:
@@ -411,7 +411,7 @@ def matrix(models: str, tasks: str, out: str, data: str | None, samples: int, se
     from affekt.bench import matrix as run_all
     from affekt.bench.matrix import document
     from affekt.bench.tasks import task
-    from affekt.cli.bench_tables import show_matrix
+    from affekt.cli._bench_tables import show_matrix
     from affekt.models.registry import load, model_folder
     from affekt.report.evaluation import write_matrix
 
