@@ -20,7 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "be
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Commands in the docs that need more than the base install and the example files.
-NOT_RUN = {"bench", "train", "corpora"}
+NOT_RUN = {"bench", "train", "study", "corpora"}
 
 
 def blocks(path: Path, language: str) -> list[str]:
