@@ -112,7 +112,7 @@ def test_teachers_pass_on_what_they_learned(data, tmp_path):
         assert np.corrcoef(said["emobank main main"][:, 0], gold[:, 0])[0, 1] > 0.9
         wet = gold[:, 0] < 3
         sadness = said["emobank main labels"][:, space("goemotions").index("sadness")]
-        assert sadness[wet].mean() > sadness[~wet].mean() + 0.2
+        assert sadness[wet].min() > sadness[~wet].max()
     assert trained.weights["main.weight"].shape == (6, 384)
 
 

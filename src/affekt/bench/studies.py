@@ -92,9 +92,7 @@ def run_study(
     """
     names = [v.name for v in entry.variants]
     if entry.baseline not in names or len(set(names)) != len(names):
-        raise CatalogError(
-            f"The baseline {entry.baseline} is not one of the variants {', '.join(names)}, or one is twice"
-        )
+        raise CatalogError(f"Variants need names of their own, and {entry.baseline} must be one of {', '.join(names)}")
     if entry.metric not in task(entry.task).keys:
         raise CatalogError(f"The task {entry.task} has no score {entry.metric}")
     recipes = {v.name: recipe_of(entry, v) for v in entry.variants}

@@ -19,7 +19,7 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.train.encoder import Dropout, TextModel, load_bert
-from affekt.train.objectives import Objective, objective
+from affekt.train.objectives import WITH_SPREAD, Objective, objective
 from affekt.train.targets import Rows, rows_of, token_rows
 from affekt.train.vocabulary import add_emoji
 
@@ -253,8 +253,16 @@ def _read_all(
 
     def rows_in(split: str) -> dict[tuple[str, str], Rows]:
         return {
-            (name, head): rows_of(name, recipe.heads[head], split=split, data=data, limit=limit, context=recipe.context)
-            for name, head in parts
+            (name, head): rows_of(
+                name,
+                recipe.heads[head],
+                split=split,
+                data=data,
+                limit=limit,
+                context=recipe.context,
+                spread=p.objective in WITH_SPREAD,
+            )
+            for (name, head), p in parts.items()
             if split in corpus(name).splits
         }
 
@@ -398,7 +406,7 @@ def _lessons(
         folder = out / f"teacher-{seed}"
         if (folder / "answers.safetensors").exists():
             continue
-        model = fresh(seed)
+        model, school.history = fresh(seed), []
         stage = msgspec.structs.replace(teachers.stage, seed=seed)
         _run_stage(model, stage, school, folder, f"teacher {seed}", {}, progress)
         said = {}
@@ -408,9 +416,12 @@ def _lessons(
                 # A slice is not stored as it looks: safetensors writes the memory behind an array, strides or not.
                 said[f"{name} {own} {head}"] = np.ascontiguousarray(sources[head].objective.answer(outputs[head]))
         save(said, folder / "answers.safetensors.new")
+        (folder / "history.json").write_text(json.dumps(school.history), encoding="utf-8")
         (folder / "answers.safetensors.new").replace(folder / "answers.safetensors")
         (folder / "last.safetensors").unlink()
-    each = [load(out / f"teacher-{seed}" / "answers.safetensors") for seed in teachers.seeds]
+    folders = [out / f"teacher-{seed}" for seed in teachers.seeds]
+    school.history = [row for f in folders for row in json.loads((f / "history.json").read_text(encoding="utf-8"))]
+    each = [load(f / "answers.safetensors") for f in folders]
     return {
         (name, own): {
             head: np.mean([said[f"{name} {own} {head}"] for said in each], axis=0, dtype=np.float32)
@@ -488,6 +499,7 @@ def _run_stage(
 ) -> None:
     """Train one stage, from its last checkpoint where there is one."""
     learner = _Learner(model, stage)
+    learner.history = list(school.history)  # a checkpoint tells the whole course up to it
     if (out / "last.safetensors").exists() and all(_read(out)[1].get(k) == v for k, v in mark.items()):
         learner.load(out)
     sources = school.sources(stage)
@@ -557,4 +569,4 @@ def _run_stage(
         learner.save(out, mark)
     if stage.patience and learner.best_epoch:
         model.load_state_dict(need("safetensors.torch", extra="train").load_file(out / "best.safetensors"))
-    school.history.extend(learner.history)
+    school.history = learner.history

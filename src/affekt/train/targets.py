@@ -51,6 +51,7 @@ def rows_of(
     data: Path | None = None,
     limit: int | None = None,
     context: int = 0,
+    spread: bool = False,
 ) -> Rows:
     """Read a split as a head wants it: columns in the order of the head's space, matched by name.
 
@@ -61,6 +62,7 @@ def rows_of(
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows to take.
         context: Turns before that are read with a text.
+        spread: Whether the variances of single ratings are wanted, where the corpus has them.
 
     Raises:
         DataError: The corpus is missing.
@@ -81,10 +83,10 @@ def rows_of(
             texts.append(with_context(clip, context))
             values.append(_row(target, columns, head.of))
     out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
-    if head.of != "dimensions" or not corpus(name).ratings:
+    if not spread:
         return out
     variances = np.full_like(out.values, np.nan)
-    for i, single in enumerate(single_ratings(name, ids, data=data)):
+    for i, single in enumerate(single_ratings(name, ids, data=data) if corpus(name).ratings else ()):
         if len(single):
             variances[i] = ((single - out.values[i]) ** 2).mean(0)
     return Rows(ids, texts, out.values, variances)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Objective", "objective", "objectives"]
+__all__ = ["WITH_SPREAD", "Objective", "objective", "objectives"]
 
 _ALL: dict[str, Callable[..., Objective]] = {
     f.__name__: f
@@ -46,6 +46,10 @@ _ALL: dict[str, Callable[..., Objective]] = {
         values.rank_n_contrast,
     )
 }
+
+
+# These want the variances of single ratings beside their means.
+WITH_SPREAD = frozenset({"mean_and_spread"})
 
 
 def objectives() -> tuple[str, ...]:
