@@ -21,7 +21,7 @@ import onnxruntime as ort  # noqa: E402
 from affekt.catalog.recipes import Recipe, recipe  # noqa: E402
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import CatalogError  # noqa: E402
-from affekt.models.text import TextRecogniser  # noqa: E402
+from affekt.models.text import TextRecogniser, with_context, without_oldest  # noqa: E402
 from affekt.train.encoder import Dropout, TextModel  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
@@ -146,6 +146,16 @@ def test_the_bundled_recipe_runs_and_makes_a_usable_model(data, tmp_path):
     (prediction,) = TextRecogniser(tmp_path / "model").predict([Clip("1", "that film scared me")])
     assert len(prediction.scores) == 28 and set(prediction.dimensions) == {"valence", "arousal", "dominance"}
     assert all(low <= high for low, high in prediction.intervals.values())
+
+
+def test_only_the_oldest_turns_are_cut_and_a_text_alone_is_not():
+    ids = [101, 7, 102, 8, 102, 9, 10, 102]
+    assert without_oldest(ids, 5, 102) == [101, 102, 9, 10, 102]
+    assert without_oldest(ids, 8, 102) == ids
+    alone = [101, 7, 8, 9, 10, 11, 102]
+    assert without_oldest(alone, 4, 102) == alone
+    turn = Clip("1", "Yes.", context=("one", "two", "three"))
+    assert with_context(turn, 2) == "two [SEP] three [SEP] Yes." and with_context(turn, 0) == "Yes."
 
 
 class Stop(Exception):

@@ -127,24 +127,21 @@ def _run_one(
     progress: Progress | None,
 ) -> None:
     from affekt.catalog.recipes import with_seed
-    from affekt.train.card import identity_of
-    from affekt.train.loop import train
-    from affekt.train.package import package
+    from affekt.train.make import make_model
 
-    seeded = with_seed(recipe, seed)
-    work = folder / "training"
-    trained = train(
+    seeded = msgspec.structs.replace(with_seed(recipe, seed), version=f"seed{seed}")
+    work = folder / "model"
+    make_model(
         seeded,
+        f"{name.replace(':', '-')}-{variant}",
         work,
         data=data,
         limit=limit,
+        floats=False,
         progress=(lambda *at: progress(f"{variant}, seed {seed}", *at)) if progress else None,
     )
-    named = msgspec.structs.replace(seeded, version=f"seed{seed}")
-    identity = identity_of(f"{name.replace(':', '-')}-{variant}", named, trained)
-    package(trained, seeded, work / "model", identity=identity, data=data, limit=limit)
-    run_task(name, TextRecogniser(work / "model"), out=folder, data=data)
-    shutil.copy(work / "model" / "affekt.json", folder / "model.json")
+    run_task(name, TextRecogniser(work), out=folder, data=data)
+    shutil.copy(work / "affekt.json", folder / "model.json")
     shutil.rmtree(work)
 
 

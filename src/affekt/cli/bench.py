@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from affekt.bench.compare import Comparison
 
 __all__ = ["command", "dumps"]
@@ -251,22 +253,14 @@ def compare(
     from affekt.bench import compare as compare_runs
     from affekt.bench.compare import document
     from affekt.cli._bench_tables import show_comparison
+    from affekt.report.evaluation import write_comparison
 
     found = compare_runs(runs, groups=_groups(groups), baseline=baseline, samples=samples, seed=seed)
     shown = document(found)
     cuts = [_slices_of(found, column, key, min_rows) for column in by]
     if cuts:
         shown["slices"] = cuts
-    if out is not None:
-        from affekt.report.evaluation import write_comparison
-
-        write_comparison(shown, out, command=_command_line())
-    if as_json:
-        click.echo(dumps(shown))
-    else:
-        show_comparison(shown)
-        if out is not None:
-            click.echo(f"The page is {out}.")
+    _tell(shown, show_comparison, write_comparison, out=out, as_json=as_json)
 
 
 def _slices_of(found: Comparison, by: str, key: str | None, min_rows: int) -> dict[str, Any]:
@@ -335,18 +329,10 @@ def audit(run_dir: str, data: str | None, most: int, out: str | None, as_json: b
     from affekt.bench import audit as audit_run
     from affekt.bench.audit import document
     from affekt.cli._bench_tables import show_audit
+    from affekt.report.evaluation import write_audit
 
     shown = document(audit_run(run_dir, data=data, limit=most))
-    if out is not None:
-        from affekt.report.evaluation import write_audit
-
-        write_audit(shown, out, command=_command_line())
-    if as_json:
-        click.echo(dumps(shown))
-    else:
-        show_audit(shown)
-        if out is not None:
-            click.echo(f"The page is {out}.")
+    _tell(shown, show_audit, write_audit, out=out, as_json=as_json)
 
 
 @command.command()
@@ -371,22 +357,14 @@ def curve(
     from affekt.bench.curve import document
     from affekt.cli._bench_tables import show_curve
     from affekt.core.errors import InputError
+    from affekt.report.evaluation import write_curve
 
     try:
         stated = None if sizes is None else [int(part) for part in sizes.split(",")]
     except ValueError as err:
         raise InputError(f"{sizes!r} are not whole numbers", where="--sizes", hint="Write 100,200,400.") from err
     shown = document(fit(runs, sizes=stated, key=key, samples=samples, seed=seed))
-    if out is not None:
-        from affekt.report.evaluation import write_curve
-
-        write_curve(shown, out, command=_command_line())
-    if as_json:
-        click.echo(dumps(shown))
-    else:
-        show_curve(shown)
-        if out is not None:
-            click.echo(f"The page is {out}.")
+    _tell(shown, show_curve, write_curve, out=out, as_json=as_json)
 
 
 @command.command()
@@ -445,6 +423,20 @@ def matrix(models: str, tasks: str, out: str, data: str | None, samples: int, se
     else:
         show_matrix(shown)
         click.echo(f"The page is {page}.")
+
+
+def _tell(
+    shown: dict[str, Any], show: Callable[..., None], write: Callable[..., Any], *, out: str | None, as_json: bool
+) -> None:
+    """Print what was found, as tables or JSON, and write its page where one is asked for."""
+    if out is not None:
+        write(shown, out, command=_command_line())
+    if as_json:
+        click.echo(dumps(shown))
+        return
+    show(shown)
+    if out is not None:
+        click.echo(f"The page is {out}.")
 
 
 def _command_line() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import click
@@ -69,9 +68,7 @@ def command(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from affekt.train.card import identity_of, write_card
-    from affekt.train.loop import train
-    from affekt.train.package import package
+    from affekt.train.make import make_model
 
     where = Path(data) if data else None
     if (out / "affekt.json").exists():
@@ -79,19 +76,16 @@ def command(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         at = bar.add_task(name, total=None)
-        trained = train(
+        figures = make_model(
             chosen,
-            out / "training",
+            name,
+            out,
             data=where,
             limit=limit,
             progress=lambda what, step, total, loss: bar.update(
                 at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
             ),
         )
-    identity = identity_of(name, chosen, trained)
-    figures = package(trained, chosen, out, identity=identity, data=where, limit=limit, floats=True)
-    (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
-    shutil.rmtree(out / "training")
     click.echo(json.dumps(figures, indent=1))
     click.echo(f"Written: {out}", err=True)
 

@@ -28,7 +28,7 @@ from affekt.media.segment import pieces
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SEPARATOR", "Card", "Head", "Outputs", "TextRecogniser", "read_card", "with_context"]
+__all__ = ["SEPARATOR", "Card", "Head", "Outputs", "TextRecogniser", "read_card", "with_context", "without_oldest"]
 
 SEPARATOR = "[SEP]"
 
@@ -368,8 +368,8 @@ class TextRecogniser:
         encoded = dict(zip(short, self._tokenizer.encode_batch_fast([texts[i] for i in short]), strict=True))
         for i, text in enumerate(texts):
             ids = encoded[i].ids if i in encoded else None
-            if ids is not None and card.context and len(ids) > card.max_tokens:
-                ids = [ids[0], *ids[len(ids) - card.max_tokens + 1 :]]  # the oldest turns are cut, as in training
+            if ids is not None and card.context:
+                ids = without_oldest(ids, card.max_tokens, self._tokenizer.token_to_id(SEPARATOR))
             if ids is not None and len(ids) <= card.max_tokens:
                 found = [(0, len(text), np.asarray(ids, np.int64))]
             else:
@@ -438,6 +438,14 @@ def with_context(clip: Clip, turns: int) -> str:
     """A clip's text after the turns before it, oldest first, as a model with context reads it."""
     before = clip.context[-turns:] if turns else ()
     return f" {SEPARATOR} ".join((*before, clip.text or ""))
+
+
+def without_oldest(ids: list[int], most: int, separator: int | None) -> list[int]:
+    """Tokens of a text after the turns before it, with as many of the oldest cut as are too many.
+
+    A text that stands alone stays as it is, however long.
+    """
+    return [ids[0], *ids[len(ids) - most + 1 :]] if len(ids) > most and separator in ids[:-1] else ids
 
 
 def _reached(scores: NDArray[np.float64], thresholds: NDArray[np.float64]) -> list[list[int]]:

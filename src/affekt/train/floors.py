@@ -19,7 +19,7 @@ import numpy as np
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
-from affekt.catalog.tasks import task_entry
+from affekt.catalog.tasks import entry_and_corpus
 from affekt.core.clip import Clip
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
@@ -86,9 +86,7 @@ class Floor:
 
 
 def _splits(task: str, data: Path | None) -> tuple[HeadPlan, tuple[str, ...], Rows, Rows]:
-    name, _, part = task.partition(":")
-    entry = task_entry(name)
-    source = f"{entry.corpus}:{part}" if part else entry.corpus
+    entry, source = entry_and_corpus(task)
     plan = HeadPlan(space=entry.space, of=entry.target)
     rows, dev = (rows_of(source, plan, split=split, data=data) for split in ("train", "dev"))
     return plan, corpus(source).languages, rows, dev

@@ -156,7 +156,9 @@ class _Learner:
 
     def load(self, folder: Path) -> None:
         """Go on from a checkpoint of the same stage."""
-        state, mark = _read(folder)
+        mark = _mark(folder)
+        with _opened(folder) as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
         for name, optimiser in (("adamw", self.optimiser), ("words", self.words)):
             held: dict[int, dict[str, Any]] = {}
@@ -182,9 +184,17 @@ def _write(folder: Path, state: Mapping[str, Tensor], mark: Mapping[str, Any]) -
     temporary.replace(folder / "last.safetensors")
 
 
-def _read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    with need("safetensors", extra="train").safe_open(folder / "last.safetensors", framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["mark"])  # noqa: SIM118
+def _opened(folder: Path) -> Any:
+    return need("safetensors", extra="train").safe_open(folder / "last.safetensors", framework="pt")
+
+
+def _mark(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself, without its weights; empty where there is none."""
+    if not (folder / "last.safetensors").exists():
+        return {}
+    with _opened(folder) as file:
+        found: dict[str, Any] = json.loads(file.metadata()["mark"])
+        return found
 
 
 def start_folder(encoder: str) -> Path:
@@ -339,7 +349,7 @@ def train(
     if recipe.teachers:
         school.soft = _lessons(school, out, fresh, progress)
     model = fresh(recipe.stages[0].seed)
-    done = int(_read(out)[1]["stage"]) if (out / "last.safetensors").exists() else -1
+    done = _mark(out).get("stage", -1)
     for number, stage in enumerate(recipe.stages):
         if number < done:
             continue
@@ -500,7 +510,8 @@ def _run_stage(
     """Train one stage, from its last checkpoint where there is one."""
     learner = _Learner(model, stage)
     learner.history = list(school.history)  # a checkpoint tells the whole course up to it
-    if (out / "last.safetensors").exists() and all(_read(out)[1].get(k) == v for k, v in mark.items()):
+    there = _mark(out)
+    if there and mark.items() <= there.items():
         learner.load(out)
     sources = school.sources(stage)
     of_head = {s.part.head: s.objective for s in sources}

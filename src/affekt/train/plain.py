@@ -9,7 +9,7 @@ import msgspec
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import Recipe
 from affekt.catalog.spaces import space
-from affekt.catalog.tasks import task_entry
+from affekt.catalog.tasks import entry_and_corpus
 from affekt.core.errors import InputError
 
 __all__ = ["ENCODER", "plain_objective", "plain_recipe"]
@@ -36,9 +36,7 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
         UnknownNameError: There is no such task.
         InputError: Its corpus has no train or no dev split.
     """
-    name, _, part = task.partition(":")
-    entry = task_entry(name)
-    source = f"{entry.corpus}:{part}" if part else entry.corpus
+    entry, source = entry_and_corpus(task)
     found = corpus(source)
     if missing := [s for s in ("train", "dev") if s not in found.splits]:
         raise InputError(

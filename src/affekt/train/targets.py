@@ -15,7 +15,7 @@ from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
 from affekt.core.errors import InputError
 from affekt.corpora import ratings, read
-from affekt.models.text import SEPARATOR, with_context
+from affekt.models.text import SEPARATOR, with_context, without_oldest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,11 +120,5 @@ def token_rows(tokenizer_file: Path, texts: Sequence[str], most: int) -> list[ND
     tokenizer.no_truncation()
     tokenizer.no_padding()
     stop = tokenizer.token_to_id(SEPARATOR) or 0
-    rows = (e.ids for e in tokenizer.encode_batch_fast(list(texts)))
-    return [np.array(_cut(ids, most, stop) if len(ids) > most else ids, np.int64) for ids in rows]
-
-
-def _cut(ids: list[int], most: int, stop: int) -> list[int]:
-    if stop in ids[:-1]:
-        return [ids[0], *ids[len(ids) - most + 1 :]]
-    return [*ids[: most - 1], stop]
+    rows = (without_oldest(e.ids, most, stop) for e in tokenizer.encode_batch_fast(list(texts)))
+    return [np.array([*ids[: most - 1], stop] if len(ids) > most else ids, np.int64) for ids in rows]

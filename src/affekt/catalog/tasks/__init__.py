@@ -8,7 +8,7 @@ import msgspec
 
 from affekt.catalog.load import Entry, entry, names
 
-__all__ = ["Beside", "PublishedClaim", "TaskEntry", "task_entry", "tasks"]
+__all__ = ["Beside", "PublishedClaim", "TaskEntry", "entry_and_corpus", "task_entry", "tasks"]
 
 
 class PublishedClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,6 +92,18 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
 def tasks() -> tuple[str, ...]:
     """Ids of all tasks in the catalogue, sorted."""
     return names("tasks")
+
+
+def entry_and_corpus(name: str) -> tuple[TaskEntry, str]:
+    """The entry of a task, and the id of its corpus, with the part where the task names one (`semeval2025-a:deu`).
+
+    Raises:
+        UnknownNameError: There is no such task; the nearest names are given.
+        CatalogError: The entry is not valid.
+    """
+    base, _, part = name.partition(":")
+    found = task_entry(base)
+    return found, f"{found.corpus}:{part}" if part else found.corpus
 
 
 def task_entry(name: str) -> TaskEntry:

@@ -1,0 +1,47 @@
+"""From a recipe to a model folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from affekt.catalog.recipes import Recipe
+from affekt.train.card import identity_of, write_card
+from affekt.train.loop import Progress, train
+from affekt.train.package import package
+
+__all__ = ["make_model"]
+
+
+def make_model(
+    recipe: Recipe,
+    name: str,
+    out: Path,
+    *,
+    data: Path | None = None,
+    limit: int | None = None,
+    floats: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train, calibrate, and write the model with its card.
+
+    Args:
+        recipe: What to do.
+        name: Id of the model.
+        out: Folder of the model. Checkpoints are in `training` below it until the model is whole, so that a run
+            that was broken off goes on.
+        data: Folder of the corpora; default `AFFEKT_DATA`.
+        limit: Most rows of each split; for a trial run.
+        floats: As for `package`.
+        progress: As for `train`.
+
+    Returns:
+        Figures on dev by space.
+    """
+    trained = train(recipe, out / "training", data=data, limit=limit, progress=progress)
+    identity = identity_of(name, recipe, trained)
+    figures = package(trained, recipe, out, identity=identity, data=data, limit=limit, floats=floats)
+    (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
+    shutil.rmtree(out / "training")
+    return figures
