@@ -90,7 +90,7 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         clip: Greatest norm of the gradient.
         seed: Seed of order, sampling and dropout.
         masked: Share of the words that are hidden behind the mask token, drawn anew each time.
-        precision: Of the products of matrices; `bfloat16` is two to four times faster on processors that have it.
+        precision: Of the products of matrices; `bfloat16` is faster on processors that have it.
         taught: Share of the teachers' answer in the target of a row, where the recipe has teachers; and
         taught_weight: the weight of their answer on rows that have no gold for a head.
         share: Share of this stage's weights in the result; the rest is what the stage began with. Averaging the
