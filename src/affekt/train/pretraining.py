@@ -2,7 +2,7 @@
 
 Masked language modelling is Devlin et al. 2019; hiding words of emotion with a higher probability is LEIA (Aroyehun
 et al. 2023). Which words are of emotion is measured from labelled rows, so that no lexicon is needed and any language
-will do: a token is one where a label is given clearly more often with it than without it.
+will do: a token is one that stands clearly more often in texts with some label than in those without it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,12 @@ class Guesser(nn.Module):
 
 
 def emotion_tokens(
-    rows: Sequence[NDArray[np.int64]], labels: NDArray[np.float64], *, size: int, least: float = 3.0
+    rows: Sequence[NDArray[np.int64]],
+    labels: NDArray[np.float64],
+    *,
+    size: int,
+    least: float = 3.0,
+    times: float = 3.0,
 ) -> NDArray[np.bool_]:
     """Which tokens speak for a label.
 
@@ -74,7 +79,8 @@ def emotion_tokens(
         rows: Token ids of each row.
         labels: 0/1 or shares, NaN for not asked, shape (rows, labels).
         size: Number of words of the vocabulary.
-        least: Standard deviations from which a token counts.
+        least: Standard deviations from which a token counts, and
+        times: factor of the odds. With many rows the first alone would let in words such as "the".
 
     Returns:
         Shape (size,).
@@ -93,7 +99,7 @@ def emotion_tokens(
         theirs = total - mine
         a, b = mine + prior, theirs + prior
         odds = np.log(a / (a.sum() - a)) - np.log(b / (b.sum() - b))
-        out |= (odds / np.sqrt(1 / a + 1 / b) >= least) & (mine >= 5)
+        out |= (odds / np.sqrt(1 / a + 1 / b) >= least) & (odds >= np.log(times)) & (mine >= 5)
     return out
 
 
