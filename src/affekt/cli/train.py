@@ -16,6 +16,7 @@ __all__ = ["command"]
     "--task", metavar="NAME", help="Instead of a recipe: the plain one of this task, see `affekt bench list`."
 )
 @click.option("--encoder", metavar="DIR", help="With --task: folder of a BERT to start from, as transformers saves it.")
+@click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
 @click.option("--floor", type=click.Choice(["majority", "hashed-linear"]), help="With --task: score this floor on it.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
@@ -27,6 +28,7 @@ def command(
     recipe: str | None,
     task: str | None,
     encoder: str | None,
+    epochs: int | None,
     floor: str | None,
     out: Path,
     data: str | None,
@@ -49,15 +51,16 @@ def command(
 
     if (recipe is None) == (task is None):
         raise InputError("Name a recipe, or a task with --task", hint="`affekt bench list` names the tasks.")
-    if task is None and (encoder or floor):
-        raise InputError("--encoder and --floor belong to --task")
+    if task is None and (encoder or epochs or floor):
+        raise InputError("--encoder, --epochs and --floor belong to --task")
     if task is not None and floor:
         score_floor(task, floor, out, Path(data) if data else None)
         return
     if task is not None:
         from affekt.train.plain import ENCODER, plain_recipe
 
-        chosen, name = plain_recipe(task, encoder=encoder or ENCODER), task.replace(":", "-")
+        capped = {"epochs": epochs} if epochs else {}
+        chosen, name = plain_recipe(task, encoder=encoder or ENCODER, **capped), task.replace(":", "-")
     else:
         chosen, name = look_up(str(recipe)), Path(str(recipe)).stem
     if seed is not None:
