@@ -149,6 +149,7 @@ def _read_all(
                 limit=limit,
                 context=recipe.context,
                 spread=p.objective in WITH_SPREAD,
+                mapped=p.mapped,
             )
             for (name, head), p in parts.items()
             if split in corpus(name).splits
