@@ -19,6 +19,7 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.train.encoder import Dropout, TextModel, load_bert
+from affekt.train.mechanisms import Mechanisms, mechanisms_of
 from affekt.train.objectives import WITH_SPREAD, Objective, objective
 from affekt.train.targets import Rows, rows_of, token_rows
 from affekt.train.vocabulary import add_emoji
@@ -52,6 +53,7 @@ class Trained:
         scales: Head -> mean and standard deviation that carry its outputs to the native range.
         corpora: Head -> the corpus that it was trained on first, where it is calibrated.
         history: One record an epoch: what was trained, and the loss on dev by corpus.
+        measured: What the recipe's mechanisms came to (`Mechanisms.measure`), on the first dev split.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -60,6 +62,7 @@ class Trained:
     scales: dict[str, Scale]
     corpora: dict[str, str]
     history: list[dict[str, Any]]
+    measured: dict[str, Any]
 
 
 @dataclass
@@ -222,7 +225,9 @@ def start_folder(encoder: str) -> Path:
     return folder
 
 
-def _fresh(recipe: Recipe, folder: Path, units: Mapping[str, int], given: dict[str, int], seed: int) -> TextModel:
+def _fresh(
+    mechanisms: Mechanisms, folder: Path, units: Mapping[str, int], given: dict[str, int], seed: int
+) -> TextModel:
     """The starting weights with new heads."""
     torch.manual_seed(seed)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -234,9 +239,11 @@ def _fresh(recipe: Recipe, folder: Path, units: Mapping[str, int], given: dict[s
         attention_heads=config["num_attention_heads"],
         inner=config["intermediate_size"],
         positions=config["max_position_embeddings"],
+        **mechanisms.shape,
     )
     load_bert(model.enc, folder / "model.safetensors")
     _start_emoji(model, given, folder / "tokenizer.json")
+    mechanisms.fill(model)
     return model
 
 
@@ -343,8 +350,11 @@ def train(
             corpus_of.setdefault(source.part.head, source.part.corpus)
     units = {head: s.targets.shape[1] * s.objective.units for head, s in by_head.items()}
 
+    vocabulary = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    mechanisms = mechanisms_of(recipe, tokenizer_file, vocabulary=vocabulary, data=data)
+
     def fresh(seed: int) -> TextModel:
-        return _fresh(recipe, folder, units, given, seed)
+        return _fresh(mechanisms, folder, units, given, seed)
 
     if recipe.teachers:
         school.soft = _lessons(school, out, fresh, progress)
@@ -370,6 +380,7 @@ def train(
         scales=school.scales,
         corpora=corpus_of,
         history=school.history,
+        measured=mechanisms.measure(model, next(iter(school.dev.values()), (None, []))[1]),
     )
 
 
@@ -448,7 +459,9 @@ def _groups(model: TextModel, stage: Stage) -> list[dict[str, Any]]:
     for name, parameter in model.named_parameters():
         if name == "enc.word.weight":
             continue
-        if name.startswith("enc.layers."):
+        if name.endswith(".polarity"):
+            rate = stage.head_rate  # as new as a head
+        elif name.startswith("enc.layers."):
             rate = stage.rate * stage.rate_decay ** (top - int(name.split(".")[2]))
         elif name.startswith("enc."):
             rate = stage.rate * stage.rate_decay ** (top + 1)
