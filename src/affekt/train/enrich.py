@@ -123,7 +123,7 @@ def counter_fit(
         rate: Step, for vectors of length 1.
         rounds: Number of steps.
     """
-    out = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    out: NDArray[np.float64] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     moved, pairs = np.unique(np.concatenate([attract, repel]), return_inverse=True)
     pairs = pairs.reshape(-1, 2)
     some = out[moved]

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["label_words", "mean_values", "whole_words"]
+__all__ = ["label_words", "log_odds", "mean_values", "whole_words"]
 
 
 def whole_words(tokenizer_file: Path, texts: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -31,8 +31,11 @@ def whole_words(tokenizer_file: Path, texts: Sequence[str]) -> list[NDArray[np.i
     for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False):
         words = encoding.word_ids
         around = [None, *words, None]
-        alone = (i for i, one, word, other in zip(encoding.ids, around, words, around[2:], strict=False)
-                 if one != word != other and i in wordy)
+        alone = (
+            i
+            for i, one, word, other in zip(encoding.ids, around, words, around[2:], strict=False)
+            if one != word != other and i in wordy
+        )
         out.append(np.array(sorted(set(alone)), np.int64))
     return out
 
@@ -71,50 +74,70 @@ def mean_values(
     return out
 
 
+def log_odds(
+    rows: Sequence[NDArray[np.int64]], given: NDArray[np.float64], *, vocabulary: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """How much more likely each token is in rows with a label than in rows without it.
+
+    Log odds ratios, each side smoothed with the token's share in all rows (Monroe, Colaresi and Quinn 2008,
+    equations 16 to 22). A token counts once a row: one that repeats a word is one witness.
+
+    Args:
+        rows: Token ids of each row.
+        given: Above 0 where a row has the label; NaN counts as 0. Shape (rows, labels).
+        vocabulary: Number of tokens that there are.
+
+    Returns:
+        Log odds ratios; the same over their standard deviations; and in how many rows with the label a token
+        stands. Each of shape (labels, vocabulary).
+    """
+    has = np.nan_to_num(given) > 0
+    count = np.zeros((has.shape[1], vocabulary))
+    total = np.zeros(vocabulary)
+    for row, own in zip(rows, has, strict=True):
+        seen = np.unique(row)
+        total[seen] += 1
+        count[np.ix_(own, seen)] += 1
+    prior = 0.01 * total + 1e-9
+    a, b = count + prior, total - count + prior
+
+    def odds(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = np.log(x) - np.log(np.maximum(x.sum(1, keepdims=True) - x, 1e-9))
+        return out
+
+    ratio = odds(a) - odds(b)
+    return ratio, ratio / np.sqrt(1 / a + 1 / b), count.astype(np.int64)
+
+
 def label_words(
-    words: Sequence[NDArray[np.int64]],
+    rows: Sequence[NDArray[np.int64]],
     given: NDArray[np.float64],
     *,
     vocabulary: int,
-    most: int = 150,
-    least: float = 3.29,
-    prior: float = 500.0,
+    most: int | None = None,
+    least: float = 3.0,
+    times: float = 3.0,
+    rows_at_least: int = 5,
 ) -> list[NDArray[np.int64]]:
-    """The words that stand for a label: those that its texts hold more often than the other texts.
-
-    Log odds with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008, section 3.5.1): for each word the
-    log odds of the label's texts less those of all others, in units of their standard deviation.
+    """The tokens that speak for a label, and for it more than for another.
 
     Args:
-        words: The words of each text.
-        given: 1 where a text has the label, else 0 or NaN; shape (texts, labels).
-        vocabulary: Number of word pieces.
-        most: Most words of a label.
-        least: Least log odds in standard deviations; 3.29 is p < .001 on two sides.
-        prior: Weight of all texts in the odds, in numbers of words.
+        rows: Token ids of each row.
+        given: As for `log_odds`.
+        vocabulary: Number of tokens that there are.
+        most: Most tokens of a label; `None` for all.
+        least: Standard deviations of the log odds from which a token counts, and
+        times: factor of the odds. With many rows the first alone would let in words such as "the".
+        rows_at_least: Fewest rows with the label that hold the token.
 
     Returns:
-        For each label the ids of its words, the surest first. A word belongs to the label of which it is surest.
+        For each label the ids of its tokens, the surest first. A token has one label, of which it is surest.
     """
-    labels = given.shape[1]
-    count = np.zeros((labels, vocabulary))
-    every = np.zeros(vocabulary)
-    for found, row in zip(words, np.nan_to_num(given) > 0, strict=True):
-        every[found] += 1
-        count[np.ix_(np.flatnonzero(row), found)] += 1
-    before = prior * every / max(every.sum(), 1.0)
-    z = np.full((labels, vocabulary), -np.inf)
-    there = every > 0
-    a = before[there]
-    for label in range(labels):
-        y, other = count[label, there], every[there] - count[label, there]
-        odds, odds_other = y + a, other + a
-        rest, rest_other = y.sum() + prior - odds, other.sum() + prior - odds_other
-        apart = np.log(odds / rest) - np.log(odds_other / rest_other)
-        z[label, there] = apart / np.sqrt(1 / odds + 1 / odds_other)
-    owner = z.argmax(0)
+    odds, sure, count = log_odds(rows, given, vocabulary=vocabulary)
+    there = (sure >= least) & (odds >= np.log(times)) & (count >= rows_at_least)
+    owner = sure.argmax(0)
     out = []
-    for label in range(labels):
-        mine = np.flatnonzero((owner == label) & (z[label] >= least))
-        out.append(mine[np.argsort(-z[label, mine], kind="stable")][:most])
+    for label in range(len(there)):
+        mine = np.flatnonzero(there[label] & (owner == label))
+        out.append(mine[np.argsort(-sure[label, mine], kind="stable")][:most])
     return out

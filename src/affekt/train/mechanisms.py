@@ -50,14 +50,14 @@ class Mechanisms:
 
     def fill(self, model: TextModel) -> None:
         """Put the lexicons into a model whose encoder has its starting weights."""
-        tandem = self.recipe.tandem
+        tandem, beside = self.recipe.tandem, model.tandem
         with torch.no_grad():
             if self.polarity is not None:
                 model.enc.polarity.copy_(torch.from_numpy(self.polarity))
-            if tandem:
+            if tandem and beside is not None:
                 table = model.enc.word.weight.numpy()
                 bent = self.lexicon if tandem.enriched else None
-                model.tandem.vectors.copy_(torch.from_numpy(word_vectors(table, width=tandem.width, lexicon=bent)))
+                beside.vectors.copy_(torch.from_numpy(word_vectors(table, width=tandem.width, lexicon=bent)))
 
     def measure(self, model: TextModel, rows: Sequence[NDArray[np.int64]]) -> dict[str, Any]:
         """What the mechanisms came to, for the record.
@@ -74,7 +74,7 @@ class Mechanisms:
         if self.polarity is not None:
             weights = [layer.polarity.detach().numpy().round(4).tolist() for layer in model.enc.layers]
             out["polarity"] = {"words": int((self.polarity[:, 1] > 0).sum()), "weights": weights}
-        if self.lexicon is not None:
+        if self.lexicon is not None and model.tandem is not None:
             out["tandem"] = {
                 "words": {name: len(ids) for name, ids in self.lexicon.words.items()},
                 **{k: round(v, 4) for k, v in attention_mass(model.tandem, rows, self.lexicon.every).items()},
@@ -91,9 +91,9 @@ def mechanisms_of(recipe: Recipe, tokenizer_file: Path, *, vocabulary: int, data
     """
     if recipe.tandem and any(head.mix_layers for head in recipe.heads.values()):
         raise CatalogError("A head with mix_layers reads the encoder alone, and cannot go with tandem")
-    asked = {"vocabulary": vocabulary, "data": data}
-    return Mechanisms(
-        recipe,
-        polarity_table(recipe.polarity, tokenizer_file, **asked) if recipe.polarity else None,
-        emotion_words(recipe.tandem, tokenizer_file, **asked) if recipe.tandem else None,
-    )
+    polarity = lexicon = None
+    if recipe.polarity:
+        polarity = polarity_table(recipe.polarity, tokenizer_file, vocabulary=vocabulary, data=data)
+    if recipe.tandem:
+        lexicon = emotion_words(recipe.tandem, tokenizer_file, vocabulary=vocabulary, data=data)
+    return Mechanisms(recipe, polarity, lexicon)

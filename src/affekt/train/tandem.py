@@ -53,9 +53,7 @@ class EmotionWords:
         return np.sort(np.concatenate(list(self.words.values())))
 
 
-def emotion_words(
-    plan: Tandem, tokenizer_file: Path, *, vocabulary: int, data: Path | None = None
-) -> EmotionWords:
+def emotion_words(plan: Tandem, tokenizer_file: Path, *, vocabulary: int, data: Path | None = None) -> EmotionWords:
     """The lexicon that a plan asks for, from the training split of its corpus.
 
     Raises:
@@ -71,15 +69,11 @@ def emotion_words(
     if unknown := [label for pair in plan.opposites for label in pair if label not in labels]:
         raise UnknownNameError("label", unknown[0], labels, where=f"the opposites of {plan.lexicon}")
     rows = rows_of(plan.lexicon, HeadPlan(space=own.id), data=data)
-    found = label_words(
-        whole_words(tokenizer_file, rows.texts), rows.values, vocabulary=vocabulary, most=plan.words
-    )
+    found = label_words(whole_words(tokenizer_file, rows.texts), rows.values, vocabulary=vocabulary, most=plan.words)
     return EmotionWords({label: found[own.labels.index(label)] for label in labels}, plan.opposites)
 
 
-def word_vectors(
-    table: NDArray[np.float32], *, width: int, lexicon: EmotionWords | None = None
-) -> NDArray[np.float32]:
+def word_vectors(table: NDArray[np.float32], *, width: int, lexicon: EmotionWords | None = None) -> NDArray[np.float32]:
     """Vectors of word pieces, reduced and, with a lexicon, bent towards it.
 
     Args:
@@ -98,7 +92,8 @@ def word_vectors(
     nothing = np.zeros((0, 2), np.int64)
     pairs = emotion_pairs(lexicon.words, lexicon.opposites) if lexicon else (nothing, nothing)
     fitted = counter_fit(reduced, attract=pairs[0], repel=pairs[1])
-    return (fitted * np.sqrt(axes.shape[1])).astype(np.float32)
+    out: NDArray[np.float32] = (fitted * np.sqrt(axes.shape[1])).astype(np.float32)
+    return out
 
 
 class TandemNet(nn.Module):
@@ -138,9 +133,7 @@ class TandemNet(nn.Module):
             return (attention[:, :, None] * states).sum(1), attention
 
 
-def attention_mass(
-    net: TandemNet, rows: Sequence[NDArray[np.int64]], words: NDArray[np.int64]
-) -> dict[str, float]:
+def attention_mass(net: TandemNet, rows: Sequence[NDArray[np.int64]], words: NDArray[np.int64]) -> dict[str, float]:
     """How much of the attention falls on emotion words, over the texts that hold one.
 
     Args:
