@@ -72,7 +72,7 @@ class Mechanisms:
         """
         out: dict[str, Any] = {}
         if self.polarity is not None:
-            weights = [layer.polarity.detach().numpy().round(4).tolist() for layer in model.enc.layers]
+            weights = [layer.polarity.detach().double().numpy().round(4).tolist() for layer in model.enc.layers]
             out["polarity"] = {"words": int((self.polarity[:, 1] > 0).sum()), "weights": weights}
         if self.lexicon is not None and model.tandem is not None:
             out["tandem"] = {
