@@ -16,6 +16,7 @@ from affekt.core.errors import CatalogError
 from affekt.corpora import read
 from affekt.extras import need
 from affekt.train.encoder import TextModel, bert_names, load_bert
+from affekt.train.mechanisms import Mechanisms
 
 if TYPE_CHECKING:
     import torch
@@ -140,7 +141,7 @@ def fresh_folder(plan: Fresh, out: Path, *, data: Path | None = None, limit: int
     return out
 
 
-def _model(config: Mapping[str, Any], heads: Mapping[str, int]) -> TextModel:
+def _model(config: Mapping[str, Any], heads: Mapping[str, int], **shape: Any) -> TextModel:
     return TextModel(
         heads,
         vocabulary=config["vocab_size"],
@@ -149,6 +150,7 @@ def _model(config: Mapping[str, Any], heads: Mapping[str, int]) -> TextModel:
         attention_heads=config["num_attention_heads"],
         inner=config["intermediate_size"],
         positions=config["max_position_embeddings"],
+        **shape,
     )
 
 
@@ -166,21 +168,42 @@ class Start:
     tokenizer: Path
     emoji: Mapping[str, int]
 
-    def model(self, heads: Mapping[str, int], *, seed: int, encoder: Mapping[str, Any] | None = None) -> TextModel:
+    @property
+    def config(self) -> dict[str, Any]:
+        """The encoder's `config.json`."""
+        found: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        return found
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of word pieces."""
+        return int(self.config["vocab_size"])
+
+    def model(
+        self,
+        heads: Mapping[str, int],
+        *,
+        seed: int,
+        encoder: Mapping[str, Any] | None = None,
+        mechanisms: Mechanisms | None = None,
+    ) -> TextModel:
         """A model with new heads.
 
         Args:
             heads: Name -> number of outputs.
             seed: Seed of the heads' weights.
             encoder: Weights to start from in place of the folder's.
+            mechanisms: What stands beside the encoder.
         """
         torch.manual_seed(seed)
-        model = _model(json.loads((self.folder / "config.json").read_text(encoding="utf-8")), heads)
+        model = _model(self.config, heads, **(mechanisms.shape if mechanisms else {}))
         if encoder is None:
             load_bert(model.enc, self.folder / "model.safetensors")
             self._place_emoji(model)
         else:
-            model.enc.load_state_dict(encoder)
+            model.enc.load_state_dict({**model.enc.state_dict(), **encoder})
+        if mechanisms:
+            mechanisms.fill(model)
         return model
 
     def _place_emoji(self, model: TextModel) -> None:

@@ -14,9 +14,11 @@ __all__ = [
     "Fresh",
     "HeadPlan",
     "Part",
+    "Polarity",
     "Pretraining",
     "Recipe",
     "Stage",
+    "Tandem",
     "Teachers",
     "Term",
     "recipe",
@@ -148,6 +150,48 @@ class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     heads: tuple[str, ...]
 
 
+class Polarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Attention that knows how positive or negative a word is, whatever stands around it.
+
+    In each layer every head learns two numbers, which start at 0: how much it is drawn by a word's polarity, and by
+    the strength of that polarity. See `affekt.train.polarity`.
+
+    Attributes:
+        corpus: Id of the corpus that polarity is taken from: rated words (`vader:words`), or rated sentences.
+        dimension: Which dimension of its space; default the first.
+        permuted: Whether the polarities are dealt out anew among all words: the control, which knows nothing.
+    """
+
+    corpus: str
+    dimension: str = ""
+    permuted: bool = False
+
+
+class Tandem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A recurrent net with attention over word vectors, beside the encoder; the heads read both.
+
+    The vectors are the encoder's own word pieces, reduced, and bent towards an emotion lexicon where `enriched`. See
+    `affekt.train.tandem`.
+
+    Attributes:
+        lexicon: Id of the corpus whose labels make the emotion lexicon.
+        labels: Which of them; default all. A word that tells more of another label is in no case among their words.
+        opposites: Pairs of its labels whose words are pushed apart.
+        enriched: Whether the vectors are bent. The lexicon is needed in any case, to measure the attention on it.
+        words: Most words of a label.
+        width: Size of a word's vector.
+        hidden: Units of the recurrent net in each direction.
+    """
+
+    lexicon: str
+    labels: tuple[str, ...] = ()
+    opposites: tuple[tuple[str, str], ...] = ()
+    enriched: bool = True
+    words: int = 150
+    width: int = 100
+    hidden: int = 64
+
+
 class Fresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An encoder that starts from nothing: its own vocabulary of byte pairs, and weights drawn at random.
 
@@ -230,6 +274,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
         context: Turns before a text that are read with it.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
         emoji: Whether emoji get places in the vocabulary.
+        polarity: Attention biased by the polarity of words; `None` for none.
+        tandem: A second net beside the encoder; `None` for none.
         teachers: An ensemble to learn from; `None` for none.
         stages: The stages, in order.
         works: Ids of the works whose data or mechanisms it uses.
@@ -250,6 +296,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
     context: int = 0
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False
+    polarity: Polarity | None = None
+    tandem: Tandem | None = None
     teachers: Teachers | None = None
     stages: tuple[Stage, ...]
     works: tuple[str, ...] = ()
