@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 from train_data import make_corpora
 
-pytest.importorskip("torch", reason="needs the train extra")
+torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer  # noqa: E402
 
-from affekt.catalog.recipes import Fresh, Pretraining, Recipe, with_seed
-from affekt.core.clip import Clip
-from affekt.core.errors import CatalogError, InputError
-from affekt.models.text import TextRecogniser
-from affekt.train.loop import train
-from affekt.train.make import make_model
-from affekt.train.pretraining import _hide, emotion_tokens
-from affekt.train.start import fresh_folder, texts_of
+from affekt.catalog.recipes import Fresh, Pretraining, Recipe, with_seed  # noqa: E402
+from affekt.core.clip import Clip  # noqa: E402
+from affekt.core.errors import CatalogError, InputError  # noqa: E402
+from affekt.models.text import TextRecogniser  # noqa: E402
+from affekt.train.encoder import TextModel  # noqa: E402
+from affekt.train.loop import train  # noqa: E402
+from affekt.train.make import make_model  # noqa: E402
+from affekt.train.pretraining import Guesser, _hide, emotion_tokens  # noqa: E402
+from affekt.train.start import fresh_folder, texts_of  # noqa: E402
 
 FRESH = Fresh(corpora=("goemotions", "vader"), vocabulary=600, width=16, layers=2, attention_heads=2, inner=32)
 
@@ -167,3 +168,54 @@ def test_a_recipe_that_does_not_hold_together_is_refused(data, tmp_path):
     with pytest.raises(InputError, match="no labels"):
         train(small(emotion_hidden=0.5, emotion_from=["vader"]), tmp_path / "three", data=data)
     assert Pretraining(corpora=("goemotions",)).hidden == 0.15
+
+
+@pytest.fixture(scope="module")
+def guesser():
+    torch.manual_seed(0)
+    model = Guesser(TextModel({}, vocabulary=40, width=16, layers=2, attention_heads=2)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.3)
+    return model
+
+
+def guessed(model, rows, places):
+    """Mean loss of the words at some places of some rows."""
+    starts = np.cumsum([0, *map(len, rows[:-1])])
+    at = torch.from_numpy(np.concatenate([s + np.array(p) for s, p in zip(starts, places, strict=True)]))
+    ids = torch.from_numpy(np.concatenate(rows))
+    logits = model(ids, torch.tensor([len(r) for r in rows]), at)
+    return torch.nn.functional.cross_entropy(logits, (ids[at] * 7) % 40)
+
+
+def test_a_guess_does_not_hang_on_the_order_of_the_batch(guesser):
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(0, 40, n) for n in (4, 6, 6, 9)]
+    places = [[1], [2, 4], [3], [1, 7]]
+    with torch.no_grad():
+        one = guessed(guesser, rows, places)
+        for order in ([3, 2, 1, 0], [1, 3, 0, 2]):
+            other = guessed(guesser, [rows[i] for i in order], [places[i] for i in order])
+            assert torch.allclose(one, other, atol=1e-5)
+        alone = [guessed(guesser, [r], [p]) * len(p) for r, p in zip(rows, places, strict=True)]
+    assert torch.allclose(sum(alone) / 6, one, atol=1e-5)
+
+
+def test_the_gradient_of_guessing_is_that_of_finite_differences(guesser):
+    rng = np.random.default_rng(1)
+    rows, places = [rng.integers(0, 40, n) for n in (5, 8)], [[2], [1, 6]]
+    guesser.zero_grad()
+    guessed(guesser, rows, places).backward()
+    for name, parameter in guesser.named_parameters():
+        flat, gradient = parameter.data.view(-1), parameter.grad
+        if name not in ("enc.word.weight", "dense.weight", "bias", "enc.layers.0.qkv.weight", "ln.weight"):
+            continue
+        at = int(gradient.abs().view(-1).argmax())
+        kept, step = flat[at].item(), 5e-3
+        with torch.no_grad():
+            losses = []
+            for sign in (1, -1):
+                flat[at] = kept + sign * step
+                losses.append(guessed(guesser, rows, places).item())
+            flat[at] = kept
+        assert (losses[0] - losses[1]) / (2 * step) == pytest.approx(gradient.view(-1)[at].item(), rel=0.03)
