@@ -36,10 +36,10 @@ def export(
     """Write a corpus, one file a split and a card, a batch of rows at a time.
 
     Columns: `id`, `text`, `context`, `dialogue`, `turn`, `speaker`, `language`, `start`, `end`, `source`, a column
-    `field_NAME` for each further text and `fact_NAME` for each fact, and the gold: `label` (one a row) or `labels` (a list), `intensities` where there are
-    strengths or shares, a column for each dimension. In Parquet, labels are the numbers of the space, with their names
-    in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV the index comes first as audformat has it:
-    `file`, `start`, `end` for rows of recordings, `id` for texts; lists are JSON.
+    `field_NAME` for each further text and `fact_NAME` for each fact, and the gold: `label` (one a row) or `labels` (a
+    list), `intensities` where there are strengths or shares, a column for each dimension. In Parquet, labels are the
+    numbers of the space, with their names in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV the index
+    comes first as audformat has it: `file`, `start`, `end` for rows of recordings, `id` for texts; lists are JSON.
 
     Args:
         name: Id of the corpus, of a view or a part, or its entry.

@@ -231,6 +231,10 @@ def package(
         ModelError: The graph does not say what the module says.
     """
     onnx = need("onnx", extra="train")
+
+    def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
+        return rows_of(name, plan, split=split, data=data, limit=limit, context=recipe.context, fields=recipe.fields)
+
     heads = [
         _Head(
             name,
@@ -263,7 +267,7 @@ def package(
         return token_rows(trained.tokenizer, texts, recipe.max_tokens)
 
     main = heads[0]
-    first = rows_of(main.corpus, main.plan, data=data, limit=limit, context=recipe.context, fields=recipe.fields)
+    first = rows_in("train", main.corpus, main.plan)
     rng = np.random.default_rng(seed)
     some = [first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]]
     for h in heads[1:]:
@@ -275,7 +279,7 @@ def package(
             continue
         probe = _session(build_graph(weights, heads=outputs, layer_means=True, n_heads=attention_heads)[0])
         mean, sd = h.scale
-        learned = rows_of(h.corpus, h.plan, data=data, limit=limit, context=recipe.context, fields=recipe.fields)
+        learned = rows_in("train", h.corpus, h.plan)
         weights, mixed[h.name] = mix_in_layers(
             weights,
             head=h.name,
