@@ -102,19 +102,19 @@ def rows_of(
     return Rows(ids, texts, out.values, variances)
 
 
-_COUNTING = frozenset({"majority", "plurality", "all_inclusive", "soft_label"})
+_AVERAGING = frozenset({"mean", "ewe"})
 
 
 def _by_rule(name: str, head: HeadPlan, columns: Sequence[str], *, data: Path | None) -> dict[str, list[float]]:
     """Item -> gold by the head's rule over single judgements, NaN where it does not decide."""
-    if (head.gold in _COUNTING) != (head.of == "labels"):
+    if (head.gold in _AVERAGING) == (head.of == "labels"):
         raise InputError(
             f"The rule {head.gold} does not make {head.of}",
-            hint="majority, plurality, all_inclusive and soft_label count labels; mean and ewe average values.",
+            hint=f"{' and '.join(sorted(_AVERAGING))} average strengths and dimensions; the others make labels.",
         )
     every = ratings(name, data=data)
     gold = RULES[head.gold](every)
-    names = every.space.labels if head.gold in _COUNTING else every.channels
+    names = every.channels if head.gold in _AVERAGING else every.space.labels
     picked = gold.values[:, [names.index(c) for c in columns]]
     return dict(zip(gold.items, picked.tolist(), strict=True))
 
