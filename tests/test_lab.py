@@ -360,7 +360,7 @@ def test_every_study_in_the_catalogue_makes_recipes():
 
 
 def test_a_study_that_does_not_fit_together_is_refused(tmp_path):
-    entry = study(studies()[0])
+    entry = study("concordance")
     with pytest.raises(CatalogError, match="names of their own"):
         run_study(msgspec.structs.replace(entry, baseline="other"), tmp_path)
     with pytest.raises(CatalogError, match="no score nonsense"):
