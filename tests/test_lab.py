@@ -159,7 +159,7 @@ def make_tales(data):
         part = ("train", "train", "val", "test")[tale % 4]
         mood = "sun"
         for i in range(24):
-            text, valence = (f"the {mood} came", 0.0) if i % 2 == 0 else ("and then", 0.8 if mood == "sun" else -0.8)
+            text, valence = (f"the {mood} came", 0.5) if i % 2 == 0 else ("and then", 0.9 if mood == "sun" else 0.1)
             rows.append(f"t{tale}_{i},tale{tale},{valence},{0.1 * (i % 3)},grimm,{part},{text},0,0.3")
             if i % 2:
                 mood = "sun" if (i * 7 + tale) % 3 else "rain"
