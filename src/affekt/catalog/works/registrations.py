@@ -87,7 +87,7 @@ class Claim:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether the metric is an error, so that less is better; `ece_label` and `cross_entropy` go by their first word."""
+        """Whether the metric is an error, so that less is better; it goes by the first word (`ece_label`)."""
         return re.split(r"[^a-z]", self.metric, maxsplit=1)[0] in _ERRORS
 
     @property
