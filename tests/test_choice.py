@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from tiny import NOTE, make_multi
 
 from affekt.analysis import Analyzer, Policy, analyze, open_input, stream
 from affekt.catalog.languages import language_code, language_name
@@ -24,32 +25,13 @@ ENGLISH = "I am so happy that you came to see me today, thank you!"
 GERMAN = "Ich bin so glücklich, dass du heute zu mir gekommen bist, danke!"
 RUSSIAN = "Я так рад, что ты сегодня пришёл ко мне, спасибо большое!"
 FINNISH = "Olen todella iloinen että tulit tänään luokseni, kiitos paljon!"
-NOTE = "its data ask for research use only"
 
 
 @pytest.fixture
 def multi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model folder `text-multi` beside `text-en`: the Plutchik head alone, for German and Russian."""
-    source = registry.model_folder("text-en")
-    folder = tmp_path / "text-multi"
-    folder.mkdir()
-    for name in ("model.onnx", "tokenizer.json"):
-        (folder / name).symlink_to(source / name)
-    card = json.loads((source / "affekt.json").read_text())
-    card |= {
-        "id": "text-multi",
-        "title": "Several languages",
-        "licence": "CC-BY-4.0",
-        "licence_note": NOTE,
-        "languages": ["de", "ru"],
-        "main": "plutchik",
-        "heads": {"plutchik": card["heads"]["plutchik"]},
-        "dimensions": None,
-        "policy": card["policy"] | {"min_confidence": 0.0},
-        "thresholds_by_language": {"plutchik": {"de": [0.0] * 8}},
-    }
-    (folder / "affekt.json").write_text(json.dumps(card))
-    monkeypatch.setattr(registry, "bundled", lambda: {"text-en": source, "text-multi": folder})
+    folder = make_multi(tmp_path)
+    known = {"text-en": registry.model_folder("text-en"), "text-multi": folder}
+    monkeypatch.setattr(registry, "bundled", lambda: known)
     return folder
 
 
