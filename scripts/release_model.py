@@ -25,7 +25,7 @@ import numpy as np
 
 from affekt.bench.runs import read_run, run_task
 from affekt.bench.tasks import task
-from affekt.catalog.corpora import corpus
+from affekt.catalog.corpora import Corpus, corpus
 from affekt.catalog.languages import language_name
 from affekt.catalog.recipes import recipe
 from affekt.catalog.spaces import space as catalogue_space
@@ -183,6 +183,11 @@ def corpora_of(model: TextRecogniser) -> list[str]:
     return sorted({part.corpus for stage in recipe(model.spec.id).stages for part in stage.parts})
 
 
+def trained_on(entry: Corpus) -> int:
+    """Rows of a corpus's training split; 0 where it has none at hand."""
+    return entry.splits["train"].rows if "train" in entry.splits else 0
+
+
 def parts_of(name: str) -> list[str]:
     """A task by the parts of its corpus; itself where that comes in one piece."""
     parts = [] if ":" in name else list(task(name).corpus.matrix)
@@ -298,10 +303,7 @@ def card_by_language(model: TextRecogniser) -> str:
         "## What it learned from\n",
         "| corpus | rows | licence | asks for |",
         "|---|---|---|---|",
-        *(
-            f"| {c.title} | {sum(s.rows for name, s in c.splits.items() if name == 'train'):,} | {c.licence} | {c.asks} |"
-            for c in map(corpus, corpora_of(model))
-        ),
+        *(f"| {c.title} | {trained_on(c):,} | {c.licence} | {c.asks} |" for c in map(corpus, corpora_of(model))),
         "",
         f"Recipe: `src/affekt/catalog/recipes/{spec.id}.toml`; `affekt train {spec.id} --out DIR` runs it. Thresholds, "
         "calibration and the recommended confidence were fitted on development splits only.\n",
