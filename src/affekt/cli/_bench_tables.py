@@ -88,11 +88,11 @@ def show_blend(d: Document) -> None:
     made = d["blend"]
     members = list(made["weights"][""])
     if made["rule"] == "select":
-        table = _table(made["by"] or "rows", "answered by", left=(made["by"] or "rows", "answered by"))
+        table = NarrowTable(made["by"] or "rows", "answered by", left=(made["by"] or "rows", "answered by"))
         for group, weights in made["weights"].items():
             table.add_row(escape(group or "all other rows"), escape(max(weights, key=weights.__getitem__)))
     else:
-        table = _table(made["by"] or "rows", *(escape(m) for m in members), left=(made["by"] or "rows",))
+        table = NarrowTable(made["by"] or "rows", *(escape(m) for m in members), left=(made["by"] or "rows",))
         for group, weights in made["weights"].items():
             others = "all other rows" if made["by"] else "all"
             table.add_row(escape(group or others), *(f"{weights[m]:.2f}" for m in members))
