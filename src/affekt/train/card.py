@@ -22,7 +22,9 @@ __all__ = ["identity_of", "write_card"]
 
 def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
     """What `affekt.json` says of where a model comes from: licences, seeds, versions, the recipe and its course."""
-    used = sorted({p.corpus for stage in recipe.stages for p in stage.parts})
+    used = {p.corpus for stage in recipe.stages for p in stage.parts}
+    used |= {recipe.polarity.corpus} if recipe.polarity else set()
+    used |= {recipe.tandem.lexicon} if recipe.tandem else set()
     packages = ("torch", "onnxruntime", "numpy", "tokenizers")
     return {
         "id": name,
@@ -33,7 +35,7 @@ def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
         "works": list(recipe.works),
         "facts": {
             "not_for": list(recipe.not_for),
-            "data": {source: corpus(source).licence for source in used},
+            "data": {source: corpus(source).licence for source in sorted(used)},
             "seeds": [stage.seed for stage in recipe.stages],
             "versions": {
                 "affekt": __version__,
@@ -42,6 +44,7 @@ def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
             },
             "recipe": msgspec.to_builtins(recipe),
             "history": trained.history,
+            **({"measured": trained.measured} if trained.measured else {}),
         },
     }
 
