@@ -156,6 +156,7 @@ class Columns(_Part, frozen=True):
         turn: Its place there; default in the order of the file.
         speaker: Who says it.
         context: Columns with the texts before it, oldest first; default the rows before it in the dialogue.
+        fields: Name -> column of further texts of the same row, such as a caption.
         language: ISO 639 code, where it stands in a column.
         start: Start in a recording, in seconds or `hours:minutes:seconds`.
         end: End in a recording.
@@ -169,6 +170,7 @@ class Columns(_Part, frozen=True):
     turn: str = ""
     speaker: str = ""
     context: Names = ()
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
     language: str = ""
     start: str = ""
     end: str = ""
@@ -329,6 +331,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         licence: SPDX expression, or a short statement.
         commercial: Whether models trained on it may be used commercially: `yes`, `no`, `unclear`.
         commercial_note: Under which conditions, or what is in doubt.
+        asks: What its source asks for beyond the licence, as in "scientific or research use only"; models trained on
+            it say so.
         files: The files that hold texts and gold.
         splits: Split -> facts. Where the corpus has a matrix, those of the parts added up.
         table: How tables are delimited.
@@ -374,6 +378,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     licence: str
     commercial: Literal["yes", "no", "unclear"]
     commercial_note: str
+    asks: str = ""
     files: tuple[CorpusFile, ...]
     splits: dict[str, SplitFacts]
     citation: Citation
