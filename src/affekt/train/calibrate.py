@@ -41,6 +41,12 @@ def fit_platt(*, truth: NDArray[np.float64], logits: NDArray[np.float64], streng
     Returns:
         (scale, offset); the calibrated probability is `sigmoid(scale * logit + offset)`.
     """
+
+    def loss(a: float, b: float) -> float:
+        z = a * logits + b
+        rows = float((np.logaddexp(0.0, z) - truth * z).sum())
+        return rows + 0.5 * strength * ((a - 1) ** 2 + b**2)
+
     a, b = 1.0, 0.0
     for _ in range(50):  # Newton's method; two parameters
         p = sigmoid(a * logits + b)
@@ -48,6 +54,10 @@ def fit_platt(*, truth: NDArray[np.float64], logits: NDArray[np.float64], streng
         grad = np.array([((p - truth) * logits).sum() + strength * (a - 1), (p - truth).sum() + strength * b])
         hess = np.array([[(w * logits**2).sum(), (w * logits).sum()], [(w * logits).sum(), w.sum()]])
         step = np.linalg.solve(hess + strength * np.eye(2), grad)
+        # Where the model is far too sure, a whole step goes beyond the lowest point, and the next one further.
+        now = loss(a, b)
+        while np.abs(step).max() >= 1e-9 and loss(a - float(step[0]), b - float(step[1])) > now:
+            step /= 2
         a, b = a - float(step[0]), b - float(step[1])
         if np.abs(step).max() < 1e-9:
             break
