@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
     from affekt.core.run import Run, Score
 
-__all__ = ["show_audit", "show_blend", "show_comparison", "show_curve", "show_matrix", "show_run", "show_slices"]
+__all__ = [
+    "show_audit",
+    "show_best_worst",
+    "show_blend",
+    "show_comparison",
+    "show_curve",
+    "show_matrix",
+    "show_run",
+    "show_slices",
+]
 
 Document = dict[str, Any]
 
@@ -104,6 +113,26 @@ def show_blend(d: Document) -> None:
     _print(table)
     show_comparison(d)
     _print(f"{escape(made['best'])} is the best single member on these rows.", style="dim")
+
+
+def show_best_worst(d: Document) -> None:
+    """Print what best-worst scaling brought, beside direct labelling where there is gold."""
+    how = d["best_worst"]
+    steady = "steady" if not how["noise"] else f"noise {how['noise']:g}"
+    _print(
+        f"{how['tuples']:,} tuples of {how['size']} for each emotion, each text in {how['per_item']}, "
+        f"{how['judges']} choices a tuple, {steady}"
+    )
+    table = _table("emotion", "split-half reliability", left=("emotion",))
+    for emotion, r in how["split_half"].items():
+        table.add_row(emotion, _n(r))
+    _print(table)
+    if "scores" in d:
+        show_comparison(d)
+    else:
+        _print(f"{d['texts']:,} texts; {d['as_direct']:.1%} have the label that the chooser gives directly.")
+    if d["left_open"]:
+        _print(f"{d['left_open']:,} texts have no label, since two emotions share first place.")
 
 
 def show_slices(d: Document, model: str) -> None:

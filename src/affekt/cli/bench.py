@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from affekt.cli._bench_combine import blend
+from affekt.cli._bench_combine import best_worst, blend
 from affekt.cli._bench_options import BOOTSTRAP_SEED, DATA, JSON, SAMPLES, SPLIT
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def command() -> None:
     """Measure models on published corpora, with intervals."""
 
 
+command.add_command(best_worst)
 command.add_command(blend)
 
 

@@ -30,7 +30,7 @@ from affekt.train.targets import Rows, rows_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BUCKETS", "Floor", "hashed_counts", "hashed_linear", "majority"]
+__all__ = ["BUCKETS", "Answer", "Floor", "hashed_counts", "hashed_linear", "majority"]
 
 BUCKETS = 1 << 18
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -39,7 +39,7 @@ _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
     """Scores of labels and which are given, or values of dimensions; each of shape (texts, columns)."""
 
     scores: NDArray[np.float64]
@@ -73,7 +73,7 @@ class Floor:
 
     def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
         """Read each clip; see `Recogniser.predict`."""
-        found: _Answer = self._answer([clip.text or "" for clip in clips])
+        found: Answer = self._answer([clip.text or "" for clip in clips])
         out = []
         for clip, scores, given in zip(clips, found.scores.tolist(), found.given, strict=True):
             each = dict(zip(self._columns, scores, strict=True))
@@ -110,8 +110,8 @@ def majority(task: str, *, data: Path | None = None) -> Floor:
     if _is_single(plan) or not given.any():
         given = np.arange(len(scores)) == scores.argmax()
 
-    def answer(texts: Sequence[str]) -> _Answer:
-        return _Answer(np.tile(scores, (len(texts), 1)), np.tile(given, (len(texts), 1)))
+    def answer(texts: Sequence[str]) -> Answer:
+        return Answer(np.tile(scores, (len(texts), 1)), np.tile(given, (len(texts), 1)))
 
     return Floor("majority", plan, languages, answer)
 
@@ -178,11 +178,11 @@ def hashed_linear(task: str, *, data: Path | None = None) -> Floor:
     if plan.of != "dimensions" and not _is_single(plan):
         cuts = choose_thresholds(truth=(np.nan_to_num(y_dev) > 0).astype(float), scores=scores_of(x_dev))
 
-    def answer(texts: Sequence[str]) -> _Answer:
+    def answer(texts: Sequence[str]) -> Answer:
         scores = scores_of(features(table(texts)))
         if _is_single(plan):
-            return _Answer(scores, scores == scores.max(1, keepdims=True))
-        return _Answer(scores, scores >= cuts)
+            return Answer(scores, scores == scores.max(1, keepdims=True))
+        return Answer(scores, scores >= cuts)
 
     return Floor("hashed-linear", plan, languages, answer)
 
