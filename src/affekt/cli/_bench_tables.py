@@ -18,6 +18,7 @@ __all__ = [
     "show_comparison",
     "show_curve",
     "show_matrix",
+    "show_results",
     "show_run",
     "show_slices",
 ]
@@ -263,6 +264,38 @@ def show_matrix(d: Document) -> None:
     _print(table)
     for cell in (c for c in d["cells"] if c["why_not"]):
         _print(f"{escape(cell['why_not'])}.", style="dim")
+
+
+def show_results(found: list[Document], *, whole: bool) -> None:
+    """Print recorded runs: their headline scores, or of one task every score that is worth showing."""
+    from rich.markup import escape
+
+    if not found:
+        _print("No run is recorded. `affekt bench run` and `affekt train --floor` make runs.")
+        return
+    table = _table("task", "score", "system", "value", "95 % interval", "rows", left=("task", "score", "system"))
+    for r in found:
+        for at, key in enumerate(r["shown"] if whole else r["shown"][:1]):
+            for row, run in enumerate(r["runs"]):
+                s = run["scores"].get(key)
+                if s is None:
+                    continue
+                table.add_row(
+                    r["task"] if at == row == 0 else "",
+                    key if row == 0 else "",
+                    escape(run["name"]),
+                    _n(s["value"]),
+                    _range(s["low"], s["high"]),
+                    f"{s['n']:,}",
+                )
+            for p in (p for p in r["published"] if p["metric"] == key):
+                table.add_row("", "", f"published: {escape(p['by'])}", f"{p['value']:.4g}", "", "", style="dim")
+    _print(table)
+    if whole:
+        for r in found[:1]:
+            _print(f"{r['title']}: {r['protocol']}.", style="dim")
+            for p in r["published"]:
+                _print(f"Published {p['metric']} {p['value']:g}: {escape(p['by'])}. {escape(p['note'])}", style="dim")
 
 
 def _n(value: float | None) -> str:

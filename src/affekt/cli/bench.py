@@ -213,6 +213,22 @@ def score(
 
 
 @command.command()
+@click.argument("task", required=False)
+@JSON
+def results(task: str | None, as_json: bool) -> None:
+    """Show recorded runs beside floors and published figures: of all tasks, or of TASK with its parts."""
+    from affekt.bench.results import document
+    from affekt.bench.results import results as look_up
+    from affekt.cli._bench_tables import show_results
+
+    found = document(look_up(task))
+    if as_json:
+        click.echo(dumps(found))
+    else:
+        show_results(found, whole=task is not None)
+
+
+@command.command()
 @click.argument("runs", metavar="RUN...", nargs=-1)
 @click.option(
     "--group",
