@@ -28,7 +28,7 @@ from affekt.train.calibrate import (
 )
 from affekt.train.encoder import bert_names
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
-from affekt.train.loop import Scale, Trained, start_folder
+from affekt.train.loop import Scale, Trained
 from affekt.train.objectives import Objective
 from affekt.train.readout import mix_in_layers
 from affekt.train.targets import Rows, rows_of, single_ratings, token_rows
@@ -242,12 +242,11 @@ def package(
         raise DataError("A head is calibrated on dev, and its corpus has no rows there")
     weights = dict(trained.weights)
     outputs = {h.name: h.plan.space for h in heads}
-    attention_heads = json.loads((start_folder(recipe.encoder) / "config.json").read_text(encoding="utf-8"))[
-        "num_attention_heads"
-    ]
+    config = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))
+    shape = {"n_heads": config["num_attention_heads"], "eps": config.get("layer_norm_eps", 1e-12)}
 
     def tokens(texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        return token_rows(trained.tokenizer, texts, recipe.max_tokens)
+        return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
 
     main = heads[0]
     first = rows_of(main.corpus, main.plan, data=data, limit=limit, context=recipe.context)
@@ -260,7 +259,7 @@ def package(
     for h in heads:
         if not h.plan.mix_layers:
             continue
-        probe = _session(build_graph(weights, heads=outputs, layer_means=True, n_heads=attention_heads)[0])
+        probe = _session(build_graph(weights, heads=outputs, layer_means=True, **shape)[0])
         mean, sd = h.scale
         learned = rows_of(h.corpus, h.plan, data=data, limit=limit, context=recipe.context)
         weights, mixed[h.name] = mix_in_layers(
@@ -270,12 +269,12 @@ def package(
             train=(learned.texts, (learned.values - mean) / sd),
             dev=(h.dev.texts, (h.dev.values - mean) / sd),
         )
-    plain, places = build_graph(weights, heads=outputs, n_heads=attention_heads)
+    plain, places = build_graph(weights, heads=outputs, **shape)
     onnx.checker.check_model(plain)
     graph = plain
     if recipe.bits < 32:
         ranges = measure_ranges(plain, places, tokens(some))
-        graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, n_heads=attention_heads)
+        graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     sessions = {"float": _session(plain), "shipped": _session(graph)}
 
     out.mkdir(parents=True, exist_ok=True)
@@ -306,9 +305,9 @@ def package(
                 figures[h.plan.space] |= _price_of_int8(h.truth, made, float_z, z)
 
     onnx.save(graph, str(out / "model.onnx"))
-    (out / "tokenizer.json").write_bytes(trained.tokenizer.read_bytes())
+    (out / "tokenizer.json").write_bytes(trained.start.tokenizer.read_bytes())
     if floats:
-        _save_floats(weights, start_folder(recipe.encoder), out)
+        _save_floats(weights, trained.start.folder, out)
     card = {
         **identity,
         "main": main.plan.space,

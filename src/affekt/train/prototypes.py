@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,28 +39,18 @@ def embed(texts: Sequence[str], *, encoder: str = ENCODER, batch: int = 64) -> N
         Shape (texts, width).
     """
     torch = need("torch", extra="train")
-    from affekt.train.encoder import TextModel, load_bert
-    from affekt.train.loop import start_folder
+    from affekt.train.start import Start, start_folder
 
     folder = start_folder(encoder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    model = TextModel(
-        {},
-        vocabulary=config["vocab_size"],
-        width=config["hidden_size"],
-        layers=config["num_hidden_layers"],
-        attention_heads=config["num_attention_heads"],
-        inner=config["intermediate_size"],
-        positions=config["max_position_embeddings"],
-    )
-    load_bert(model.enc, folder / "model.safetensors")
+    start = Start(folder, folder / "tokenizer.json", {})
+    model = start.model({}, seed=0)
     model.eval()
-    rows = token_rows(folder / "tokenizer.json", texts, _MOST_TOKENS)
+    rows = token_rows(start.tokenizer, texts, _MOST_TOKENS)
     order = np.argsort([len(row) for row in rows], kind="stable")
-    out: NDArray[np.float32] = np.zeros((len(rows), config["hidden_size"]), np.float32)
+    out: NDArray[np.float32] = np.zeros((len(rows), start.config["hidden_size"]), np.float32)
     with torch.no_grad():
-        for start in range(0, len(order), batch):
-            at = order[start : start + batch]
+        for first in range(0, len(order), batch):
+            at = order[first : first + batch]
             ids = torch.from_numpy(np.concatenate([rows[i] for i in at]))
             out[at] = model(ids, torch.tensor([len(rows[i]) for i in at]))["embedding"].numpy()
     out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)

@@ -10,7 +10,21 @@ import msgspec
 from affekt.catalog.load import Entry, entry, names
 from affekt.core.errors import CatalogError
 
-__all__ = ["HeadPlan", "Part", "Recipe", "Stage", "Teachers", "Term", "recipe", "recipes", "with_seed"]
+__all__ = [
+    "Fresh",
+    "HeadPlan",
+    "Part",
+    "Polarity",
+    "Pretraining",
+    "Recipe",
+    "Stage",
+    "Tandem",
+    "Teachers",
+    "Term",
+    "recipe",
+    "recipes",
+    "with_seed",
+]
 
 Setting = int | float | str | bool
 
@@ -51,6 +65,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     Attributes:
         corpus: Id of the corpus; its train split is used.
         head: Name of the head that it trains.
+        mapped: Whether its labels are carried to the head's space by the map between the two.
         objective: Objective in `affekt.train.objectives`.
         settings: Settings of the objective.
         beside: Further losses on the same rows.
@@ -63,6 +78,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     corpus: str
     head: str
+    mapped: bool = False
     objective: str
     settings: dict[str, Setting] = {}
     beside: tuple[Term, ...] = ()
@@ -134,6 +150,112 @@ class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     heads: tuple[str, ...]
 
 
+class Polarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Attention that knows how positive or negative a word is, whatever stands around it.
+
+    In each layer every head learns two numbers, which start at 0: how much it is drawn by a word's polarity, and by
+    the strength of that polarity. See `affekt.train.polarity`.
+
+    Attributes:
+        corpus: Id of the corpus that polarity is taken from: rated words (`vader:words`), or rated sentences.
+        dimension: Which dimension of its space; default the first.
+        permuted: Whether the polarities are dealt out anew among all words: the control, which knows nothing.
+    """
+
+    corpus: str
+    dimension: str = ""
+    permuted: bool = False
+
+
+class Tandem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A recurrent net with attention over word vectors, beside the encoder; the heads read both.
+
+    The vectors are the encoder's own word pieces, reduced, and bent towards an emotion lexicon where `enriched`. See
+    `affekt.train.tandem`.
+
+    Attributes:
+        lexicon: Id of the corpus whose labels make the emotion lexicon.
+        labels: Which of them; default all. A word that tells more of another label is in no case among their words.
+        opposites: Pairs of its labels whose words are pushed apart.
+        enriched: Whether the vectors are bent. The lexicon is needed in any case, to measure the attention on it.
+        words: Most words of a label.
+        width: Size of a word's vector.
+        hidden: Units of the recurrent net in each direction.
+    """
+
+    lexicon: str
+    labels: tuple[str, ...] = ()
+    opposites: tuple[tuple[str, str], ...] = ()
+    enriched: bool = True
+    words: int = 150
+    width: int = 100
+    hidden: int = 64
+
+
+class Fresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An encoder that starts from nothing: its own vocabulary of byte pairs, and weights drawn at random.
+
+    Attributes:
+        corpora: Corpora on whose training texts the vocabulary is learned.
+        rows: Most texts of each; `None` takes all.
+        vocabulary: Size of the vocabulary.
+        lower: Whether capitals are read as small letters.
+        width: Size of a token's vector.
+        layers: Number of layers.
+        attention_heads: Attention heads.
+        inner: Width of the layer within a layer.
+        positions: Most tokens of a text.
+        seed: Seed of the weights.
+    """
+
+    corpora: tuple[str, ...]
+    rows: int | None = None
+    vocabulary: int = 32_000
+    lower: bool = True
+    width: int = 256
+    layers: int = 4
+    attention_heads: int = 8
+    inner: int = 1024
+    positions: int = 512
+    seed: int = 1
+
+
+class Pretraining(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Guessing hidden words, before anything else is learned.
+
+    Attributes:
+        corpora: Corpora whose training texts are read.
+        rows: Most texts of each; `None` takes all.
+        hidden: Share of the words that is hidden.
+        emotion_hidden: Share of the words of emotion that is hidden; `None` treats them as all others.
+        emotion_from: Corpora whose labels tell which words are of emotion.
+        epochs: Passes over the texts.
+        rate: Learning rate.
+        warm_up: Share of the steps in which the rate rises from 0; it then falls to 0 in a straight line.
+        batch: Texts a step.
+        dropout: Share of units set to 0.
+        weight_decay: Of matrices.
+        clip: Greatest norm of the gradient.
+        precision: As for a stage.
+        seed: Seed of order, hiding and dropout.
+    """
+
+    corpora: tuple[str, ...]
+    rows: int | None = None
+    hidden: float = 0.15
+    emotion_hidden: float | None = None
+    emotion_from: tuple[str, ...] = ()
+    epochs: int = 1
+    rate: float = 5e-4
+    warm_up: float = 0.06
+    batch: int = 64
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 1
+
+
 class Recipe(Entry, frozen=True, kw_only=True):
     """A model and how it is made.
 
@@ -141,7 +263,10 @@ class Recipe(Entry, frozen=True, kw_only=True):
         title: Name for people.
         version: Version of the weights that it makes.
         encoder: What the starting weights are: a Python package that carries them in its `model` folder, or the
-            folder of a BERT in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`).
+            folder of an encoder in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
+            empty where it starts
+        fresh: from nothing.
+        pretraining: What the encoder learns before the stages; `None` for nothing.
         licence: SPDX expression of the resulting weights.
         languages: ISO 639-1 codes.
         max_tokens: Training texts are cut here.
@@ -149,6 +274,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
         context: Turns before a text that are read with it.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
         emoji: Whether emoji get places in the vocabulary.
+        polarity: Attention biased by the polarity of words; `None` for none.
+        tandem: A second net beside the encoder; `None` for none.
         teachers: An ensemble to learn from; `None` for none.
         stages: The stages, in order.
         works: Ids of the works whose data or mechanisms it uses.
@@ -159,7 +286,9 @@ class Recipe(Entry, frozen=True, kw_only=True):
 
     title: str
     version: str = "1"
-    encoder: str
+    encoder: str = ""
+    fresh: Fresh | None = None
+    pretraining: Pretraining | None = None
     licence: str
     languages: tuple[str, ...]
     max_tokens: int = 64
@@ -167,6 +296,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
     context: int = 0
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False
+    polarity: Polarity | None = None
+    tandem: Tandem | None = None
     teachers: Teachers | None = None
     stages: tuple[Stage, ...]
     works: tuple[str, ...] = ()
@@ -200,6 +331,7 @@ def recipe(name: str) -> Recipe:
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """The same recipe with another seed for every stage; teachers keep theirs."""
+    """The same recipe with another seed for every stage and for pre-training; teachers keep theirs."""
     replace = msgspec.structs.replace
-    return replace(recipe, stages=tuple(replace(stage, seed=seed) for stage in recipe.stages))
+    before = recipe.pretraining and replace(recipe.pretraining, seed=seed)
+    return replace(recipe, pretraining=before, stages=tuple(replace(stage, seed=seed) for stage in recipe.stages))
