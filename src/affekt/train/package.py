@@ -102,6 +102,11 @@ class _Head:
         """Gold of the dev split as 0/1, shape (rows, labels); a label that nobody was asked about counts as absent."""
         return (np.nan_to_num(self.dev.values) > 0.5 * (self.plan.of == "labels")).astype(float)
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """What probabilities are fitted to: shares of annotators where the head learned these, else 0/1."""
+        return np.nan_to_num(self.dev.values) if self.plan.gold == "soft-label" else self.truth
+
 
 def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, dict[str, Any]]:
     """The head as the model's card holds it, and figures of it on dev."""
@@ -109,10 +114,10 @@ def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, 
     units = logits.shape[1]
     scale, offset = np.ones(units), np.zeros(units)
     if reading == "multi":
-        platt = np.array([fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(units)])
+        platt = np.array([fit_platt(truth=head.shares[:, j], logits=logits[:, j]) for j in range(units)])
         scale, offset = platt[:, 0], platt[:, 1]
     elif reading == "single":
-        scale[:] = 1 / fit_temperature(truth=truth, logits=logits)
+        scale[:] = 1 / fit_temperature(truth=head.shares, logits=logits)
     made = Head(
         space=head.plan.space,
         output=head.plan.space,
@@ -226,6 +231,10 @@ def package(
         ModelError: The graph does not say what the module says.
     """
     onnx = need("onnx", extra="train")
+
+    def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
+        return rows_of(name, plan, split=split, data=data, limit=limit, context=recipe.context, fields=recipe.fields)
+
     heads = [
         _Head(
             name,
@@ -233,7 +242,15 @@ def package(
             trained.objectives[name],
             trained.scales[name],
             trained.corpora[name],
-            rows_of(trained.corpora[name], plan, split="dev", data=data, limit=limit, context=recipe.context),
+            rows_of(
+                trained.corpora[name],
+                plan,
+                split="dev",
+                data=data,
+                limit=limit,
+                context=recipe.context,
+                fields=recipe.fields,
+            ),
         )
         for name, plan in recipe.heads.items()
         if plan.export
@@ -249,7 +266,7 @@ def package(
         return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
 
     main = heads[0]
-    first = rows_of(main.corpus, main.plan, data=data, limit=limit, context=recipe.context)
+    first = rows_in("train", main.corpus, main.plan)
     rng = np.random.default_rng(seed)
     some = [first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]]
     for h in heads[1:]:
@@ -261,7 +278,7 @@ def package(
             continue
         probe = _session(build_graph(weights, heads=outputs, layer_means=True, **shape)[0])
         mean, sd = h.scale
-        learned = rows_of(h.corpus, h.plan, data=data, limit=limit, context=recipe.context)
+        learned = rows_in("train", h.corpus, h.plan)
         weights, mixed[h.name] = mix_in_layers(
             weights,
             head=h.name,
@@ -317,6 +334,7 @@ def package(
         "max_tokens": recipe.max_tokens,
         "window_tokens": recipe.max_tokens * 3 // 4,
         "context": recipe.context,
+        "fields": recipe.fields,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
