@@ -24,6 +24,7 @@ class Clip:
         context: Texts of the turns before it, oldest first; empty where there are none or they are not known.
         dialogue: Name of the conversation, story or poem that it is part of.
         turn: Its place there, counted from 0.
+        target: Name of what the reading is to be about, as the text has it: a company, a person, an aspect.
         facts: What is known beside the text and can be compared by: domain, the speaker's gender, a year. Never
             the gold.
     """
@@ -39,6 +40,7 @@ class Clip:
     context: tuple[str, ...] = ()
     dialogue: str | None = None
     turn: int | None = None
+    target: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

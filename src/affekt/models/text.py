@@ -24,6 +24,7 @@ from affekt.core.prediction import Prediction, Window
 from affekt.core.protocols import RecogniserSpec
 from affekt.core.space import LabelSpace
 from affekt.media.segment import pieces
+from affekt.models.target import Aim, aimed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,6 +124,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     window_tokens: int
     context: int = 0
+    target: Aim = "plain"
     files: dict[str, str]
     facts: dict[str, Any]
 
@@ -293,7 +295,10 @@ class TextRecogniser:
         over the windows, weighted by their tokens, and the windows are its trajectory.
         """
         head = self._head(space)
-        spans, rows, owner = self._windows([self._read(clip) for clip in clips])
+        aims = [aimed(clip, self._card.target) for clip in clips]
+        spans, rows, owner = self._windows([self._read(aim.clip) for aim in aims])
+        if self._card.target != "plain":
+            spans = [(aims[o].origin(a), aims[o].origin(b)) for (a, b), o in zip(spans, owner.tolist(), strict=True)]
         outputs = self._run(rows)
         n = len(clips)
         labels = self.space(space).labels if head else ()

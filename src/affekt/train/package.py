@@ -226,6 +226,10 @@ def package(
         ModelError: The graph does not say what the module says.
     """
     onnx = need("onnx", extra="train")
+
+    def rows(name: str, plan: HeadPlan, split: str = "train") -> Rows:
+        return rows_of(name, plan, split=split, data=data, limit=limit, context=recipe.context, target=recipe.target)
+
     heads = [
         _Head(
             name,
@@ -233,7 +237,7 @@ def package(
             trained.objectives[name],
             trained.scales[name],
             trained.corpora[name],
-            rows_of(trained.corpora[name], plan, split="dev", data=data, limit=limit, context=recipe.context),
+            rows(trained.corpora[name], plan, "dev"),
         )
         for name, plan in recipe.heads.items()
         if plan.export
@@ -250,7 +254,7 @@ def package(
         return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
 
     main = heads[0]
-    first = rows_of(main.corpus, main.plan, data=data, limit=limit, context=recipe.context)
+    first = rows(main.corpus, main.plan)
     rng = np.random.default_rng(seed)
     some = [first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]]
     for h in heads[1:]:
@@ -262,7 +266,7 @@ def package(
             continue
         probe = _session(build_graph(weights, heads=outputs, layer_means=True, n_heads=attention_heads)[0])
         mean, sd = h.scale
-        learned = rows_of(h.corpus, h.plan, data=data, limit=limit, context=recipe.context)
+        learned = rows(h.corpus, h.plan)
         weights, mixed[h.name] = mix_in_layers(
             weights,
             head=h.name,
@@ -318,6 +322,7 @@ def package(
         "max_tokens": recipe.max_tokens,
         "window_tokens": recipe.max_tokens * 3 // 4,
         "context": recipe.context,
+        "target": recipe.target,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

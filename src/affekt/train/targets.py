@@ -15,6 +15,7 @@ from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
 from affekt.core.errors import InputError
 from affekt.corpora import ratings, read
+from affekt.models.target import Aim, aimed
 from affekt.models.text import SEPARATOR, with_context, without_oldest
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def rows_of(
     data: Path | None = None,
     limit: int | None = None,
     context: int = 0,
+    target: Aim = "plain",
     spread: bool = False,
 ) -> Rows:
     """Read a split as a head wants it: columns in the order of the head's space, matched by name.
@@ -62,6 +64,7 @@ def rows_of(
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows to take.
         context: Turns before that are read with a text.
+        target: How the target of a text is read.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
 
     Raises:
@@ -77,11 +80,12 @@ def rows_of(
             hint=f"Take the corpus's own space, {own.id}.",
         )
     ids, texts, values = [], [], []
-    for clip, target in islice(read(name, split=split, data=data), limit):
+    for clip, gold in islice(read(name, split=split, data=data), limit):
+        clip = aimed(clip, target).clip
         if clip.text and clip.text.strip():
             ids.append(clip.id)
             texts.append(with_context(clip, context))
-            values.append(_row(target, columns, head.of))
+            values.append(_row(gold, columns, head.of))
     out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
     if not spread:
         return out
