@@ -154,6 +154,7 @@ def _read_all(
                 context=recipe.context,
                 target=recipe.target,
                 spread=p.objective in WITH_SPREAD,
+                mapped=p.mapped,
             )
             for (name, head), p in parts.items()
             if split in corpus(name).splits
