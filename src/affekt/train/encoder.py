@@ -51,15 +51,15 @@ class Dropout:
 
 
 class _Layer(nn.Module):
-    def __init__(self, width: int, heads: int, inner: int, marks: int = 0) -> None:
+    def __init__(self, width: int, heads: int, inner: int, marks: int, eps: float) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.ln1 = nn.LayerNorm(width, eps=1e-12)
+        self.ln1 = nn.LayerNorm(width, eps=eps)
         self.up = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width)
-        self.ln2 = nn.LayerNorm(width, eps=1e-12)
+        self.ln2 = nn.LayerNorm(width, eps=eps)
         self.register_parameter("polarity", nn.Parameter(torch.zeros(heads, marks)) if marks else None)
 
     def forward(
@@ -96,6 +96,7 @@ class Encoder(nn.Module):
         heads: Attention heads.
         inner: Width of the layer within a layer.
         positions: Most tokens of a text.
+        eps: What is added to the variance in layer norm.
         marks: What is known of each word piece beside its vector, in so many numbers; attention is biased by them
             (`affekt.train.polarity`). 0 for none.
     """
@@ -109,14 +110,15 @@ class Encoder(nn.Module):
         heads: int = 12,
         inner: int = 1536,
         positions: int = 512,
+        eps: float = 1e-12,
         marks: int = 0,
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(vocabulary, width, sparse=True)
         self.pos = nn.Embedding(positions, width)
         self.typ = nn.Parameter(torch.zeros(width))
-        self.ln = nn.LayerNorm(width, eps=1e-12)
-        self.layers = nn.ModuleList(_Layer(width, heads, inner, marks) for _ in range(layers))
+        self.ln = nn.LayerNorm(width, eps=eps)
+        self.layers = nn.ModuleList(_Layer(width, heads, inner, marks, eps) for _ in range(layers))
         self.register_buffer("polarity", torch.zeros(vocabulary, marks) if marks else None)
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
@@ -165,6 +167,7 @@ class TextModel(nn.Module):
         attention_heads: Attention heads.
         inner: Width of the layer within a layer; default four times `width`.
         positions: Most tokens of a text.
+        eps: What is added to the variance in layer norm.
         marks: As for `Encoder`.
         tandem: Size of a word's vector and units in each direction of the net beside the encoder; `None` for none.
     """
@@ -179,6 +182,7 @@ class TextModel(nn.Module):
         attention_heads: int = 12,
         inner: int | None = None,
         positions: int = 512,
+        eps: float = 1e-12,
         marks: int = 0,
         tandem: tuple[int, int] | None = None,
     ) -> None:
@@ -190,6 +194,7 @@ class TextModel(nn.Module):
             heads=attention_heads,
             inner=inner or 4 * width,
             positions=positions,
+            eps=eps,
             marks=marks,
         )
         self.tandem = None

@@ -43,7 +43,7 @@ def _per_channel(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int
 
 
 class _Graph:
-    def __init__(self, ranges: Ranges | None, bits: int) -> None:
+    def __init__(self, ranges: Ranges | None, bits: int, eps: float) -> None:
         self.helper: Any = need("onnx.helper", extra="train")
         self.numpy_helper: Any = need("onnx.numpy_helper", extra="train")
         self.nodes: list[Any] = []
@@ -51,6 +51,7 @@ class _Graph:
         self.places: list[str] = []
         self.ranges = ranges
         self.bits = bits
+        self.eps = eps
 
     def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
         self.constants.append(self.numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
@@ -85,7 +86,7 @@ class _Graph:
     def normalised(self, x: str, other: str, gamma: str, beta: str, output: str) -> str:
         """Layer norm of a sum. The fused kernel for both (SkipLayerNormalization) is far slower on processors."""
         total = self.add("Add", [x, other], output + ".in")
-        return self.add("LayerNormalization", [total, gamma, beta], output, axis=-1, epsilon=1e-12)
+        return self.add("LayerNormalization", [total, gamma, beta], output, axis=-1, epsilon=self.eps)
 
     def place(self, x: str) -> tuple[str, str, str] | None:
         """Mark `x` as a place to quantise; quantise it where ranges are known."""
@@ -101,6 +102,7 @@ def build_graph(
     layer_means: bool = False,
     n_heads: int = 12,
     bits: int = 8,
+    eps: float = 1e-12,
 ) -> tuple[Any, list[str]]:
     """Build the model as ONNX.
 
@@ -112,12 +114,13 @@ def build_graph(
         layer_means: Whether to give the mean of every layer as the output `layer_means` too.
         n_heads: Attention heads.
         bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
+        eps: What is added to the variance in layer norm.
 
     Returns:
         The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
         (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32.
     """
-    g = _Graph(ranges, bits)
+    g = _Graph(ranges, bits, eps)
     h = g.helper
     width = weights["enc.ln.weight"].shape[0]
     n_layers = 1 + max(int(k.split(".")[2]) for k in weights if k.startswith("enc.layers."))

@@ -263,7 +263,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
         title: Name for people.
         version: Version of the weights that it makes.
         encoder: What the starting weights are: a Python package that carries them in its `model` folder, or the
-            folder of a BERT in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
+            folder of an encoder in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
             empty where it starts
         fresh: from nothing.
         pretraining: What the encoder learns before the stages; `None` for nothing.
