@@ -153,6 +153,7 @@ def _read_all(
                 limit=limit,
                 context=recipe.context,
                 target=recipe.target,
+                fields=recipe.fields,
                 spread=p.objective in WITH_SPREAD,
                 mapped=p.mapped,
             )

@@ -102,6 +102,11 @@ class _Head:
         """Gold of the dev split as 0/1, shape (rows, labels); a label that nobody was asked about counts as absent."""
         return (np.nan_to_num(self.dev.values) > 0.5 * (self.plan.of == "labels")).astype(float)
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """What probabilities are fitted to: shares of annotators where the head learned these, else 0/1."""
+        return np.nan_to_num(self.dev.values) if self.plan.gold == "soft-label" else self.truth
+
 
 def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, dict[str, Any]]:
     """The head as the model's card holds it, and figures of it on dev."""
@@ -109,10 +114,10 @@ def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, 
     units = logits.shape[1]
     scale, offset = np.ones(units), np.zeros(units)
     if reading == "multi":
-        platt = np.array([fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(units)])
+        platt = np.array([fit_platt(truth=head.shares[:, j], logits=logits[:, j]) for j in range(units)])
         scale, offset = platt[:, 0], platt[:, 1]
     elif reading == "single":
-        scale[:] = 1 / fit_temperature(truth=truth, logits=logits)
+        scale[:] = 1 / fit_temperature(truth=head.shares, logits=logits)
     made = Head(
         space=head.plan.space,
         output=head.plan.space,
@@ -227,8 +232,17 @@ def package(
     """
     onnx = need("onnx", extra="train")
 
-    def rows(name: str, plan: HeadPlan, split: str = "train") -> Rows:
-        return rows_of(name, plan, split=split, data=data, limit=limit, context=recipe.context, target=recipe.target)
+    def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
+        return rows_of(
+            name,
+            plan,
+            split=split,
+            data=data,
+            limit=limit,
+            context=recipe.context,
+            target=recipe.target,
+            fields=recipe.fields,
+        )
 
     heads = [
         _Head(
@@ -237,7 +251,7 @@ def package(
             trained.objectives[name],
             trained.scales[name],
             trained.corpora[name],
-            rows(trained.corpora[name], plan, "dev"),
+            rows_in("dev", trained.corpora[name], plan),
         )
         for name, plan in recipe.heads.items()
         if plan.export
@@ -253,7 +267,7 @@ def package(
         return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
 
     main = heads[0]
-    first = rows(main.corpus, main.plan)
+    first = rows_in("train", main.corpus, main.plan)
     rng = np.random.default_rng(seed)
     some = [first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]]
     for h in heads[1:]:
@@ -265,7 +279,7 @@ def package(
             continue
         probe = _session(build_graph(weights, heads=outputs, layer_means=True, **shape)[0])
         mean, sd = h.scale
-        learned = rows(h.corpus, h.plan)
+        learned = rows_in("train", h.corpus, h.plan)
         weights, mixed[h.name] = mix_in_layers(
             weights,
             head=h.name,
@@ -322,6 +336,7 @@ def package(
         "window_tokens": recipe.max_tokens * 3 // 4,
         "context": recipe.context,
         "target": recipe.target,
+        "fields": recipe.fields,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -14,7 +14,8 @@ from affekt.catalog.corpora import corpus
 from affekt.catalog.maps import space_map
 from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
-from affekt.core.errors import InputError
+from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.ratings import RULES
 from affekt.corpora import ratings, read
 from affekt.models.target import Aim, aimed
 from affekt.models.text import SEPARATOR, with_context, without_oldest
@@ -54,6 +55,7 @@ def rows_of(
     limit: int | None = None,
     context: int = 0,
     target: Aim = "plain",
+    fields: Sequence[str] = (),
     spread: bool = False,
     mapped: bool = False,
 ) -> Rows:
@@ -67,12 +69,15 @@ def rows_of(
         limit: Most rows to take.
         context: Turns before that are read with a text.
         target: How the target of a text is read.
+        fields: What of a row is read, where that is not its text alone.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
         mapped: Whether labels are carried to the head's space by the map between the two.
 
     Raises:
-        DataError: The corpus is missing.
-        InputError: The head's space has labels or dimensions that the corpus knows nothing of.
+        DataError: The corpus is missing, or has no single judgements and the head's gold is a rule over these.
+        InputError: The head's space has labels or dimensions that the corpus knows nothing of, or its rule does not
+            fit what it learns.
+        UnknownNameError: The corpus has no such field.
     """
     wanted, own = space(head.space), space(corpus(name).space)
     columns = tuple(d.name for d in wanted.dimensions) if head.of == "dimensions" else wanted.labels
@@ -88,13 +93,20 @@ def rows_of(
             f"The head's space {head.space} has {', '.join(missing[:5])}, which the corpus {name} does not",
             hint=f"Take the corpus's own space, {own.id}.",
         )
+    known = ("text", *(f for part in corpus(name).parts for f in part.columns.fields))
+    if strange := [f for f in fields if f not in known]:
+        raise UnknownNameError("field", strange[0], known, where=name)
+    ruled = _by_rule(name, head, columns, data=data) if head.gold != "corpus" else None
+    nobody = [np.nan] * len(columns)
     ids, texts, values = [], [], []
     for clip, gold in islice(read(name, split=split, data=data), limit):
         clip = aimed(clip, target).clip
-        if clip.text and clip.text.strip():
+        if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
-            texts.append(with_context(clip, context))
-            if carry:
+            texts.append(with_context(clip, context, fields))
+            if ruled is not None:
+                values.append(ruled.get(clip.id, nobody))
+            elif carry:
                 # The strongest of several labels that mean the same counts, and not their sum.
                 each = [carry.apply({label: 1.0}) for label in gold.labels]
                 row = [max((found.get(c, 0.0) for found in each), default=0.0) for c in columns]
@@ -109,6 +121,23 @@ def rows_of(
         if len(single):
             variances[i] = ((single - out.values[i]) ** 2).mean(0)
     return Rows(ids, texts, out.values, variances)
+
+
+_AVERAGING = frozenset({"mean", "ewe"})
+
+
+def _by_rule(name: str, head: HeadPlan, columns: Sequence[str], *, data: Path | None) -> dict[str, list[float]]:
+    """Item -> gold by the head's rule over single judgements, NaN where it does not decide."""
+    if (head.gold in _AVERAGING) == (head.of == "labels"):
+        raise InputError(
+            f"The rule {head.gold} does not make {head.of}",
+            hint=f"{' and '.join(sorted(_AVERAGING))} average strengths and dimensions; the others make labels.",
+        )
+    every = ratings(name, data=data)
+    gold = RULES[head.gold](every)
+    names = every.channels if head.gold in _AVERAGING else every.space.labels
+    picked = gold.values[:, [names.index(c) for c in columns]]
+    return dict(zip(gold.items, picked.tolist(), strict=True))
 
 
 def _row(target: Target, columns: Sequence[str], of: str) -> list[float]:

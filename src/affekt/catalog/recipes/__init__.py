@@ -28,6 +28,10 @@ __all__ = [
 
 Setting = int | float | str | bool
 
+GoldRule = Literal[
+    "corpus", "majority", "plurality", "all-inclusive", "soft-label", "presence", "dawid-skene", "mean", "ewe"
+]
+
 
 class HeadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a head says.
@@ -35,12 +39,16 @@ class HeadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes:
         space: Label space of its outputs.
         of: What of a corpus it learns: the labels, the strengths of labels, or the dimensions.
+        gold: Where that comes from: the gold of the `corpus`, or a rule over its single annotators' judgements, as
+            `affekt agree` names them: `mean` and `ewe` for strengths and dimensions, the others for labels. What a
+            rule does not decide is not learned.
         export: Whether the model has it; one that is not exported only helps training.
         mix_layers: Whether a ridge regression on the lower layers is mixed in; for dimensions with spread.
     """
 
     space: str
     of: Literal["labels", "intensities", "dimensions"] = "labels"
+    gold: GoldRule = "corpus"
     export: bool = True
     mix_layers: bool = False
 
@@ -274,6 +282,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
         context: Turns before a text that are read with it.
         target: How the target of a text is read, where its corpus names one: `plain` does not tell it apart, `marked`
             puts its mentions between two markers, `masked` puts the mask token in their place.
+        fields: What of a row is read, one after another: `text`, and the further texts that its corpus has (a
+            caption, a description); empty for the text alone.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
         emoji: Whether emoji get places in the vocabulary.
         polarity: Attention biased by the polarity of words; `None` for none.
@@ -297,6 +307,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     heads: dict[str, HeadPlan]
     context: int = 0
     target: Literal["plain", "marked", "masked"] = "plain"
+    fields: tuple[str, ...] = ()
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False
     polarity: Polarity | None = None
