@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,16 @@ from affekt.catalog.recipes import Recipe
 if TYPE_CHECKING:
     from affekt.train.loop import Trained
 
-__all__ = ["identity_of", "write_card"]
+__all__ = ["identity_of", "licence_note", "write_card"]
+
+
+def licence_note(names: Iterable[str]) -> str:
+    """What the sources of corpora ask for beyond their licences, as it stands in a model's card; empty for nothing."""
+    asked: dict[str, list[str]] = {}
+    for name in names:
+        if (entry := corpus(name)).asks:
+            asked.setdefault(entry.asks, []).append(name)
+    return "; ".join(f"{what} is what {' and '.join(who)}, its data, asks for" for what, who in asked.items())
 
 
 def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
@@ -31,6 +40,7 @@ def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
         "version": recipe.version,
         "title": recipe.title,
         "licence": recipe.licence,
+        "licence_note": licence_note(used),
         "languages": list(recipe.languages),
         "works": list(recipe.works),
         "facts": {
@@ -58,10 +68,11 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     """
     facts = identity["facts"]
     recipe = facts["recipe"]
+    note = f" ({identity['licence_note']})" if identity.get("licence_note") else ""
     out = [
         f"# {identity['title']}\n",
         f"`{identity['id']}@{identity['version']}`, made by Affekt {facts['versions']['affekt']}. "
-        f"Licence of the weights: {identity['licence']}. Languages: {', '.join(identity['languages'])}.\n",
+        f"Licence of the weights: {identity['licence']}{note}. Languages: {', '.join(identity['languages'])}.\n",
         "## Data\n",
         "| corpus | licence | commercial use |",
         "|---|---|---|",
