@@ -25,6 +25,7 @@ from affekt.bench.reliance import reliance  # noqa: E402
 from affekt.catalog.recipes import Polarity, Recipe  # noqa: E402
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import CatalogError, ModelError, UnknownNameError  # noqa: E402
+from affekt.explain.attribution import explain  # noqa: E402
 from affekt.models.text import TextRecogniser  # noqa: E402
 from affekt.train.card import identity_of  # noqa: E402
 from affekt.train.encoder import TextModel, bert_names  # noqa: E402
@@ -433,6 +434,9 @@ def test_a_masked_model_cannot_go_by_the_name(tmp_path):
     assert model.predict([a])[0].scores == model.predict([b])[0].scores
     plain = replace(a, target=None)
     assert model.predict([plain])[0].scores != model.predict([a])[0].scores
+    # Evidence stands at the characters of the text as it was, and the name, which is not read, is none.
+    (explained,) = explain(model, [a], model.predict([a]))
+    assert all(a.text[e.start : e.end] == e.cue and "Acme" not in e.cue for e in explained.evidence)
     # A long text is read in windows, whose places are those of the text as it was.
     text = "Shares of Acme rose. " * 60
     trajectory = model.predict([Clip("2", text, target="Acme")])[0].trajectory

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -21,6 +23,7 @@ from affekt.core.protocols import RecogniserSpec
 from affekt.corpora.check import check
 from affekt.corpora.export import export
 from affekt.corpora.read import checksums, read
+from affekt.media.text import Columns, FileSource, ReadOptions, read_items
 from affekt.models.target import CLOSE, HIDDEN, OPEN, aimed, mentions, renamed
 
 
@@ -69,6 +72,21 @@ def test_a_target_is_renamed_everywhere_or_not_at_all():
     new = renamed(clip, "Bolt")
     assert (new.text, new.target) == ("Bolt rose; they love Bolt", "Bolt")
     assert renamed(Clip("1", "They rose", target="Acme"), "Bolt") is None and renamed(Clip("1", "x"), "Bolt") is None
+
+
+def test_a_column_names_the_target_and_is_never_guessed(tmp_path):
+    file = tmp_path / "news.csv"
+    file.write_text("text,target\nAcme rose,Acme\nBolt fell,\n", "utf-8")
+
+    def targets(columns):
+        return [read.clip.target for read in FileSource(file, ReadOptions(columns=columns))]
+
+    assert targets(Columns(target="target")) == ["Acme", None] and targets(Columns()) == [None, None]
+    rows = [{"text": "Acme rose", "about": "Acme"}]
+    assert [r.clip.target for r in read_items(rows, Columns(target="about"))] == ["Acme"]
+    parquet = tmp_path / "news.parquet"
+    pq.write_table(pa.table({"text": ["Acme rose"], "about": ["Acme"]}), parquet)
+    assert [r.clip.target for r in FileSource(parquet, ReadOptions(columns=Columns(target="about")))] == ["Acme"]
 
 
 # --- the generated corpus

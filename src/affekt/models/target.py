@@ -12,11 +12,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from affekt.core.clip import Clip
 
-__all__ = ["CLOSE", "HIDDEN", "OPEN", "Aim", "Aimed", "aimed", "mentions", "renamed"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["CLOSE", "HIDDEN", "OPEN", "Aim", "Aimed", "AimedReader", "aimed", "mentions", "renamed"]
 
 Aim = Literal["plain", "marked", "masked"]
 """How a target is read: not told apart, between two markers, or with the mask token in place of its name."""
@@ -84,6 +88,37 @@ def aimed(clip: Clip, aim: Aim) -> Aimed:
         at = end
     steps.append((length, at))
     return Aimed(replace(clip, text="".join([*out, text[at:]])), tuple(dict(steps).items()))
+
+
+class _Reader(Protocol):
+    def read_bare(self, texts: Sequence[str], *, space: str | None = None) -> NDArray[np.float64]: ...
+
+    def windows(self, text: str) -> list[tuple[int, int]]: ...
+
+
+class AimedReader:
+    """A model of targets as one that reads bare texts, with one target in all of them.
+
+    Args:
+        reader: The model.
+        target: The target.
+        aim: How the model reads it.
+    """
+
+    def __init__(self, reader: _Reader, target: str, aim: Aim) -> None:
+        self._reader, self._target, self._aim = reader, target, aim
+
+    def _aimed(self, text: str) -> Aimed:
+        return aimed(Clip("", text, target=self._target), self._aim)
+
+    def read_bare(self, texts: Sequence[str], *, space: str | None = None) -> NDArray[np.float64]:
+        """Calibrated probabilities of texts about the target, shape (texts, labels)."""
+        return self._reader.read_bare([self._aimed(text).clip.text or "" for text in texts], space=space)
+
+    def windows(self, text: str) -> list[tuple[int, int]]:
+        """The pieces in which a text is read, by its own characters."""
+        found = self._aimed(text)
+        return [(found.origin(a), found.origin(b)) for a, b in self._reader.windows(found.clip.text or "")]
 
 
 def renamed(clip: Clip, name: str) -> Clip | None:
