@@ -155,11 +155,11 @@ def test_a_study_runs_every_variant_and_seed_and_goes_on_where_it_stopped(data, 
 def make_tales(data):
     """Tales whose sentences are pleasant where the one before says so: without it they all read the same."""
     rows = ["ID,story,V_EWE,A_EWE,author,partition,text,splitter,lexicon_r"]
-    for tale in range(40):
+    for tale in range(24):
         part = ("train", "train", "val", "test")[tale % 4]
         mood = "sun"
-        for i in range(24):
-            text, valence = (f"the {mood} came", 0.0) if i % 2 == 0 else ("and then", 0.8 if mood == "sun" else -0.8)
+        for i in range(16):
+            text, valence = (f"the {mood} came", 0.5) if i % 2 == 0 else ("and then", 0.9 if mood == "sun" else 0.1)
             rows.append(f"t{tale}_{i},tale{tale},{valence},{0.1 * (i % 3)},grimm,{part},{text},0,0.3")
             if i % 2:
                 mood = "sun" if (i * 7 + tale) % 3 else "rain"
@@ -174,7 +174,7 @@ def test_turns_of_others_take_away_what_the_turns_before_bring(data, tmp_path):
         task="alm-va",
         metric="ccc_valence",
         within="story",
-        stage={"epochs": 6, "batch": 16, "precision": "float32", "rate": 3e-4},
+        stage={"epochs": 8, "patience": 0, "batch": 16, "precision": "float32", "rate": 3e-4},
         baseline="alone",
         variants=(
             Variant(name="alone"),
@@ -186,7 +186,7 @@ def test_turns_of_others_take_away_what_the_turns_before_bring(data, tmp_path):
     by_name = {o.name: o for o in whole.outcomes}
     assert by_name["one-before"].mean > 0.9 and by_name["one-before"].holds == "better"
     assert by_name["another"].mean < by_name["one-before"].mean - 0.3
-    assert (within.within, within.rows) == ("story", 10)
+    assert (within.within, within.rows) == ("story", 6)
     alone, before, _ = within.outcomes
     assert before.contrast.difference.value == pytest.approx(before.mean - alone.mean)
     record = json.loads((tmp_path / "study.json").read_text("utf-8"))
@@ -197,11 +197,12 @@ def test_turns_of_others_take_away_what_the_turns_before_bring(data, tmp_path):
 
 @pytest.mark.slow
 def test_one_model_for_two_tasks_against_one_for_each(data, tmp_path):
+    make_tales(data)
     entry = small(
         a_study(
-            task="emobank",
+            task="alm-va",
             metric="pcc_valence",
-            also={"emobank": ("ccc_valence",), "goemotions": ("micro_f1",)},
+            also={"alm-va": ("ccc_valence",), "goemotions": ("micro_f1",)},
             baseline="two",
             variants=(Variant(name="two"), Variant(name="one", together={"goemotions": {"rows": 64}})),
         ),
@@ -209,23 +210,21 @@ def test_one_model_for_two_tasks_against_one_for_each(data, tmp_path):
     )
     joint = recipe_of(entry, entry.variants[1])
     assert [(p.head, p.corpus, p.rows) for p in joint.stages[0].parts] == [
-        ("main", "emobank", None),
+        ("main", "alm-va", None),
         ("goemotions", "goemotions", 64),
     ]
     assert set(recipe_of(entry, entry.variants[1], name="goemotions").heads) == {"main"}
     seen = []
-    tables = run_study(
-        entry, tmp_path, data=data, progress=lambda variant, what, step, *_: seen.append((variant, step))
-    )
+    tables = run_study(entry, tmp_path, data=data, progress=lambda variant, _, step, *at: seen.append((variant, step)))
     assert [(t.task, t.metric) for t in tables] == [
-        ("emobank", "pcc_valence"),
-        ("emobank", "ccc_valence"),
+        ("alm-va", "pcc_valence"),
+        ("alm-va", "ccc_valence"),
         ("goemotions", "micro_f1"),
     ]
     firsts = [variant for variant, step in seen if step == 1]
     assert firsts == ["two, seed 1", "two, seed 1", "one, seed 1"]
     models = {v: read_run(tmp_path / v / "seed-1" / "goemotions")[0].model for v in ("two", "one")}
-    assert models == {"two": "goemotions-two@seed1", "one": "emobank-one@seed1"}
+    assert models == {"two": "goemotions-two@seed1", "one": "alm-va-one@seed1"}
 
 
 def make_votes(data):
@@ -267,7 +266,7 @@ def test_probabilities_of_a_model_of_shares_are_shares(data, tmp_path):
         task="stackoverflow",
         metric="micro_f1",
         also={"stackoverflow-shares": ("cross_entropy",)},
-        stage={"epochs": 4, "batch": 16, "precision": "float32"},
+        stage={"epochs": 8, "patience": 0, "batch": 16, "precision": "float32", "rate": 3e-4},
         baseline="majority",
         variants=(
             Variant(name="majority", head={"gold": "majority"}),
@@ -275,7 +274,7 @@ def test_probabilities_of_a_model_of_shares_are_shares(data, tmp_path):
         ),
     )
     hard, soft = run_study(entry, tmp_path, data=data)
-    assert hard.outcomes[1].mean == pytest.approx(1.0, abs=0.05)
+    assert hard.outcomes[1].mean > 0.9
     assert soft.outcomes[1].holds == "better" and soft.outcomes[1].contrast.difference.value < 0
     answers = read_run(tmp_path / "shares" / "seed-1" / "stackoverflow-shares")[1]
     one_of_three = np.isclose(answers.truth[:, 0], 1 / 3)
@@ -360,7 +359,7 @@ def test_every_study_in_the_catalogue_makes_recipes():
 
 
 def test_a_study_that_does_not_fit_together_is_refused(tmp_path):
-    entry = study(studies()[0])
+    entry = study("concordance")
     with pytest.raises(CatalogError, match="names of their own"):
         run_study(msgspec.structs.replace(entry, baseline="other"), tmp_path)
     with pytest.raises(CatalogError, match="no score nonsense"):

@@ -83,6 +83,11 @@ def rows_of(
     columns = tuple(d.name for d in wanted.dimensions) if head.of == "dimensions" else wanted.labels
     there = {d.name for d in own.dimensions} if head.of == "dimensions" else set(own.labels)
     carry = space_map(own.id, wanted.id) if mapped and own.id != wanted.id else None
+    if carry and head.gold != "corpus":
+        raise InputError(
+            f"The rule {head.gold} gives labels of {own.id}, and the head is of {wanted.id}",
+            hint="Map the gold of the corpus, or take its own space.",
+        )
     if carry:
         # What no label of the corpus leads to was not asked about.
         reached = {target for weights in carry.weights.values() for target in weights}
