@@ -79,6 +79,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python scripts/cli_docs.py --check
 	$(BIN)/python scripts/readme_model.py --check
 	$(BIN)/python scripts/works_docs.py --check
+	$(BIN)/python scripts/results_docs.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Docs: $(CURDIR)/site/index.html"
 
@@ -86,6 +87,7 @@ docs-pages: $(VENV)/.base
 	$(BIN)/python scripts/cli_docs.py
 	$(BIN)/python scripts/readme_model.py
 	$(BIN)/python scripts/works_docs.py
+	$(BIN)/python scripts/results_docs.py
 
 # The comparison with torch runs where REFERENCE names a folder with the same weights for transformers.
 bench: $(VENV)/.base $(if $(REFERENCE),$(VENV)/.bench)

@@ -77,7 +77,7 @@ def cli_docs() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("script", ["cli_docs.py", "readme_model.py", "works_docs.py"])
+@pytest.mark.parametrize("script", ["cli_docs.py", "readme_model.py", "results_docs.py", "works_docs.py"])
 def test_what_is_generated_is_current(script: str) -> None:
     # In a process of its own: click keeps the help options that a command was first called with.
     done = subprocess.run(

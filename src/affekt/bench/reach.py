@@ -17,10 +17,10 @@ from affekt.catalog.maps import centroids, centroids_from, space_map
 from affekt.catalog.spaces import space, spaces
 from affekt.core.errors import InputError, ModelError
 from affekt.core.prediction import Prediction
-from affekt.core.protocols import Recogniser
+from affekt.core.protocols import Recogniser, RecogniserSpec
 from affekt.core.space import Centroids, LabelSpace, SpaceMap
 
-__all__ = ["Reach", "reach"]
+__all__ = ["Reach", "reach", "route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,24 @@ def reach(task: Task, recogniser: Recogniser) -> Reach:
     return _to_dimensions(task, recogniser) if task.entry.target == "dimensions" else _to_labels(task, recogniser)
 
 
-def _to_labels(task: Task, recogniser: Recogniser) -> Reach:
-    spec, wanted = recogniser.spec, set(task.space.labels)
+def route(spec: RecogniserSpec, into: str, names: Sequence[str]) -> tuple[str, SpaceMap | None]:
+    """The head of a recogniser to ask for the labels of a space, and the map from there; `None` where none is needed.
+
+    Args:
+        spec: What the recogniser gives.
+        into: Id of the space.
+        names: The labels of it that are wanted: the map that reaches most of them is taken.
+
+    Raises:
+        ModelError: No map leads there.
+    """
+    wanted = set(space(into).labels)
     # A space with the very same labels in another order needs no map: scores go by label.
-    for head in (task.space.id, *spec.spaces):
+    for head in (into, *spec.spaces):
         if head in spec.spaces and set(space(head).labels) == wanted:
-            return Reach(task, asked=head)
+            return head, None
     # A strength has the labels of a space of presence: a map to either will do.
-    targets = [task.space.id, *(n for n in spaces() if n != task.space.id and set(space(n).labels) == wanted)]
+    targets = [into, *(n for n in spaces() if n != into and set(space(n).labels) == wanted)]
     found: list[tuple[int, int, SpaceMap]] = []
     for order, (target, head) in enumerate((t, h) for t in targets for h in spec.spaces):
         try:
@@ -138,15 +148,19 @@ def _to_labels(task: Task, recogniser: Recogniser) -> Reach:
         except InputError:
             continue
         reached = {name for row in over.weights.values() for name in row}
-        found.append((len(set(task.names) - reached), order, over))
+        found.append((len(set(names) - reached), order, over))
     if not found:
         raise ModelError(
-            f"{spec.name} answers in {', '.join(spec.spaces)}, and no map leads from there to {task.space.id!r}, the "
-            f"space of {task.id!r}",
+            f"{spec.name} answers in {', '.join(spec.spaces)}, and no map leads from there to {into!r}",
             hint=f"`affekt spaces map {spec.space}` lists where one can go.",
         )
-    over = min(found, key=lambda way: way[:2])[2]
-    return Reach(task, asked=over.origin.id, over=over)
+    best = min(found, key=lambda way: way[:2])[2]
+    return best.origin.id, best
+
+
+def _to_labels(task: Task, recogniser: Recogniser) -> Reach:
+    asked, over = route(recogniser.spec, task.space.id, task.names)
+    return Reach(task, asked=asked, over=over)
 
 
 def _to_dimensions(task: Task, recogniser: Recogniser) -> Reach:

@@ -10,7 +10,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -37,6 +37,7 @@ __all__ = [
     "largest_change",
     "make_folder",
     "plain",
+    "predict_all",
     "read_run",
     "rescore",
     "run_task",
@@ -90,7 +91,7 @@ def run_task(
     folder = make_folder(Path(out))
     clips = [clip for clip, _ in examples]
     started = time.perf_counter()
-    given = _predict(way, recogniser, clips, progress)
+    given = predict_all(recogniser, clips, asked=way.asked, progress=progress)
     seconds = time.perf_counter() - started
     predictions = way.carry(given)
     answers = _collect(way, recogniser, examples, predictions, data)
@@ -239,11 +240,25 @@ def largest_change(before: Run, after: Run) -> float:
     return max(changes)
 
 
-def _predict(
-    way: Reach, recogniser: Recogniser, clips: list[Clip], progress: Callable[[int, int], None] | None
+def predict_all(
+    recogniser: Recogniser,
+    clips: Sequence[Clip],
+    *,
+    asked: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Prediction]:
-    """Answers of the head that is asked, before they are carried over."""
-    spec, asked = recogniser.spec, way.asked
+    """Answers of the head that is asked, in its own labels.
+
+    Args:
+        recogniser: What answers.
+        clips: The rows.
+        asked: Id of the head's space; default its main one.
+        progress: Called with (rows done, rows in all).
+
+    Raises:
+        ModelError: It answers other rows than it was given, or in another space.
+    """
+    spec = recogniser.spec
     out: list[Prediction] = []
     for start in range(0, len(clips), _BATCH):
         batch = clips[start : start + _BATCH]

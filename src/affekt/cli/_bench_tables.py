@@ -11,7 +11,17 @@ from affekt.cli._tables import NarrowTable
 if TYPE_CHECKING:
     from affekt.core.run import Run, Score
 
-__all__ = ["show_audit", "show_blend", "show_comparison", "show_curve", "show_matrix", "show_run", "show_slices"]
+__all__ = [
+    "show_audit",
+    "show_best_worst",
+    "show_blend",
+    "show_comparison",
+    "show_curve",
+    "show_matrix",
+    "show_results",
+    "show_run",
+    "show_slices",
+]
 
 Document = dict[str, Any]
 
@@ -99,6 +109,26 @@ def show_blend(d: Document) -> None:
     _print(table)
     show_comparison(d)
     _print(f"{escape(made['best'])} is the best single member on these rows.", style="dim")
+
+
+def show_best_worst(d: Document) -> None:
+    """Print what best-worst scaling brought, beside direct labelling where there is gold."""
+    how = d["best_worst"]
+    steady = "steady" if not how["noise"] else f"noise {how['noise']:g}"
+    _print(
+        f"{how['tuples']:,} tuples of {how['size']} for each emotion, each text in {how['per_item']}, "
+        f"{how['judges']} choices a tuple, {steady}"
+    )
+    table = NarrowTable("emotion", "split-half reliability", left=("emotion",))
+    for emotion, r in how["split_half"].items():
+        table.add_row(emotion, _n(r))
+    _print(table)
+    if "scores" in d:
+        show_comparison(d)
+    else:
+        _print(f"{d['texts']:,} texts; {d['as_direct']:.1%} have the label that the chooser gives directly.")
+    if d["left_open"]:
+        _print(f"{d['left_open']:,} texts have no label, since two emotions share first place.")
 
 
 def show_slices(d: Document, model: str) -> None:
@@ -237,6 +267,43 @@ def show_matrix(d: Document) -> None:
     _print(table)
     for cell in (c for c in d["cells"] if c["why_not"]):
         _print(f"{escape(cell['why_not'])}.", style="dim")
+
+
+def show_results(found: list[Document], *, whole: bool) -> None:
+    """Print recorded runs: their headline scores, or of one task every score that is worth showing."""
+    from rich.markup import escape
+
+    if not found:
+        _print("No run is recorded. `affekt bench run` and `affekt train --floor` make runs.")
+        return
+    table = NarrowTable(
+        *("task", "score", "system", "value", "95 % interval", "rows"),
+        left=("task", "score", "system"),
+        drop=("rows", "95 % interval", "score"),
+        wrap=("system",),
+    )
+    for r in found:
+        for at, key in enumerate(r["shown"] if whole else r["shown"][:1]):
+            for row, run in enumerate(r["runs"]):
+                s = run["scores"].get(key)
+                if s is None:
+                    continue
+                table.add_row(
+                    r["task"] if at == row == 0 else "",
+                    key if row == 0 else "",
+                    escape(run["name"]),
+                    _n(s["value"]),
+                    _range(s["low"], s["high"]),
+                    f"{s['n']:,}",
+                )
+            for p in (p for p in r["published"] if p["metric"] == key):
+                table.add_row("", "", f"published: {escape(p['by'])}", f"{p['value']:.4g}", "", "", style="dim")
+    _print(table)
+    if whole:
+        for r in found[:1]:
+            _print(f"{r['title']}: {r['protocol']}.", style="dim")
+            for p in r["published"]:
+                _print(f"Published {p['metric']} {p['value']:g}: {escape(p['by'])}. {escape(p['note'])}", style="dim")
 
 
 def _n(value: float | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from affekt.cli._bench_combine import blend
+from affekt.cli._bench_combine import best_worst, blend
 from affekt.cli._bench_options import BOOTSTRAP_SEED, DATA, JSON, SAMPLES, SPLIT
 from affekt.cli._bench_reliance import reliance
 
@@ -38,6 +38,7 @@ def command() -> None:
     """Measure models on published corpora, with intervals."""
 
 
+command.add_command(best_worst)
 command.add_command(blend)
 command.add_command(reliance)
 
@@ -210,6 +211,22 @@ def score(
             hint="The predictions were changed, or another version of Affekt made the run.",
         )
     click.echo("The scores agree exactly with those that were stored.", err=True)
+
+
+@command.command()
+@click.argument("task", required=False)
+@JSON
+def results(task: str | None, as_json: bool) -> None:
+    """Show recorded runs beside floors and published figures: of all tasks, or of TASK with its parts."""
+    from affekt.bench.results import document
+    from affekt.bench.results import results as look_up
+    from affekt.cli._bench_tables import show_results
+
+    found = document(look_up(task))
+    if as_json:
+        click.echo(dumps(found))
+    else:
+        show_results(found, whole=task is not None)
 
 
 @command.command()

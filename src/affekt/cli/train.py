@@ -17,7 +17,11 @@ __all__ = ["command"]
 )
 @click.option("--encoder", metavar="DIR", help="With --task: folder of a BERT to start from, as transformers saves it.")
 @click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
-@click.option("--floor", type=click.Choice(["majority", "hashed-linear"]), help="With --task: score this floor on it.")
+@click.option(
+    "--floor",
+    type=click.Choice(["majority", "hashed-linear", "prototypes"]),
+    help="With --task: score this floor on it.",
+)
 @click.option("--on", metavar="TASK", help="With --floor: score it on this task of the same labels instead.")
 @click.option("--split", help="With --floor: split that it answers.  [default: the one that the task reports, test]")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
@@ -109,7 +113,12 @@ def score_floor(
 
     answered = on or task
     look_up(answered).check_split(split)  # what is named wrongly is said before anything is read
-    made = {"majority": floors.majority, "hashed-linear": floors.hashed_linear}[floor](task, data=data)
+    if floor == "prototypes":
+        from affekt.train.prototypes import prototypes
+
+        made = prototypes(look_up(task).entry.space)
+    else:
+        made = {"majority": floors.majority, "hashed-linear": floors.hashed_linear}[floor](task, data=data)
     run = run_task(answered, made, out=out, data=data, split=split)
     for key, score in run.scores.items():
         click.echo(f"{key:24} {score.value:.4f}  [{score.low:.4f}, {score.high:.4f}]")

@@ -116,6 +116,12 @@ def _scripts(languages: frozenset[str]) -> frozenset[str]:
     return frozenset(s for language in languages for s in scripts_of(language))
 
 
+@cache
+def _beyond(script: str, home: frozenset[str], covered: frozenset[str]) -> frozenset[str]:
+    """The covered languages of a script that are not at home."""
+    return frozenset(code for code in covered - home if script in scripts_of(code))
+
+
 def has_language(text: str) -> bool:
     """Whether there is at least one letter in any script."""
     return any(map(str.isalpha, text))
@@ -150,12 +156,12 @@ def identify(text: str, *, home: Collection[str], covered: Collection[str] = ())
     if script is None:
         return _UNDECIDED
     at_home = script in _scripts(frozenset(home))
-    beyond = frozenset(code for code in covered if code not in home and script in scripts_of(code))
+    if script == "Latin" and "en" in home and _reads_english(text):
+        return Identified("en", None, "en")
+    beyond = _beyond(script, frozenset(home), frozenset(covered))
     if not at_home and not beyond:
         more = sum(map(str.isalpha, text)) > 1
         return Identified(reason=f"{REASON}: {script} script") if more else _UNDECIDED
-    if "en" in home and script == "Latin" and _reads_english(text):
-        return Identified("en", None, "en")
     if sole := sole_language(script, beyond if not at_home else home):
         return Identified(sole, None, sole)
     plain = _DRAWN_OUT.sub(r"\1", _LAUGHTER.sub(" ", _NOISE.sub(" ", text)))

@@ -171,6 +171,7 @@ class _Answers:
 
     by_language: Mapping[str, int]
     home: frozenset[str]
+    covered: frozenset[str]
     widest: int
 
 
@@ -194,7 +195,7 @@ class Chooser:
             for code in way.spec.languages:
                 by_language.setdefault(code, i)
         widest = max(range(len(ways)), key=lambda i: (len(ways[i].spec.languages), -i))
-        self._answers = _Answers(by_language, frozenset(ways[0].spec.languages), widest)
+        self._answers = _Answers(by_language, frozenset(ways[0].spec.languages), frozenset(by_language), widest)
 
     def __call__(self, clip: Clip) -> Choice:
         """Choose for a clip that holds text."""
@@ -223,7 +224,7 @@ class Chooser:
         answers = self._answers
         if self._every and len(self._ways) == 1 and not self._ways[0].by_language:
             return _FIRST
-        found = identify(text, home=answers.home, covered=answers.by_language)
+        found = identify(text, home=answers.home, covered=answers.covered)
         if found.read_as is not None:
             return Choice(answers.by_language[found.read_as], None, found.language, found.probability)
         if found.reason is None:

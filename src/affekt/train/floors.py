@@ -31,7 +31,7 @@ from affekt.train.targets import Rows, rows_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BUCKETS", "Floor", "hashed_counts", "hashed_linear", "majority"]
+__all__ = ["BUCKETS", "Answer", "Floor", "hashed_counts", "hashed_linear", "majority"]
 
 BUCKETS = 1 << 18
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -40,7 +40,7 @@ _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
     """Scores of labels and which are given, or values of dimensions; each of shape (texts, columns)."""
 
     scores: NDArray[np.float64]
@@ -77,7 +77,7 @@ class Floor:
 
     def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
         """Read each clip; see `Recogniser.predict`."""
-        found: _Answer = self._answer([with_context(clip, 0, self._fields) for clip in clips])
+        found: Answer = self._answer([with_context(clip, 0, self._fields) for clip in clips])
         out = []
         for clip, scores, given in zip(clips, found.scores.tolist(), found.given, strict=True):
             each = dict(zip(self._columns, scores, strict=True))
@@ -114,8 +114,8 @@ def majority(task: str, *, data: Path | None = None) -> Floor:
     if _is_single(plan) or not given.any():
         given = np.arange(len(scores)) == scores.argmax()
 
-    def answer(texts: Sequence[str]) -> _Answer:
-        return _Answer(np.tile(scores, (len(texts), 1)), np.tile(given, (len(texts), 1)))
+    def answer(texts: Sequence[str]) -> Answer:
+        return Answer(np.tile(scores, (len(texts), 1)), np.tile(given, (len(texts), 1)))
 
     return Floor("majority", plan, languages, answer)
 
@@ -187,11 +187,11 @@ def hashed_linear(task: str, *, data: Path | None = None, fields: tuple[str, ...
     if plan.of != "dimensions" and not _is_single(plan):
         cuts = choose_thresholds(truth=(np.nan_to_num(y_dev) > 0).astype(float), scores=scores_of(x_dev))
 
-    def answer(texts: Sequence[str]) -> _Answer:
+    def answer(texts: Sequence[str]) -> Answer:
         scores = scores_of(features(table(texts)))
         if _is_single(plan):
-            return _Answer(scores, scores == scores.max(1, keepdims=True))
-        return _Answer(scores, scores >= cuts)
+            return Answer(scores, scores == scores.max(1, keepdims=True))
+        return Answer(scores, scores >= cuts)
 
     return Floor("hashed-linear", plan, languages, answer, fields)
 
