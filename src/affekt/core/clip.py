@@ -25,6 +25,7 @@ class Clip:
         fields: Further texts of the same thing, by name: a caption, a description.
         dialogue: Name of the conversation, story or poem that it is part of.
         turn: Its place there, counted from 0.
+        target: Name of what the reading is to be about, as the text has it: a company, a person, an aspect.
         facts: What is known beside the text and can be compared by: domain, the speaker's gender, a year. Never
             the gold.
     """
@@ -41,6 +42,7 @@ class Clip:
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     dialogue: str | None = None
     turn: int | None = None
+    target: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:

@@ -101,10 +101,12 @@ def check(name: str | Corpus, *, data: str | Path | None = None) -> Checked:
         DataError: There is no data folder.
     """
     entry = corpus(name) if isinstance(name, str) else name
-    data_folder(data)
     checked = Checked(entry)
+    if entry.layout != "generated":
+        data_folder(data)
     try:
-        corpus_folder(entry, data)
+        if entry.layout != "generated":
+            corpus_folder(entry, data)
     except DataError as err:
         checked.state = "not at hand" if entry.optional or not entry.verified else "absent"
         checked.problems.append(str(err))

@@ -35,11 +35,12 @@ def export(
 ) -> dict[str, int]:
     """Write a corpus, one file a split and a card, a batch of rows at a time.
 
-    Columns: `id`, `text`, `context`, `dialogue`, `turn`, `speaker`, `language`, `start`, `end`, `source`, a column
-    `field_NAME` for each further text and `fact_NAME` for each fact, and the gold: `label` (one a row) or `labels` (a
-    list), `intensities` where there are strengths or shares, a column for each dimension. In Parquet, labels are the
-    numbers of the space, with their names in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV the index
-    comes first as audformat has it: `file`, `start`, `end` for rows of recordings, `id` for texts; lists are JSON.
+    Columns: `id`, `text`, `context`, `dialogue`, `turn`, `speaker`, `target`, `language`, `start`, `end`, `source`, a
+    column `field_NAME` for each further text and `fact_NAME` for each fact, and the gold: `label` (one a row) or
+    `labels` (a list), `intensities` where there are strengths or shares, a column for each dimension. In Parquet,
+    labels are the numbers of the space, with names in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV
+    the index comes first as audformat has it: `file`, `start`, `end` for rows of recordings, `id` for texts; lists are
+    JSON.
 
     Args:
         name: Id of the corpus, of a view or a part, or its entry.
@@ -96,6 +97,7 @@ def _row(entry: Corpus, space: LabelSpace | None, clip: Clip, target: Target) ->
         "dialogue": clip.dialogue,
         "turn": clip.turn,
         "speaker": clip.speaker,
+        "target": clip.target,
         "language": clip.language,
         "start": clip.start,
         "end": clip.end,
@@ -125,7 +127,7 @@ def _parquet(file: Path, entry: Corpus, space: LabelSpace | None, rows: Iterator
         ("context", pa.list_(text)),
         ("dialogue", text),
         ("turn", pa.int64()),
-        *((name, text) for name in ("speaker", "language")),
+        *((name, text) for name in ("speaker", "target", "language")),
         *((name, number) for name in ("start", "end")),
         ("source", text),
         *((f"field_{name}", text) for name in _fields(entry)),

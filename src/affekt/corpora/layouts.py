@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from affekt.catalog.corpora import Code, Corpus, CorpusFile, Json, Names, Table
 from affekt.core.errors import CatalogError, DataError, nearest
 from affekt.corpora.files import corpus_folder, file_of, files_of, lines, opened
+from affekt.corpora.generated import rows
 
 __all__ = ["Record", "id_of", "listed", "records", "table_records", "text_of", "wanted"]
 
@@ -105,6 +106,10 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
     Raises:
         DataError: A file is missing or does not have the layout; says where.
     """
+    if entry.layout == "generated":
+        for number, cells in enumerate(rows(entry, part), start=1):
+            yield Record(cells, part.path, str(number), f"{entry.id}, {part.split} row {number}")
+        return
     root = corpus_folder(entry, data)
     for file in files_of(entry, part, data):
         path = file.relative_to(root).as_posix()
@@ -364,7 +369,7 @@ def _follow(value: Any, path: str) -> Any:
 def _columns_of(entry: Corpus) -> tuple[str, ...]:
     """All columns that an entry names anywhere, which in JSON are paths to follow."""
     c, g = entry.columns, entry.gold
-    single = (c.text, c.split, c.turn, c.speaker, c.language, c.start, c.end)
+    single = (c.text, c.split, c.turn, c.speaker, c.language, c.start, c.end, c.target)
     labels = tuple(part for column in listed(g.labels) for part in column.split("+"))
     coded = (code.column for code in entry.codes)
     several = (c.id, c.dialogue, c.context, labels, entry.hash_split.by if entry.hash_split else ())

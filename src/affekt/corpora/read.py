@@ -11,6 +11,7 @@ from affekt.catalog.corpora import Corpus, CorpusFile, corpus
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, UnknownNameError
 from affekt.corpora.files import checksum, file_of, files_of
+from affekt.corpora.generated import digest
 from affekt.corpora.gold import GoldReader, Target
 from affekt.corpora.layouts import Record, id_of, listed, records, text_of, wanted
 from affekt.corpora.splits import split_of, splitter
@@ -48,10 +49,13 @@ def read(name: str | Corpus, *, split: str, data: str | Path | None = None) -> I
 
 
 def checksums(name: str | Corpus, *, split: str, data: str | Path | None = None) -> dict[str, str]:
-    """SHA-256 of the files that a split is read from: path below the data folder -> digits."""
+    """SHA-256 of the files that a split is read from, or of the rows that are made: path -> digits."""
     entry = corpus(name) if isinstance(name, str) else name
     found = {}
     for part in _files_of(entry, split):
+        if entry.layout == "generated":
+            found[f"{entry.folder}/{part.path}"] = digest(entry, part)
+            continue
         for file, path in zip(files_of(entry, part, data), _paths(entry, part, data), strict=True):
             found[f"{entry.folder}/{path}"] = checksum(file)
         for path in part.beside.values():
@@ -187,6 +191,7 @@ def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
         fields={name: value for name, column in columns.fields.items() if (value := record.text(column))},
         dialogue=dialogue,
         turn=turn,
+        target=(record.text(columns.target) or None) if columns.target else None,
         facts={name: value for name, column in columns.facts.items() if (value := record.text(column))},
     )
 

@@ -24,6 +24,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import ModelError
 from affekt.core.prediction import Evidence, Prediction
 from affekt.core.protocols import Recogniser
+from affekt.models.target import Aim, AimedReader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,13 +235,16 @@ def explain(recogniser: Recogniser, clips: Sequence[Clip], predictions: Sequence
         raise ModelError(f"{recogniser.spec.name} cannot be explained: it does not read bare texts")
     reader: Reader = recogniser  # type: ignore[assignment]
     out = list(predictions)
-    by_space: dict[str, list[int]] = {}
+    # A model of targets is asked about parts of a text with the target told apart as in the whole of it.
+    aim: Aim = getattr(recogniser, "card", {}).get("target", "plain")
+    alike: dict[tuple[str, str | None], list[int]] = {}
     for i, p in enumerate(predictions):
         if p.abstained is None and p.scores:
-            by_space.setdefault(p.space, []).append(i)
-    for space, at in by_space.items():
+            alike.setdefault((p.space, None if aim == "plain" else clips[i].target), []).append(i)
+    for (space, target), at in alike.items():
         labels = list(predictions[at[0]].scores)
-        for i, weighted in zip(at, weigh(reader, [clips[i].text or "" for i in at], space=space), strict=True):
+        asked = reader if target is None else AimedReader(reader, target, aim)
+        for i, weighted in zip(at, weigh(asked, [clips[i].text or "" for i in at], space=space), strict=True):
             p = predictions[i]
             named = p.labels or ((p.top,) if p.top else ())
             found: list[Evidence] = []

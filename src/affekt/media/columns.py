@@ -28,7 +28,8 @@ MISSING = frozenset({"nan", "NaN", "NAN", "<NA>", "#N/A", "null", "NULL"})
 class Columns:
     """Names of the columns to read; `None` finds a well-known name, or for the text the only column of strings.
 
-    The column of languages is never guessed: a column of that name is often one of programs or of interfaces.
+    The columns of languages and of targets are never guessed: a column of that name is often one of programs or of
+    interfaces, or the gold.
     """
 
     text: str | None = None
@@ -36,6 +37,7 @@ class Columns:
     speaker: str | None = None
     time: str | None = None
     language: str | None = None
+    target: str | None = None
 
 
 def looks_textual(values: Iterable[object]) -> bool:
@@ -59,7 +61,7 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
         textual: Whether the column at an index holds texts; asked only where no name decides.
 
     Returns:
-        `text` and, where found, `id`, `speaker`, `time`, `language` -> index.
+        `text` and, where found, `id`, `speaker`, `time`, `language`, `target` -> index.
 
     Raises:
         UnknownNameError: A named column is not there.
@@ -84,6 +86,7 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
         ("speaker", asked.speaker, _SPEAKER_NAMES),
         ("time", asked.time, _TIME_NAMES),
         ("language", asked.language, ()),
+        ("target", asked.target, ()),
     ):
         if name is not None:
             if name not in names:

@@ -144,7 +144,8 @@ class FileSource:
     Attributes:
         name: How messages and `Clip.source` call it.
         kind: Format that it is read as.
-        chosen: Role (`text`, `id`, `speaker`, `time`, `language`) -> name of the column; empty for plain text.
+        chosen: Role (`text`, `id`, `speaker`, `time`, `language`, `target`) -> name of the column; empty for plain
+            text.
         total: Number of rows, where that is known without reading.
 
     Raises:
@@ -307,7 +308,7 @@ class FileSource:
         limit, name = self.options.max_characters, self.name
         at = roles["text"]
         id_at, speaker_at, time_at = roles.get("id"), roles.get("speaker"), roles.get("time")
-        language_at = roles.get("language")
+        language_at, target_at = roles.get("language"), roles.get("target")
 
         def cell(cells: list[object], index: int | None) -> str | None:
             return None if index is None or index >= len(cells) else _label(cells[index])
@@ -324,6 +325,7 @@ class FileSource:
                 speaker=cell(cells, speaker_at),
                 time=cell(cells, time_at),
                 language=_language(cell(cells, language_at)),
+                target=cell(cells, target_at),
             )
             yield Read(clip, problem or wrong)
 
@@ -409,6 +411,7 @@ def read_items(
                     speaker=_label(get(roles["speaker"]) if "speaker" in roles else None),
                     time=_label(get(roles["time"]) if "time" in roles else None),
                     language=_language(_label(get(roles["language"]) if "language" in roles else None)),
+                    target=_label(get(roles["target"]) if "target" in roles else None),
                 ),
                 problem,
             )

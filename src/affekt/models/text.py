@@ -25,6 +25,7 @@ from affekt.core.prediction import Prediction, Window
 from affekt.core.protocols import RecogniserSpec
 from affekt.core.space import LabelSpace
 from affekt.media.segment import pieces
+from affekt.models.target import Aim, aimed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,6 +189,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     window_tokens: int
     context: int = 0
+    target: Aim = "plain"
     fields: tuple[str, ...] = ()
     files: dict[str, str]
     scores: dict[str, tuple[Figure, ...]] = {}
@@ -365,7 +367,10 @@ class TextRecogniser:
         thresholds for the language of a clip, these decide its labels.
         """
         head = self._head(space)
-        spans, rows, owner = self._windows([self._read(clip) for clip in clips])
+        aims = [aimed(clip, self._card.target) for clip in clips]
+        spans, rows, owner = self._windows([self._read(aim.clip) for aim in aims])
+        if self._card.target != "plain":
+            spans = [(aims[o].origin(a), aims[o].origin(b)) for (a, b), o in zip(spans, owner.tolist(), strict=True)]
         outputs = self._run(rows)
         n = len(clips)
         labels = self.space(space).labels if head else ()

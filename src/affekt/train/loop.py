@@ -16,6 +16,7 @@ from affekt.catalog.recipes import HeadPlan, Part, Recipe, Stage
 from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
+from affekt.models.target import CLOSE, OPEN
 from affekt.train import checkpoint
 from affekt.train.encoder import TextModel
 from affekt.train.learner import Learner, pace
@@ -24,7 +25,7 @@ from affekt.train.objectives import WITH_SPREAD, Objective, objective
 from affekt.train.pretraining import pretrained
 from affekt.train.start import Start, start_of
 from affekt.train.targets import Rows, rows_of, token_rows
-from affekt.train.vocabulary import add_emoji
+from affekt.train.vocabulary import add_emoji, add_markers
 
 if TYPE_CHECKING:
     import torch
@@ -151,6 +152,7 @@ def _read_all(
                 data=data,
                 limit=limit,
                 context=recipe.context,
+                target=recipe.target,
                 fields=recipe.fields,
                 spread=p.objective in WITH_SPREAD,
                 mapped=p.mapped,
@@ -166,6 +168,9 @@ def _read_all(
     if recipe.emoji:
         tokenizer_file = out / "tokenizer.json"
         given = add_emoji(folder / "tokenizer.json", (t for r in rows.values() for t in r.texts), tokenizer_file)
+    if recipe.target == "marked":
+        add_markers(tokenizer_file, (OPEN, CLOSE), out / "tokenizer.json")
+        tokenizer_file = out / "tokenizer.json"
 
     def tokens(r: Rows) -> list[NDArray[np.int64]]:
         return token_rows(tokenizer_file, r.texts, recipe.max_tokens)

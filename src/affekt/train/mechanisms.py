@@ -12,6 +12,7 @@ import numpy as np
 from affekt.catalog.recipes import Recipe
 from affekt.core.errors import CatalogError
 from affekt.extras import need
+from affekt.models.target import CLOSE, OPEN
 from affekt.train.encoder import TextModel
 from affekt.train.polarity import MARKS, polarity_table
 from affekt.train.tandem import EmotionWords, attention_mass, emotion_words, word_vectors
@@ -33,11 +34,15 @@ class Mechanisms:
         recipe: The recipe.
         polarity: Polarity and its strength of each word piece; `None` where it is not asked for.
         lexicon: The emotion lexicon; `None` likewise.
+        markers: Places of the tokens that mark a target; they start as
+        quote: the quotation mark.
     """
 
     recipe: Recipe
     polarity: NDArray[np.float32] | None = None
     lexicon: EmotionWords | None = None
+    markers: tuple[int, ...] = ()
+    quote: int = 0
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -52,6 +57,8 @@ class Mechanisms:
         """Put the lexicons into a model whose encoder has its starting weights."""
         tandem, beside = self.recipe.tandem, model.tandem
         with torch.no_grad():
+            for marker in self.markers:
+                model.enc.word.weight[marker] = model.enc.word.weight[self.quote]
             if self.polarity is not None:
                 model.enc.polarity.copy_(torch.from_numpy(self.polarity))
             if tandem and beside is not None:
@@ -91,9 +98,15 @@ def mechanisms_of(recipe: Recipe, tokenizer_file: Path, *, vocabulary: int, data
     """
     if recipe.tandem and any(head.mix_layers for head in recipe.heads.values()):
         raise CatalogError("A head with mix_layers reads the encoder alone, and cannot go with tandem")
+    from tokenizers import Tokenizer
+
     polarity = lexicon = None
     if recipe.polarity:
         polarity = polarity_table(recipe.polarity, tokenizer_file, vocabulary=vocabulary, data=data)
     if recipe.tandem:
         lexicon = emotion_words(recipe.tandem, tokenizer_file, vocabulary=vocabulary, data=data)
-    return Mechanisms(recipe, polarity, lexicon)
+    markers: tuple[int, ...] = ()
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    if recipe.target == "marked":
+        markers = tuple(tokenizer.token_to_id(m) or 0 for m in (OPEN, CLOSE))
+    return Mechanisms(recipe, polarity, lexicon, markers, tokenizer.token_to_id('"') or 0)

@@ -28,7 +28,7 @@ from affekt.train.calibrate import (
 )
 from affekt.train.encoder import bert_names
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
-from affekt.train.loop import Scale, Trained
+from affekt.train.loop import Scale, Trained, answers
 from affekt.train.objectives import Objective
 from affekt.train.readout import mix_in_layers
 from affekt.train.targets import Rows, rows_of, single_ratings, token_rows
@@ -233,7 +233,16 @@ def package(
     onnx = need("onnx", extra="train")
 
     def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
-        return rows_of(name, plan, split=split, data=data, limit=limit, context=recipe.context, fields=recipe.fields)
+        return rows_of(
+            name,
+            plan,
+            split=split,
+            data=data,
+            limit=limit,
+            context=recipe.context,
+            target=recipe.target,
+            fields=recipe.fields,
+        )
 
     heads = [
         _Head(
@@ -242,15 +251,7 @@ def package(
             trained.objectives[name],
             trained.scales[name],
             trained.corpora[name],
-            rows_of(
-                trained.corpora[name],
-                plan,
-                split="dev",
-                data=data,
-                limit=limit,
-                context=recipe.context,
-                fields=recipe.fields,
-            ),
+            rows_in("dev", trained.corpora[name], plan),
         )
         for name, plan in recipe.heads.items()
         if plan.export
@@ -293,6 +294,8 @@ def package(
         ranges = measure_ranges(plain, places, tokens(some))
         graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     sessions = {"float": _session(plain), "shipped": _session(graph)}
+    alike = {h.name: h.plan.space for h in heads if h.name not in mixed}
+    _assert_parity(trained, alike, sessions["float"], [t for h in heads for t in tokens(h.dev.texts[:8])])
 
     out.mkdir(parents=True, exist_ok=True)
     card_heads: dict[str, Any] = {}
@@ -334,11 +337,38 @@ def package(
         "max_tokens": recipe.max_tokens,
         "window_tokens": recipe.max_tokens * 3 // 4,
         "context": recipe.context,
+        "target": recipe.target,
         "fields": recipe.fields,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return figures
+
+
+def _assert_parity(
+    trained: Trained, outputs: Mapping[str, str], session: Any, rows: Sequence[NDArray[np.int64]]
+) -> None:
+    """Refuse a float graph that says something else than the module that was trained.
+
+    Args:
+        trained: The module's weights, and all its heads.
+        outputs: Head -> output of the graph, of those that are still as they were trained.
+        session: The graph.
+        rows: Texts to compare on.
+
+    Raises:
+        ModelError: They differ by more than rounding.
+    """
+    model = trained.start.trained(trained.weights, trained.objectives)
+    said = answers(model, rows)
+    found = _infer(session, rows, list(outputs.values())) if outputs else {}
+    for head, name in outputs.items():
+        apart = float(np.abs(said[head] - found[name]).max())
+        if not apart <= 1e-3 * max(1.0, float(np.abs(said[head]).max())):
+            raise ModelError(
+                f"The exported graph does not say what was trained: the head {head} differs by {apart:.2g}",
+                hint="Other versions of onnxruntime or torch may agree; please report it.",
+            )
 
 
 def _keep_answers(head: _Head, said: NDArray[np.float64], out: Path) -> None:

@@ -173,6 +173,24 @@ class Start:
         found: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
         return found
 
+    def trained(self, weights: Mapping[str, Any], heads: Iterable[str]) -> TextModel:
+        """The module of weights that were trained from here, ready to read.
+
+        Args:
+            weights: State of the module, as arrays.
+            heads: Names of its heads.
+        """
+        polarity, vectors = weights.get("enc.polarity"), weights.get("tandem.vectors")
+        model = _model(
+            self.config,
+            {name: len(weights[f"{name}.bias"]) for name in heads},
+            marks=0 if polarity is None else polarity.shape[1],
+            tandem=None if vectors is None else (vectors.shape[1], weights["tandem.lstm.weight_hh_l0"].shape[1]),
+        )
+        model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()})
+        model.eval()
+        return model
+
     @property
     def vocabulary(self) -> int:
         """Number of word pieces."""

@@ -17,6 +17,7 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.ratings import RULES
 from affekt.corpora import ratings, read
+from affekt.models.target import Aim, aimed
 from affekt.models.text import SEPARATOR, with_context, without_oldest
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def rows_of(
     data: Path | None = None,
     limit: int | None = None,
     context: int = 0,
+    target: Aim = "plain",
     fields: Sequence[str] = (),
     spread: bool = False,
     mapped: bool = False,
@@ -66,6 +68,7 @@ def rows_of(
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows to take.
         context: Turns before that are read with a text.
+        target: How the target of a text is read.
         fields: What of a row is read, where that is not its text alone.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
         mapped: Whether labels are carried to the head's space by the map between the two.
@@ -101,7 +104,8 @@ def rows_of(
     ruled = _by_rule(name, head, columns, data=data) if head.gold != "corpus" else None
     nobody = [np.nan] * len(columns)
     ids, texts, values = [], [], []
-    for clip, target in islice(read(name, split=split, data=data), limit):
+    for clip, gold in islice(read(name, split=split, data=data), limit):
+        clip = aimed(clip, target).clip
         if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
             texts.append(with_context(clip, context, fields))
@@ -109,11 +113,11 @@ def rows_of(
                 values.append(ruled.get(clip.id, nobody))
             elif carry:
                 # The strongest of several labels that mean the same counts, and not their sum.
-                each = [carry.apply({label: 1.0}) for label in target.labels]
+                each = [carry.apply({label: 1.0}) for label in gold.labels]
                 row = [max((found.get(c, 0.0) for found in each), default=0.0) for c in columns]
                 values.append([np.nan if j in unasked else v for j, v in enumerate(row)])
             else:
-                values.append(_row(target, columns, head.of))
+                values.append(_row(gold, columns, head.of))
     out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
     if not spread:
         return out

@@ -1,4 +1,4 @@
-"""Emoji for a word-piece vocabulary that has none.
+"""Emoji and markers for a word-piece vocabulary that has none.
 
 BERT's vocabulary reads an emoji as unknown, and takes the word that it hangs on with it. Its unused places are
 given to emoji; each starts as the mean of the word pieces of its Unicode name, so that one that never occurs in
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["add_emoji", "is_emoji"]
+from affekt.core.errors import CatalogError
+
+__all__ = ["add_emoji", "add_markers", "is_emoji"]
 
 # Emoji that get a place whether or not the texts hold them: faces, gestures, hearts, festivities, skin tones.
 _RANGES = (
@@ -62,23 +65,52 @@ def add_emoji(tokenizer_file: Path, texts: Iterable[str], out: Path) -> dict[str
     wanted.update(dict.fromkeys(_SINGLE))
     content = json.loads(tokenizer_file.read_text(encoding="utf-8"))
     vocabulary = content["model"]["vocab"]
-    free = sorted((i, token) for token, i in vocabulary.items() if token.startswith("[unused"))
     chosen = [c for c in wanted if unicodedata.name(c, "") and c not in vocabulary]
-    given = {}
-    for character, (i, token) in zip(chosen, free, strict=False):
+    given = _placed(content, chosen, special=False)
+    content["truncation"] = content["padding"] = None
+    out.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    return given
+
+
+def add_markers(tokenizer_file: Path, markers: Sequence[str], out: Path) -> None:
+    """Write a copy of a tokenizer in which unused places of the vocabulary stand for markers.
+
+    Args:
+        tokenizer_file: `tokenizer.json` of a BERT vocabulary with `[unusedN]` entries.
+        markers: What is to be one token each, wherever it stands in a text.
+        out: File to write; may be the same.
+
+    Raises:
+        CatalogError: The vocabulary has too few unused places.
+    """
+    content = json.loads(tokenizer_file.read_text(encoding="utf-8"))
+    missing = [m for m in markers if m not in content["model"]["vocab"]]
+    if len(_placed(content, missing, special=True)) < len(missing):
+        raise CatalogError(
+            f"The vocabulary has no unused place for {' and '.join(missing)}",
+            where=str(tokenizer_file),
+            hint='Take an encoder with [unused] entries, or target = "masked", which needs none.',
+        )
+    out.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _placed(content: dict[str, Any], tokens: Sequence[str], *, special: bool) -> dict[str, int]:
+    """Give unused places of a vocabulary, as long as there are some, to new tokens: token -> id."""
+    vocabulary = content["model"]["vocab"]
+    free = sorted((i, token) for token, i in vocabulary.items() if token.startswith("[unused"))
+    given: dict[str, int] = {}
+    for new, (i, token) in zip(tokens, free, strict=False):
         del vocabulary[token]
-        vocabulary[character] = given[character] = i
+        vocabulary[new] = given[new] = i
         content["added_tokens"].append(
             {
                 "id": i,
-                "content": character,
+                "content": new,
                 "single_word": False,
                 "lstrip": False,
                 "rstrip": False,
                 "normalized": False,
-                "special": False,
+                "special": special,
             }
         )
-    content["truncation"] = content["padding"] = None
-    out.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return given

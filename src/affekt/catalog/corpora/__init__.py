@@ -24,6 +24,7 @@ __all__ = [
     "Columns",
     "Corpus",
     "CorpusFile",
+    "Generated",
     "Gold",
     "HashSplit",
     "Json",
@@ -37,7 +38,7 @@ __all__ = [
     "variants",
 ]
 
-Layout = Literal["table", "json", "xml", "files"]
+Layout = Literal["table", "json", "xml", "files", "generated"]
 Names = str | tuple[str, ...]
 
 
@@ -141,6 +142,20 @@ class Code(_Part, frozen=True):
     pattern: str
 
 
+class Generated(_Part, frozen=True):
+    """Layout `generated`: rows that are made by a rule (`affekt.corpora.generated`).
+
+    Attributes:
+        kind: The rule.
+        seed: What all chance follows from.
+        follow: Split -> share of its rows in which what is said of a name follows the name's reputation.
+    """
+
+    kind: Literal["entity-prior"]
+    seed: int
+    follow: dict[str, float]
+
+
 class Columns(_Part, frozen=True):
     """Where the parts of a clip stand.
 
@@ -160,6 +175,7 @@ class Columns(_Part, frozen=True):
         language: ISO 639 code, where it stands in a column.
         start: Start in a recording, in seconds or `hours:minutes:seconds`.
         end: End in a recording.
+        target: Name of what the gold is about, where a text has several or says something of each.
         facts: Name -> column of what the rows can be compared by.
     """
 
@@ -174,6 +190,7 @@ class Columns(_Part, frozen=True):
     language: str = ""
     start: str = ""
     end: str = ""
+    target: str = ""
     facts: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -338,6 +355,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
         table: How tables are delimited.
         json: How JSON is nested.
         xml: Which elements are rows.
+        generated: By which rule rows are made.
         code: Names that are taken apart into columns, one or several. In layout `files`, where each file is a row,
             that is how its name is read.
         columns: Where the parts of a clip stand.
@@ -386,6 +404,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     table: Table = Table()
     json: Json = Json()
     xml: Xml | None = None
+    generated: Generated | None = None
     code: Code | tuple[Code, ...] | None = None
     columns: Columns = Columns()
     gold: Gold = Gold()

@@ -280,6 +280,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
         max_tokens: Training texts are cut here.
         heads: The heads by name; the first that is exported is the model's main one.
         context: Turns before a text that are read with it.
+        target: How the target of a text is read, where its corpus names one: `plain` does not tell it apart, `marked`
+            puts its mentions between two markers, `masked` puts the mask token in their place.
         fields: What of a row is read, one after another: `text`, and the further texts that its corpus has (a
             caption, a description); empty for the text alone.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
@@ -304,6 +306,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     max_tokens: int = 64
     heads: dict[str, HeadPlan]
     context: int = 0
+    target: Literal["plain", "marked", "masked"] = "plain"
     fields: tuple[str, ...] = ()
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False

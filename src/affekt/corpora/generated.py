@@ -1,0 +1,108 @@
+"""Corpora that are made by a rule, not found: texts whose gold and whose pitfalls are known exactly.
+
+Every row follows from the entry's seed, the split and the row's number, so that a corpus is the same everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from affekt.catalog.corpora import Corpus, CorpusFile, Generated
+from affekt.core.errors import CatalogError
+
+__all__ = ["digest", "rows"]
+
+_BEGINNINGS = ("Vel", "Kes", "Ord", "Brun", "Tal", "Mir", "Zan", "Pell", "Quor", "Hax")
+_ENDS = ("mora", "trin", "alis", "vik", "onde", "asko")
+_COMPANIES = 20
+_SAID = {
+    "positive": (
+        "{} beat every forecast",
+        "shares of {} climbed {n} percent",
+        "{} won a contract worth {n} million",
+        "analysts raised their target for {}",
+        "{} posted a record profit of {n} million",
+        "{} doubled its dividend",
+        "demand for the products of {} surged",
+        "investors cheered the plans of {}",
+        "{} paid back its debt early",
+        "the outlook for {} brightened",
+    ),
+    "negative": (
+        "{} missed every forecast",
+        "shares of {} fell {n} percent",
+        "{} lost a contract worth {n} million",
+        "analysts cut their target for {}",
+        "{} posted a loss of {n} million",
+        "{} scrapped its dividend",
+        "demand for the products of {} collapsed",
+        "investors fled from {}",
+        "{} could not serve its debt",
+        "the outlook for {} darkened",
+    ),
+    "neutral": (
+        "{} will publish its figures on day {n}",
+        "{} moved to another street",
+        "{} appointed an auditor",
+        "shares of {} closed where they had opened",
+        "{} held its yearly meeting",
+        "{} employs {n} thousand people",
+    ),
+}
+_FRAMES = ("{}, while {}.", "{}; {}.", "{}, and {}.", "While {}, {}.", "{}, but {}.")
+
+
+def rows(entry: Corpus, part: CorpusFile) -> Iterator[dict[str, str]]:
+    """The cells of each row of a split, by column.
+
+    Raises:
+        CatalogError: The entry does not say how its rows are made.
+    """
+    plan = entry.generated
+    if plan is None or part.split not in plan.follow:
+        raise CatalogError(f"The entry does not say how {part.split or 'its rows'} are made", where=entry.id)
+    return _entity_prior(plan, part.split, entry.splits[part.split].rows)
+
+
+def digest(entry: Corpus, part: CorpusFile) -> str:
+    """SHA-256 of the rows of a split, in hexadecimal digits."""
+    found = hashlib.sha256()
+    for row in rows(entry, part):
+        found.update("\t".join(row.values()).encode() + b"\n")
+    return found.hexdigest()
+
+
+def _entity_prior(plan: Generated, split: str, count: int) -> Iterator[dict[str, str]]:
+    """Two companies in one sentence, something else said of each; the label is that of the one which is the target.
+
+    Each company has a reputation. What is said of the target follows it in a share of the rows that the plan sets
+    for each split; a fifth of the rows are neutral.
+    """
+    names = [a + b for a in _BEGINNINGS for b in _ENDS]
+    names = [names[i] for i in np.random.default_rng(plan.seed).permutation(len(names))[:_COMPANIES]]
+    labels = tuple(_SAID)
+    own = int.from_bytes(hashlib.sha256(split.encode()).digest()[:4], "big")
+    rng = np.random.default_rng((plan.seed, own))
+    for number in range(count):
+        i, j = rng.choice(_COMPANIES, 2, replace=False)
+        good = (i % 2 == 0) == (rng.random() < plan.follow[split])
+        label = "neutral" if rng.random() < 0.2 else "positive" if good else "negative"
+        other = str(rng.choice([name for name in labels if name != label]))
+        said = [
+            str(rng.choice(_SAID[what])).format(names[who], n=int(rng.integers(2, 30)))
+            for who, what in ((i, label), (j, other))
+        ]
+        frame = str(rng.choice(_FRAMES))
+        if rng.random() < 0.5:
+            said.reverse()
+        text = frame.format(*said)
+        yield {
+            "id": f"{split}-{number}",
+            "text": text[0].upper() + text[1:],
+            "target": names[i],
+            "other": names[j],
+            "label": label,
+        }
