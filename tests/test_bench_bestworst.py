@@ -149,7 +149,7 @@ def test_a_table_of_texts_gets_scores_and_both_labels(tmp_path):
     done = CliRunner().invoke(command, [*arguments, "--per-item", "4"])
     assert done.exit_code == 0, done.output
     assert "20 texts" in done.output and "split-half reliability" in done.output
-    table = list(csv.DictReader((tmp_path / "out" / "scores.csv").open(encoding="utf-8")))
+    table = list(csv.DictReader((tmp_path / "out" / "scores.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["id"] for row in table] and {row["id"] for row in table} == {f"p{i}" for i in range(20)}
     assert all(-1 <= float(row["joy"]) <= 1 for row in table)
     assert {row["direct"] for row in table} <= {e.lower() for e in EMOTIONS}

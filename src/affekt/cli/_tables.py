@@ -47,7 +47,8 @@ class NarrowTable:
 
     def add_row(self, *cells: str, style: str = "") -> None:
         """Add a row; cells may hold markup."""
-        self._rows.append((cells, style))
+        # As in rich, cells that are missing at the end of a row are empty.
+        self._rows.append(((*cells, *[""] * (len(self._heads) - len(cells))), style))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Lay it out in the room that there is."""
