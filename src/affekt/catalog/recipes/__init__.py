@@ -10,7 +10,7 @@ import msgspec
 from affekt.catalog.load import Entry, entry, names
 from affekt.core.errors import CatalogError
 
-__all__ = ["HeadPlan", "Part", "Recipe", "Stage", "Teachers", "Term", "recipe", "recipes", "with_seed"]
+__all__ = ["Asks", "HeadPlan", "Part", "Recipe", "Stage", "Teachers", "Term", "recipe", "recipes", "with_seed"]
 
 Setting = int | float | str | bool
 
@@ -134,6 +134,20 @@ class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     heads: tuple[str, ...]
 
 
+class Asks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """That the model is asked by name: it reads a question and a text, and has one answer for all heads.
+
+    A head then says what of a corpus is asked about, and how its answers are read. Every name of its space makes a
+    row with a text: a label a yes or no (objective `multi_label`), a strength or a dimension a value (`strengths`,
+    `squared_error`). `rows` of a part counts these.
+
+    Attributes:
+        negatives: Most questions to which the answer is no, for each to which it is yes; drawn once.
+    """
+
+    negatives: float = 2.0
+
+
 class Recipe(Entry, frozen=True, kw_only=True):
     """A model and how it is made.
 
@@ -146,6 +160,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
         languages: ISO 639-1 codes.
         max_tokens: Training texts are cut here.
         heads: The heads by name; the first that is exported is the model's main one.
+        asks: Whether, and how, the model is asked by name; `None` for a head of its own for each space.
         context: Turns before a text that are read with it.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
         emoji: Whether emoji get places in the vocabulary.
@@ -164,6 +179,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     languages: tuple[str, ...]
     max_tokens: int = 64
     heads: dict[str, HeadPlan]
+    asks: Asks | None = None
     context: int = 0
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False
