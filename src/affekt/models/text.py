@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,6 +43,9 @@ __all__ = [
 ]
 
 SEPARATOR = "[SEP]"
+
+# How a vocabulary of bytes writes a space.
+_SPACE = "\u0120"
 
 # Rows in one call of the model are as many as make up about so many tokens: enough to keep a core busy, few enough
 # for the activations to stay in its cache.
@@ -258,10 +262,11 @@ class TextRecogniser:
         Emoji colour the reading of the words beside them. Alone they were too rare in training to be read.
         """
         vocabulary = self._tokenizer.get_vocab()
+        letters = _letters_in_bytes if _SPACE in vocabulary else _letters
         content = np.zeros(max(vocabulary.values()) + 1, bool)
         for token, i in vocabulary.items():
             special = token.startswith("[") and token.endswith("]") and len(token) > 2
-            content[i] = not special and any(map(str.isalpha, token))
+            content[i] = not special and letters(token)
         return content
 
     def run(self, texts: Sequence[str]) -> Outputs:
@@ -450,6 +455,32 @@ class TextRecogniser:
             if part is not None:
                 held.append(part)
                 count += len(part[2])
+
+
+def _letters(token: str) -> bool:
+    return any(map(str.isalpha, token))
+
+
+@cache
+def _bytes_by_sign() -> dict[str, int]:
+    """The byte that each sign of a byte-level vocabulary stands for (Radford et al. 2019, GPT-2's encoder).
+
+    Bytes that are visible in Latin-1 stand for themselves; the others got the code points from 256 on, in order.
+    """
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [b for b in range(256) if b not in set(visible)]
+    return {chr(b): b for b in visible} | {chr(256 + i): b for i, b in enumerate(others)}
+
+
+def _letters_in_bytes(token: str) -> bool:
+    """Whether a piece of a byte-level vocabulary holds a letter, or the first byte of one that is cut."""
+    signs = _bytes_by_sign()
+    raw = bytes(signs[c] for c in token if c in signs)
+    if _letters(raw.decode("utf-8", errors="ignore")):
+        return True
+    # 2 and 3 bytes make the letters of living scripts, and very few signs; emoji take 4, beginning with F0.
+    cut = raw.decode("utf-8", errors="replace").endswith("\ufffd")
+    return cut and any(0xC3 <= b < 0xE2 or 0xE2 < b < 0xF0 for b in raw)
 
 
 def with_context(clip: Clip, turns: int) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +17,13 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.models.questions import ANSWER
+from affekt.train import checkpoint
 from affekt.train.asking import cast, check_asks
-from affekt.train.encoder import Dropout, TextModel, load_bert
+from affekt.train.encoder import TextModel
+from affekt.train.learner import Learner, pace
 from affekt.train.objectives import WITH_SPREAD, Objective, objective
+from affekt.train.pretraining import pretrained
+from affekt.train.start import Start, start_of
 from affekt.train.targets import Rows, rows_of, token_rows
 from affekt.train.vocabulary import add_emoji
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Progress", "Trained", "answers", "start_folder", "train"]
+__all__ = ["Progress", "Trained", "answers", "train"]
 
 # Questions about the dev split of a corpus that tell how training goes, where a model is asked by name.
 _WATCHED = 500
@@ -52,7 +54,7 @@ class Trained:
 
     Attributes:
         weights: State of the module as arrays.
-        tokenizer: File of its tokenizer.
+        start: What it started from; its tokenizer among it.
         objectives: Head -> the objective that it was trained with last.
         scales: Head -> mean and standard deviation that carry its outputs to the native range.
         corpora: Head -> the corpus that it was trained on first, where it is calibrated.
@@ -60,7 +62,7 @@ class Trained:
     """
 
     weights: dict[str, NDArray[np.float32]]
-    tokenizer: Path
+    start: Start
     objectives: dict[str, Objective]
     scales: dict[str, Scale]
     corpora: dict[str, str]
@@ -123,130 +125,6 @@ class _School:
         return out
 
 
-class _Learner:
-    """A model in training: all that a stopped run needs to go on as if it had not been stopped."""
-
-    def __init__(self, model: TextModel, stage: Stage) -> None:
-        self.model = model
-        self.rng = np.random.default_rng(stage.seed)
-        self.dropout = Dropout(stage.dropout, seed=stage.seed)
-        self.optimiser = torch.optim.AdamW(_groups(model, stage), fused=True)
-        # Only the words that occur in a batch move: a dense update of the table would cost more than the forward pass.
-        self.base = stage.rate * stage.rate_decay ** len(model.enc.layers)
-        self.words = torch.optim.SparseAdam([model.enc.word.weight], lr=self.base)
-        self.epochs = 0
-        self.step = 0
-        self.best, self.best_epoch = np.inf, 0
-        self.history: list[dict[str, Any]] = []
-
-    def worn(self, patience: int) -> bool:
-        """Whether the last epochs brought nothing."""
-        return patience > 0 and self.best_epoch > 0 and self.epochs - self.best_epoch >= patience
-
-    def pace(self, factor: float) -> None:
-        """Set every learning rate to its own base times a factor."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["base"] * factor
-        self.words.param_groups[0]["lr"] = self.base * factor + 1e-12
-
-    def save(self, folder: Path, mark: Mapping[str, Any]) -> None:
-        """Write a checkpoint; it is there whole or not at all."""
-        state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        for name, optimiser in (("adamw", self.optimiser), ("words", self.words)):
-            for i, held in optimiser.state_dict()["state"].items():
-                for key, value in held.items():
-                    state[f"{name}.{i}.{key}"] = torch.as_tensor(value)
-        state["dropout"] = self.dropout.generator.get_state()
-        kept = ("epochs", "step", "best", "best_epoch", "history")
-        held = {name: getattr(self, name) for name in kept}
-        _write(folder, state, {**mark, **held, "rng": self.rng.bit_generator.state})
-
-    def load(self, folder: Path) -> None:
-        """Go on from a checkpoint of the same stage."""
-        mark = _mark(folder)
-        with _opened(folder) as file:
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        self.model.load_state_dict({k[6:]: v for k, v in state.items() if k.startswith("model.")})
-        for name, optimiser in (("adamw", self.optimiser), ("words", self.words)):
-            held: dict[int, dict[str, Any]] = {}
-            for key, value in state.items():
-                if key.startswith(name + "."):
-                    _, i, field = key.split(".", 2)
-                    held.setdefault(int(i), {})[field] = int(value) if (name, field) == ("words", "step") else value
-            optimiser.load_state_dict({"state": held, "param_groups": optimiser.state_dict()["param_groups"]})
-        self.dropout.generator.set_state(state["dropout"])
-        self.rng.bit_generator.state = mark["rng"]
-        for name in ("epochs", "step", "best", "best_epoch", "history"):
-            setattr(self, name, mark[name])
-
-
-def _write(folder: Path, state: Mapping[str, Tensor], mark: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "last.safetensors.new"
-    # The mark travels inside the file, so that the two cannot be of different moments.
-    metadata = {"mark": json.dumps(mark)}
-    need("safetensors.torch", extra="train").save_file(
-        {k: v.contiguous() for k, v in state.items()}, temporary, metadata=metadata
-    )
-    temporary.replace(folder / "last.safetensors")
-
-
-def _opened(folder: Path) -> Any:
-    return need("safetensors", extra="train").safe_open(folder / "last.safetensors", framework="pt")
-
-
-def _mark(folder: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself, without its weights; empty where there is none."""
-    if not (folder / "last.safetensors").exists():
-        return {}
-    with _opened(folder) as file:
-        found: dict[str, Any] = json.loads(file.metadata()["mark"])
-        return found
-
-
-def start_folder(encoder: str) -> Path:
-    """Folder of the starting weights that a recipe names.
-
-    Raises:
-        MissingExtraError: It is a package that is not installed.
-        CatalogError: The folder is not a BERT in the layout of Hugging Face.
-    """
-    if Path(encoder).is_dir():
-        folder = Path(encoder)
-    else:
-        need(encoder, extra="train")
-        folder = Path(str(resources.files(encoder))) / "model"
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise CatalogError(
-                f"The encoder has no {name}",
-                where=str(folder),
-                hint="It must be a folder as transformers saves it, with safe tensors and a fast tokenizer.",
-            )
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    if kind != "bert":
-        raise CatalogError(f"The encoder is of type {kind}; BERT can be read", where=str(folder))
-    return folder
-
-
-def _fresh(recipe: Recipe, folder: Path, units: Mapping[str, int], given: dict[str, int], seed: int) -> TextModel:
-    """The starting weights with new heads."""
-    torch.manual_seed(seed)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    model = TextModel(
-        units,
-        vocabulary=config["vocab_size"],
-        width=config["hidden_size"],
-        layers=config["num_hidden_layers"],
-        attention_heads=config["num_attention_heads"],
-        inner=config["intermediate_size"],
-        positions=config["max_position_embeddings"],
-    )
-    load_bert(model.enc, folder / "model.safetensors")
-    _start_emoji(model, given, folder / "tokenizer.json")
-    return model
-
-
 def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows], *, asked: bool) -> Scale:
     values = np.concatenate([r.values for r in rows])
     if head.of == "dimensions" or (asked and head.of == "intensities"):
@@ -258,7 +136,7 @@ def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows], *, asked: bool) -
 
 def _read_all(
     recipe: Recipe, folder: Path, *, data: Path | None, limit: int | None, out: Path
-) -> tuple[_School, Path, dict[str, int]]:
+) -> tuple[_School, Start]:
     """Every row that the recipe trains on or is watched on, tokenised."""
     from tokenizers import Tokenizer
 
@@ -325,7 +203,7 @@ def _read_all(
         mask=tokenizer.token_to_id("[MASK]") or 0,
         history=[],
     )
-    return school, tokenizer_file, given
+    return school, Start(folder, tokenizer_file, given)
 
 
 def train(
@@ -352,8 +230,8 @@ def train(
         MissingExtraError: The `train` extra is not installed.
     """
     out.mkdir(parents=True, exist_ok=True)
-    folder = start_folder(recipe.encoder)
-    school, tokenizer_file, given = _read_all(recipe, folder, data=data, limit=limit, out=out)
+    folder = start_of(recipe, out, data=data, limit=limit)
+    school, start = _read_all(recipe, folder, data=data, limit=limit, out=out)
     every = [*([recipe.teachers.stage] if recipe.teachers else []), *recipe.stages]
     by_head: dict[str, _Source] = {}
     corpus_of: dict[str, str] = {}
@@ -363,13 +241,18 @@ def train(
             corpus_of.setdefault(source.part.head, source.part.corpus)
     units = {s.output: s.targets.shape[1] * s.objective.units for s in by_head.values()}
 
+    encoder = None
+    if recipe.pretraining:
+        where, most = out / "pretraining", recipe.max_tokens
+        encoder = pretrained(recipe.pretraining, start, where, most=most, data=data, limit=limit, progress=progress)
+
     def fresh(seed: int) -> TextModel:
-        return _fresh(recipe, folder, units, given, seed)
+        return start.model(units, seed=seed, encoder=encoder)
 
     if recipe.teachers:
         school.soft = _lessons(school, out, fresh, progress)
     model = fresh(recipe.stages[0].seed)
-    done = _mark(out).get("stage", -1)
+    done = checkpoint.mark_of(out).get("stage", -1)
     for number, stage in enumerate(recipe.stages):
         if number < done:
             continue
@@ -385,23 +268,12 @@ def train(
             )
     return Trained(
         weights={k: v.detach().numpy() for k, v in model.state_dict().items()},
-        tokenizer=tokenizer_file,
+        start=start,
         objectives={head: s.objective for head, s in by_head.items()},
         scales=school.scales,
         corpora=corpus_of,
         history=school.history,
     )
-
-
-def _start_emoji(model: TextModel, given: dict[str, int], tokenizer_file: Path) -> None:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    table = model.enc.word.weight
-    with torch.no_grad():
-        for character, i in given.items():
-            pieces = tokenizer.encode(unicodedata.name(character).lower(), add_special_tokens=False).ids
-            table[i] = table[pieces].mean(0)
 
 
 def answers(
@@ -461,7 +333,7 @@ def _lessons(
     }
 
 
-def _groups(model: TextModel, stage: Stage) -> list[dict[str, Any]]:
+def _optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimizer]:
     """One group a parameter: lower layers learn more slowly, vectors are not decayed."""
     groups = []
     top = len(model.enc.layers) - 1
@@ -476,7 +348,13 @@ def _groups(model: TextModel, stage: Stage) -> list[dict[str, Any]]:
             rate = stage.head_rate
         decay = stage.weight_decay if parameter.ndim > 1 else 0.0
         groups.append({"params": [parameter], "lr": rate, "weight_decay": decay, "base": rate})
-    return groups
+    # Only the words that occur in a batch move: a dense update of the table would cost more than the forward pass.
+    lowest = stage.rate * stage.rate_decay ** (top + 1)
+    words = {"params": [model.enc.word.weight], "base": lowest}
+    return {
+        "adamw": torch.optim.AdamW(groups, fused=True),
+        "words": torch.optim.SparseAdam([words], lr=lowest),
+    }
 
 
 def _epoch(sources: Sequence[_Source], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -528,9 +406,9 @@ def _run_stage(
     progress: Progress | None,
 ) -> None:
     """Train one stage, from its last checkpoint where there is one."""
-    learner = _Learner(model, stage)
+    learner = Learner(model, _optimisers(model, stage), dropout=stage.dropout, seed=stage.seed)
     learner.history = list(school.history)  # a checkpoint tells the whole course up to it
-    there = _mark(out)
+    there = checkpoint.mark_of(out)
     if there and mark.items() <= there.items():
         learner.load(out)
     sources = school.sources(stage)
@@ -549,7 +427,6 @@ def _run_stage(
     # A last, smaller batch is left out, unless there is no other.
     per_epoch = max(1, len(_epoch(sources, np.random.default_rng(0))) // stage.batch)
     steps = per_epoch * stage.epochs
-    warm = max(1, int(stage.warm_up * steps))
     model.train()
     while learner.epochs < stage.epochs and not learner.worn(stage.patience):
         order = _epoch(sources, learner.rng)
@@ -559,8 +436,6 @@ def _run_stage(
             rows = [sources[s].tokens[i] for s, i in pairs]
             if stage.masked:
                 rows = [_hidden(row, stage.masked, school.mask, learner.rng) for row in rows]
-            step = learner.step
-            learner.pace(step / warm if step < warm else max(0.0, (steps - step) / max(1, steps - warm)))
             with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
                 outputs = model(
                     torch.from_numpy(np.concatenate(rows)), torch.tensor([len(r) for r in rows]), learner.dropout
@@ -583,11 +458,7 @@ def _run_stage(
                         loss = loss + stage.taught_weight * each.sum() / stage.batch
             loss.backward()
             torch.nn.utils.clip_grad_norm_(dense, stage.clip)
-            learner.optimiser.step()
-            learner.words.step()
-            learner.optimiser.zero_grad()
-            learner.words.zero_grad()
-            learner.step += 1
+            learner.update(pace(learner.step, steps, stage.warm_up))
             if progress:
                 progress(what, learner.step, steps, float(loss.detach()))
         learner.epochs += 1

@@ -30,7 +30,7 @@ from affekt.train.calibrate import (
 )
 from affekt.train.encoder import bert_names
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
-from affekt.train.loop import Scale, Trained, start_folder
+from affekt.train.loop import Scale, Trained
 from affekt.train.objectives import Objective
 from affekt.train.readout import mix_in_layers
 from affekt.train.targets import Rows, rows_of, single_ratings, token_rows
@@ -265,17 +265,17 @@ def package(
         raise DataError("A head is calibrated on dev, and its corpus has no rows there")
     weights = dict(trained.weights)
     outputs = {ANSWER: ANSWER} if recipe.asks else {h.name: h.plan.space for h in heads}
-    attention_heads = json.loads((start_folder(recipe.encoder) / "config.json").read_text(encoding="utf-8"))[
+    attention_heads = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))[
         "num_attention_heads"
     ]
 
     def tokens(texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        return token_rows(trained.tokenizer, texts, recipe.max_tokens)
+        return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
 
     def rows_for(texts: Sequence[str], h: _Head) -> list[NDArray[np.int64]]:
         if not recipe.asks:
             return tokens(texts)
-        return every_question(tokens(texts), h.plan, tokenizer=Tokenizer.from_file(str(trained.tokenizer)))
+        return every_question(tokens(texts), h.plan, tokenizer=Tokenizer.from_file(str(trained.start.tokenizer)))
 
     def outputs_of(session: Any, h: _Head) -> NDArray[np.float64]:
         name = ANSWER if recipe.asks else h.plan.space
@@ -341,9 +341,9 @@ def package(
                 figures[h.plan.space] |= _price_of_int8(h.truth, made, float_z, z)
 
     onnx.save(graph, str(out / "model.onnx"))
-    (out / "tokenizer.json").write_bytes(trained.tokenizer.read_bytes())
+    (out / "tokenizer.json").write_bytes(trained.start.tokenizer.read_bytes())
     if floats:
-        _save_floats(weights, start_folder(recipe.encoder), out)
+        _save_floats(weights, trained.start.folder, out)
     card = {
         **identity,
         "main": main.plan.space,

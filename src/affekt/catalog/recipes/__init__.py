@@ -10,7 +10,20 @@ import msgspec
 from affekt.catalog.load import Entry, entry, names
 from affekt.core.errors import CatalogError
 
-__all__ = ["Asks", "HeadPlan", "Part", "Recipe", "Stage", "Teachers", "Term", "recipe", "recipes", "with_seed"]
+__all__ = [
+    "Asks",
+    "Fresh",
+    "HeadPlan",
+    "Part",
+    "Pretraining",
+    "Recipe",
+    "Stage",
+    "Teachers",
+    "Term",
+    "recipe",
+    "recipes",
+    "with_seed",
+]
 
 Setting = int | float | str | bool
 
@@ -148,6 +161,70 @@ class Asks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     negatives: float = 2.0
 
 
+class Fresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An encoder that starts from nothing: its own vocabulary of byte pairs, and weights drawn at random.
+
+    Attributes:
+        corpora: Corpora on whose training texts the vocabulary is learned.
+        rows: Most texts of each; `None` takes all.
+        vocabulary: Size of the vocabulary.
+        lower: Whether capitals are read as small letters.
+        width: Size of a token's vector.
+        layers: Number of layers.
+        attention_heads: Attention heads.
+        inner: Width of the layer within a layer.
+        positions: Most tokens of a text.
+        seed: Seed of the weights.
+    """
+
+    corpora: tuple[str, ...]
+    rows: int | None = None
+    vocabulary: int = 32_000
+    lower: bool = True
+    width: int = 256
+    layers: int = 4
+    attention_heads: int = 8
+    inner: int = 1024
+    positions: int = 512
+    seed: int = 1
+
+
+class Pretraining(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Guessing hidden words, before anything else is learned.
+
+    Attributes:
+        corpora: Corpora whose training texts are read.
+        rows: Most texts of each; `None` takes all.
+        hidden: Share of the words that is hidden.
+        emotion_hidden: Share of the words of emotion that is hidden; `None` treats them as all others.
+        emotion_from: Corpora whose labels tell which words are of emotion.
+        epochs: Passes over the texts.
+        rate: Learning rate.
+        warm_up: Share of the steps in which the rate rises from 0; it then falls to 0 in a straight line.
+        batch: Texts a step.
+        dropout: Share of units set to 0.
+        weight_decay: Of matrices.
+        clip: Greatest norm of the gradient.
+        precision: As for a stage.
+        seed: Seed of order, hiding and dropout.
+    """
+
+    corpora: tuple[str, ...]
+    rows: int | None = None
+    hidden: float = 0.15
+    emotion_hidden: float | None = None
+    emotion_from: tuple[str, ...] = ()
+    epochs: int = 1
+    rate: float = 5e-4
+    warm_up: float = 0.06
+    batch: int = 64
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = 1
+
+
 class Recipe(Entry, frozen=True, kw_only=True):
     """A model and how it is made.
 
@@ -155,7 +232,10 @@ class Recipe(Entry, frozen=True, kw_only=True):
         title: Name for people.
         version: Version of the weights that it makes.
         encoder: What the starting weights are: a Python package that carries them in its `model` folder, or the
-            folder of a BERT in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`).
+            folder of a BERT in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
+            empty where it starts
+        fresh: from nothing.
+        pretraining: What the encoder learns before the stages; `None` for nothing.
         licence: SPDX expression of the resulting weights.
         languages: ISO 639-1 codes.
         max_tokens: Training texts are cut here.
@@ -174,7 +254,9 @@ class Recipe(Entry, frozen=True, kw_only=True):
 
     title: str
     version: str = "1"
-    encoder: str
+    encoder: str = ""
+    fresh: Fresh | None = None
+    pretraining: Pretraining | None = None
     licence: str
     languages: tuple[str, ...]
     max_tokens: int = 64
@@ -216,6 +298,7 @@ def recipe(name: str) -> Recipe:
 
 
 def with_seed(recipe: Recipe, seed: int) -> Recipe:
-    """The same recipe with another seed for every stage; teachers keep theirs."""
+    """The same recipe with another seed for every stage and for pre-training; teachers keep theirs."""
     replace = msgspec.structs.replace
-    return replace(recipe, stages=tuple(replace(stage, seed=seed) for stage in recipe.stages))
+    before = recipe.pretraining and replace(recipe.pretraining, seed=seed)
+    return replace(recipe, pretraining=before, stages=tuple(replace(stage, seed=seed) for stage in recipe.stages))
