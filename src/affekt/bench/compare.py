@@ -22,8 +22,9 @@ from affekt.core.run import Run
 from affekt.metrics.bootstrap import Difference
 from affekt.metrics.curves import Bin, Selective, reliability, selective_risk
 from affekt.metrics.significance import Spread, difference, draws_of_systems, holm, summarise
+from affekt.metrics.statistic import Statistic
 
-__all__ = ["Comparison", "Contrast", "System", "calibration", "compare", "systems_of"]
+__all__ = ["Comparison", "Contrast", "System", "calibration", "compare", "set_apart", "systems_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +170,36 @@ def compare(
     contrasts: dict[str, dict[str, Contrast]] = {}
     for key in parts[base][0]:
         of_key = {name: [found[key] for found in seeds] for name, seeds in parts.items()}
-        drawn = draws_of_systems(of_key, samples=samples, seed=seed)
-        scores[key] = {name: summarise(of_key[name], drawn[name]) for name in of_key}
-        others = [name for name in of_key if name != base]
-        apart = {n: difference(scores[key][n], scores[key][base], drawn[n] - drawn[base]) for n in others}
-        corrected = holm([apart[name].p for name in others])
         up = chosen.keys[key].higher_is_better
-        contrasts[key] = {
-            name: Contrast(apart[name], float(p), _better(apart[name], up))
-            for name, p in zip(others, corrected, strict=True)
-        }
+        scores[key], contrasts[key] = set_apart(of_key, base, higher_is_better=up, samples=samples, seed=seed)
     split = str(systems[0].runs[0].spec["split"])
     return Comparison(chosen, split, systems, base, scores, contrasts, samples, seed)
+
+
+def set_apart(
+    statistics: Mapping[str, Sequence[Statistic]], baseline: str, *, higher_is_better: bool, samples: int, seed: int
+) -> tuple[dict[str, Spread], dict[str, Contrast]]:
+    """One score of several systems, and how far each is from the baseline.
+
+    Args:
+        statistics: System -> the score of each of its seeds, all on the same rows.
+        baseline: The system that the others are set against.
+        higher_is_better: Direction of the score.
+        samples: Number of bootstrap resamples, the same for all systems.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        System -> score, and system -> contrast with the baseline, which itself is not there.
+    """
+    drawn = draws_of_systems(statistics, samples=samples, seed=seed)
+    scores = {name: summarise(seeds, drawn[name]) for name, seeds in statistics.items()}
+    others = [name for name in statistics if name != baseline]
+    apart = {n: difference(scores[n], scores[baseline], drawn[n] - drawn[baseline]) for n in others}
+    corrected = holm([apart[name].p for name in others])
+    return scores, {
+        name: Contrast(apart[name], float(p), _better(apart[name], higher_is_better))
+        for name, p in zip(others, corrected, strict=True)
+    }
 
 
 def _better(d: Difference, higher_is_better: bool) -> bool | None:

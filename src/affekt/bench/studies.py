@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from affekt.bench.compare import Comparison, Contrast, compare
+from affekt.bench.compare import Comparison, Contrast, compare, set_apart
 from affekt.bench.runs import RECORD, read_run, run_task
+from affekt.bench.scoring import statistics
 from affekt.bench.tasks import task
 from affekt.catalog.recipes import Recipe
 from affekt.catalog.studies import Study, Variant
-from affekt.core.errors import CatalogError
+from affekt.catalog.tasks import entry_and_corpus
+from affekt.core.clip import Clip
+from affekt.core.errors import CatalogError, UnknownNameError
+from affekt.core.prediction import Prediction
+from affekt.core.protocols import RecogniserSpec
+from affekt.metrics.significance import Spread
+from affekt.metrics.statistic import Statistic
 from affekt.models.text import TextRecogniser
 
-__all__ = ["Outcome", "outcomes", "plain", "recipe_of", "run_study"]
+__all__ = ["Outcome", "Table", "plain", "recipe_of", "run_study"]
 
 Progress = Callable[[str, str, int, int, float], None]
+
+# A group of fewer rows has no score of its own that is worth a mean.
+_LEAST_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -49,18 +60,48 @@ class Outcome:
         return "better" if self.contrast.better else "worse"
 
 
-def recipe_of(entry: Study, variant: Variant) -> Recipe:
-    """The plain recipe of the study's task with what the study and the variant change in it.
+@dataclass(frozen=True)
+class Table:
+    """One score of a study.
+
+    Attributes:
+        task: The task.
+        metric: Report key of the score.
+        rows: Number of rows, or of groups where the score was taken within groups.
+        within: The fact that makes the groups; empty where the score is over all rows.
+        outcomes: One a variant.
+    """
+
+    task: str
+    metric: str
+    rows: int
+    within: str
+    outcomes: tuple[Outcome, ...]
+
+
+def recipe_of(entry: Study, variant: Variant, *, name: str = "") -> Recipe:
+    """The plain recipe of a task with what the study and the variant change in it.
+
+    Args:
+        entry: The study.
+        variant: One of its variants.
+        name: The task; default the study's own. The tasks that a variant learns together go with that one alone.
 
     Raises:
         CatalogError: A field is unknown or of a wrong kind.
     """
     from affekt.train.plain import plain_recipe
 
-    base: dict[str, Any] = msgspec.to_builtins(plain_recipe(entry.task, **entry.stage))
-    base.update(variant.recipe)
+    name = name or entry.task
+    base: dict[str, Any] = msgspec.to_builtins(plain_recipe(name, **entry.stage))
+    base.update(entry.recipe | variant.recipe)
     base["stages"][0].update(variant.stage)
-    base["stages"][0]["parts"][0].update(variant.part)
+    base["stages"][0]["parts"][0].update(entry.part | variant.part)
+    base["heads"]["main"].update(variant.head)
+    for other, fields in variant.together.items() if name == entry.task else ():
+        own: dict[str, Any] = msgspec.to_builtins(plain_recipe(other))
+        base["heads"][other] = own["heads"]["main"] | {"export": other in entry.also}
+        base["stages"][0]["parts"] += ({**own["stages"][0]["parts"][0], "head": other, **entry.part, **fields},)
     try:
         return msgspec.convert(base, Recipe)
     except msgspec.ValidationError as err:
@@ -72,83 +113,200 @@ def run_study(
     out: Path,
     *,
     data: Path | None = None,
+    encoder: str = "",
     limit: int | None = None,
     progress: Progress | None = None,
-) -> Comparison:
+) -> tuple[Table, ...]:
     """Train and score what is not there yet, and compare.
 
     Args:
         entry: The study.
-        out: Folder; each variant and seed has a folder of its own below it, `VARIANT/seed-N`. A run that is there
-            is not made again. Of a finished one the record stays, and not the weights.
+        out: Folder; each variant and seed has a folder of its own below it, `VARIANT/seed-N`, and for further
+            tasks `VARIANT/seed-N/TASK`. A run that is there is not made again. Of a finished one the record stays,
+            and not the weights. What came out is written to `study.json`.
         data: Folder of the corpora; default `AFFEKT_DATA`.
-        limit: Most rows of each split to train on; for a trial.
+        encoder: Starting weights in place of those of the recipes, as a recipe names them.
+        limit: Most rows of each split to train on, with the first seed alone; for a trial.
         progress: Called with (variant, what is trained, step, steps, loss).
+
+    Returns:
+        The table of the score that decides, and then those of the further ones.
 
     Raises:
         CatalogError: The study does not fit together.
         DataError: The corpus is missing.
         MissingExtraError: The `train` extra is not installed.
+        UnknownNameError: The rows do not have the fact that the study groups them by.
     """
-    names = [v.name for v in entry.variants]
-    if entry.baseline not in names or len(set(names)) != len(names):
-        raise CatalogError(f"Variants need names of their own, and {entry.baseline} must be one of {', '.join(names)}")
-    if entry.metric not in task(entry.task).keys:
-        raise CatalogError(f"The task {entry.task} has no score {entry.metric}")
-    recipes = {v.name: recipe_of(entry, v) for v in entry.variants}
-    groups: dict[str, list[Path]] = {name: [] for name in names}
-    for seed in entry.seeds:
-        for name in names:
-            folder = out / name / f"seed-{seed}"
-            groups[name].append(folder)
-            if not (folder / RECORD).is_file():
-                _run_one(entry.task, recipes[name], seed, name, folder, data=data, limit=limit, progress=progress)
-    found = compare([], groups=groups, baseline=entry.baseline)
+    entry.check()
+    also: dict[str, list[str]] = {entry.task: [entry.metric]}
+    for name, keys in entry.also.items():
+        also.setdefault(name, []).extend(keys)
+    for name, asked in also.items():
+        if missing := [key for key in asked if key not in task(name).keys]:
+            raise CatalogError(f"The task {name} has no score {missing[0]}")
+    if encoder:
+        entry = msgspec.structs.replace(entry, recipe={**entry.recipe, "encoder": encoder})
+    models = {v.name: list(_models(entry, v)) for v in entry.ways if not v.control_of}
+    seeds = entry.seeds[:1] if limit else entry.seeds
+    for seed in seeds:
+        for v in entry.ways:
+            controls = [c.name for c in entry.ways if c.control_of == v.name]
+            for model in models.get(v.name, ()):
+                runs = [(w, t, _folder(out, entry, w, seed, t)) for w in (v.name, *controls) for t in model.tasks]
+                runs = [run for run in runs if not (run[2] / RECORD).is_file()]
+                if runs:
+                    _make_and_score(entry, model, seed, v.name, runs, data=data, limit=limit, progress=progress)
+    groups = {
+        name: {v.name: [_folder(out, entry, v.name, seed, name) for seed in seeds] for v in entry.ways} for name in also
+    }
+    found = {name: compare([], groups=of_task, baseline=entry.baseline) for name, of_task in groups.items()}
+    tables = [_table(entry, found[name], key) for name, keys in also.items() for key in keys]
+    if entry.within:
+        tables.insert(1, _within(entry, found[entry.task]))
+    first = tables[0]
     record = {
-        "study": msgspec.to_builtins(entry),
-        "rows": found.scores[entry.metric][entry.baseline].n,
+        "study": msgspec.to_builtins(entry) | {"variants": msgspec.to_builtins(entry.ways), "subsets": ()},
+        "rows": first.rows,
         "limit": limit,
-        "versions": read_run(groups[entry.baseline][0])[0].versions,
-        "outcomes": [plain(o) for o in outcomes(entry, found)],
+        "versions": read_run(groups[entry.task][entry.baseline][0])[0].versions,
+        "outcomes": [plain(o) for o in first.outcomes],
+        "further": [
+            {
+                "task": t.task,
+                "metric": t.metric,
+                "within": t.within,
+                "rows": t.rows,
+                "outcomes": [plain(o) for o in t.outcomes],
+            }
+            for t in tables[1:]
+        ],
     }
     (out / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return found
+    return tuple(tables)
 
 
-def _run_one(
-    name: str,
-    recipe: Recipe,
+def _folder(out: Path, entry: Study, variant: str, seed: int, name: str) -> Path:
+    folder = out / variant / f"seed-{seed}"
+    return folder if name == entry.task else folder / name.replace(":", "-")
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A recipe and the tasks that the model which it makes answers."""
+
+    recipe: Recipe
+    tasks: tuple[str, ...]
+
+
+def _models(entry: Study, variant: Variant) -> Iterator[_Model]:
+    """The models of a variant: that of the study's task, and one for each further task that it has no head for."""
+    main = recipe_of(entry, variant)
+    others = [name for name in entry.also if name != entry.task]
+    heads = {head.space for head in main.heads.values() if head.export}
+    mine = [name for name in others if entry_and_corpus(name)[0].space in heads]
+    yield _Model(main, (entry.task, *mine))
+    for name in others:
+        if name not in mine:
+            yield _Model(recipe_of(entry, variant, name=name), (name,))
+
+
+def _make_and_score(
+    entry: Study,
+    model: _Model,
     seed: int,
     variant: str,
-    folder: Path,
+    runs: Sequence[tuple[str, str, Path]],
     *,
     data: Path | None,
     limit: int | None,
     progress: Progress | None,
 ) -> None:
+    """Make a model and score it as (variant, task, folder) say, the last of them being controls."""
+    first = model.tasks[0]
+    if entry.trains == "hashed-linear":
+        from affekt.train.floors import hashed_linear
+
+        floor = hashed_linear(first, data=data, fields=model.recipe.fields)
+        for _, name, folder in runs:
+            run_task(name, floor, out=folder, data=data)
+        return
     from affekt.catalog.recipes import with_seed
     from affekt.train.make import make_model
 
-    seeded = msgspec.structs.replace(with_seed(recipe, seed), version=f"seed{seed}")
-    work = folder / "model"
+    work = runs[0][2] / "model"
     make_model(
-        seeded,
-        f"{name.replace(':', '-')}-{variant}",
+        msgspec.structs.replace(with_seed(model.recipe, seed), version=f"seed{seed}"),
+        f"{first.replace(':', '-')}-{variant}",
         work,
         data=data,
         limit=limit,
         floats=False,
         progress=(lambda *at: progress(f"{variant}, seed {seed}", *at)) if progress else None,
     )
-    run_task(name, TextRecogniser(work), out=folder, data=data)
-    shutil.copy(work / "affekt.json", folder / "model.json")
+    for way, name, folder in runs:
+        reader = TextRecogniser(work)
+        run_task(name, reader if way == variant else _OthersTurns(reader), out=folder, data=data)
+        shutil.copy(work / "affekt.json", folder / "model.json")
     shutil.rmtree(work)
 
 
-def outcomes(entry: Study, found: Comparison) -> list[Outcome]:
-    """Each variant's score on the study's metric, and its difference from the baseline."""
-    contrasts: Mapping[str, Contrast] = found.contrasts[entry.metric]
-    return [Outcome(v.name, found.scores[entry.metric][v.name].value, contrasts.get(v.name)) for v in entry.variants]
+class _OthersTurns:
+    """A model that is given the turns before some other row, half of what it is asked about further on."""
+
+    def __init__(self, reader: TextRecogniser) -> None:
+        self._reader, self.folder = reader, reader.folder
+
+    @property
+    def spec(self) -> RecogniserSpec:
+        return self._reader.spec
+
+    def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
+        others = [clips[(i + len(clips) // 2) % len(clips)] for i in range(len(clips))]
+        swapped = [replace(clip, context=other.context) for clip, other in zip(clips, others, strict=True)]
+        return self._reader.predict(swapped, space=space)
+
+
+def _outcomes(entry: Study, scores: Mapping[str, Spread], contrasts: Mapping[str, Contrast]) -> tuple[Outcome, ...]:
+    return tuple(Outcome(v.name, scores[v.name].value, contrasts.get(v.name)) for v in entry.ways)
+
+
+def _table(entry: Study, found: Comparison, key: str) -> Table:
+    """Each variant's score, and its difference from the baseline."""
+    scores = found.scores[key]
+    outcomes = _outcomes(entry, scores, found.contrasts[key])
+    return Table(found.task.id, key, scores[entry.baseline].n, "", outcomes)
+
+
+def _within(entry: Study, found: Comparison) -> Table:
+    """The score that decides within each group of rows; its mean over groups, which are what is resampled."""
+    answers = found.systems[0].answers[0]
+    if entry.within not in answers.facts:
+        raise UnknownNameError("fact", entry.within, answers.facts, where=entry.task)
+    named = np.array([value or "" for value in answers.facts[entry.within]])
+    members = [np.flatnonzero(named == name) for name in dict.fromkeys(named.tolist())]
+    members = [rows for rows in members if len(rows) >= _LEAST_ROWS]
+    key = entry.metric
+    values = {
+        s.name: np.array(
+            [[statistics(found.task, a.take(rows))[key].value for rows in members] for a in s.answers], np.float64
+        )
+        for s in found.systems
+    }
+    defined = ~np.isnan(np.concatenate(list(values.values()))).any(0)
+    groups = int(defined.sum())
+    of_system = {
+        name: [Statistic(each[None, defined], lambda sums: sums[..., 0] / groups) for each in table]
+        for name, table in values.items()
+    }
+    scores, contrasts = set_apart(
+        of_system,
+        entry.baseline,
+        higher_is_better=found.task.keys[key].higher_is_better,
+        samples=found.samples,
+        seed=found.seed,
+    )
+    return Table(entry.task, key, groups, entry.within, _outcomes(entry, scores, contrasts))
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:

@@ -54,17 +54,18 @@ def show(*, name: str) -> None:
     if record is None:
         console.print(f"Not recorded yet; `affekt study run {name} --out DIR` runs it.")
         return
-    _table(entry.metric, record["outcomes"], console)
-    console.print(f"{record['rows']:,} rows; intervals over seeds and rows.")
+    _tables([{"task": entry.task, "metric": entry.metric, "within": "", **record}, *record.get("further", ())], console)
+    console.print("Intervals are over seeds and rows.")
 
 
 @command.command()
 @click.argument("name")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the runs.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
-@click.option("--limit", type=click.IntRange(min=64), help="Most rows to train on; for a trial run.")
+@click.option("--encoder", metavar="DIR", default="", help="Start from another BERT, as transformers saves it.")
+@click.option("--limit", type=click.IntRange(min=64), help="Most rows to train on, with one seed; for a trial run.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads; default all cores.")
-def run(*, name: str, out: Path, data: str | None, limit: int | None, threads: int | None) -> None:
+def run(*, name: str, out: Path, data: str | None, encoder: str, limit: int | None, threads: int | None) -> None:
     """Run the study NAME: train every variant with every seed, score it, compare.
 
     Runs that are there are not made again, so that a study that was broken off goes on.
@@ -72,7 +73,7 @@ def run(*, name: str, out: Path, data: str | None, limit: int | None, threads: i
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from affekt.bench.studies import outcomes, plain, run_study
+    from affekt.bench.studies import plain, run_study
     from affekt.catalog.studies import study
     from affekt.extras import need
 
@@ -87,6 +88,7 @@ def run(*, name: str, out: Path, data: str | None, limit: int | None, threads: i
             entry,
             out,
             data=Path(data) if data else None,
+            encoder=encoder,
             limit=limit,
             progress=lambda variant, what, step, total, loss: bar.update(
                 at, completed=step, total=total, description=f"{variant}  loss {loss:.3f}"
@@ -94,20 +96,28 @@ def run(*, name: str, out: Path, data: str | None, limit: int | None, threads: i
         )
     console = Console()
     console.print(f"[bold]{entry.title}[/]  {entry.question}")
-    _table(entry.metric, [plain(o) for o in outcomes(entry, found)], console)
-    console.print(f"{len(entry.seeds)} seeds; intervals over seeds and rows. Published: {entry.published}")
+    _tables([{**vars(table), "outcomes": [plain(o) for o in table.outcomes]} for table in found], console)
+    console.print(f"Intervals are over seeds and rows. Published: {entry.published}")
     console.print(f"Written: {out / 'study.json'}")
 
 
-def _table(metric: str, rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _tables(tables: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """The score that decides, and then the further ones."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("variant", metric, "difference", "95 % interval", "p (Holm)", "", box=None, pad_edge=False)
-    for row in rows:
-        apart = ("", "", "")
-        if row["difference"]:
-            value, low, high = row["difference"]
-            apart = (f"{value:+.3f}", escape(f"[{low:+.3f}, {high:+.3f}]"), f"{row['p_holm']:.3f}")
-        table.add_row(row["variant"], f"{row['mean']:.3f}", *apart, row["holds"])
-    console.print(table)
+    for found in tables:
+        over = (
+            f"mean within {found['rows']} groups by {found['within']}" if found["within"] else f"{found['rows']:,} rows"
+        )
+        table = Table(
+            "variant", found["metric"], "difference", "95 % interval", "p (Holm)", "", box=None, pad_edge=False
+        )
+        for row in found["outcomes"]:
+            apart = ("", "", "")
+            if row["difference"]:
+                value, low, high = row["difference"]
+                apart = (f"{value:+.3f}", escape(f"[{low:+.3f}, {high:+.3f}]"), f"{row['p_holm']:.3f}")
+            table.add_row(row["variant"], f"{row['mean']:.3f}", *apart, row["holds"])
+        console.print(f"\n{found['task']}, {over}")
+        console.print(table)

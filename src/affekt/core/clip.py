@@ -22,6 +22,7 @@ class Clip:
         source: File and row that it came from, for messages and reports.
         time: Value of the table's time column, as it stood there.
         context: Texts of the turns before it, oldest first; empty where there are none or they are not known.
+        fields: Further texts of the same thing, by name: a caption, a description.
         dialogue: Name of the conversation, story or poem that it is part of.
         turn: Its place there, counted from 0.
         facts: What is known beside the text and can be compared by: domain, the speaker's gender, a year. Never
@@ -37,6 +38,7 @@ class Clip:
     source: str | None = None
     time: str | None = None
     context: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     dialogue: str | None = None
     turn: int | None = None
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -36,10 +36,10 @@ def export(
     """Write a corpus, one file a split and a card, a batch of rows at a time.
 
     Columns: `id`, `text`, `context`, `dialogue`, `turn`, `speaker`, `language`, `start`, `end`, `source`, a column
-    `fact_NAME` for each fact, and the gold: `label` (one a row) or `labels` (a list), `intensities` where there are
-    strengths or shares, a column for each dimension. In Parquet, labels are the numbers of the space, with their names
-    in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV the index comes first as audformat has it:
-    `file`, `start`, `end` for rows of recordings, `id` for texts; lists are JSON.
+    `field_NAME` for each further text and `fact_NAME` for each fact, and the gold: `label` (one a row) or `labels` (a
+    list), `intensities` where there are strengths or shares, a column for each dimension. In Parquet, labels are the
+    numbers of the space, with their names in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV the index
+    comes first as audformat has it: `file`, `start`, `end` for rows of recordings, `id` for texts; lists are JSON.
 
     Args:
         name: Id of the corpus, of a view or a part, or its entry.
@@ -80,6 +80,10 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from err
 
 
+def _fields(entry: Corpus) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for part in entry.parts for name in part.columns.fields))
+
+
 def _facts(entry: Corpus) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in entry.parts for name in part.columns.facts))
 
@@ -96,6 +100,7 @@ def _row(entry: Corpus, space: LabelSpace | None, clip: Clip, target: Target) ->
         "start": clip.start,
         "end": clip.end,
         "source": clip.source,
+        **{f"field_{name}": clip.fields.get(name) for name in _fields(entry)},
         **{f"fact_{name}": clip.facts.get(name) for name in _facts(entry)},
     }
     if space is None:
@@ -123,6 +128,7 @@ def _parquet(file: Path, entry: Corpus, space: LabelSpace | None, rows: Iterator
         *((name, text) for name in ("speaker", "language")),
         *((name, number) for name in ("start", "end")),
         ("source", text),
+        *((f"field_{name}", text) for name in _fields(entry)),
         *((f"fact_{name}", text) for name in _facts(entry)),
     ]
     numbered: dict[str, Callable[[Any], Any]] = {}

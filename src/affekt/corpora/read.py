@@ -182,6 +182,7 @@ def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
         language=language or (entry.languages[0] if len(entry.languages) == 1 else None),
         source=f"{entry.folder}/{record.path}:{record.place}",
         context=context,
+        fields={name: value for name, column in columns.fields.items() if (value := record.text(column))},
         dialogue=dialogue,
         turn=turn,
         facts={name: value for name, column in columns.facts.items() if (value := record.text(column))},

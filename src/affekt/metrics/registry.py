@@ -76,6 +76,9 @@ _ALL = (
     Metric("ccc_mean", "concordance correlation, mean over names", "table", tb.mean_concordance_statistic, True, -1, 1),
     Metric("qwk_mean", "quadratic weighted kappa, mean over names", "table", tb.mean_kappa_statistic, True, -1, 1),
     Metric("mae_mean", "mean absolute error, mean over names", "table", tb.mean_error_statistic, False, 0, _INF),
+    Metric(
+        "cross_entropy", "cross-entropy of shares, mean over names", "table", tb.cross_entropy_statistic, False, 0, _INF
+    ),
     Metric("row_pcc", "Pearson correlation within a row, mean", "table", tb.row_pearson_statistic, True, -1, 1),
 )
 

@@ -16,6 +16,8 @@ from affekt.metrics import regression
 from affekt.metrics.statistic import Array, Statistic, divide, paired_2d
 
 __all__ = [
+    "cross_entropy",
+    "cross_entropy_statistic",
     "mean_concordance",
     "mean_concordance_statistic",
     "mean_error",
@@ -27,6 +29,8 @@ __all__ = [
     "row_pearson",
     "row_pearson_statistic",
 ]
+
+_LEAST = 1e-6
 
 
 def _mean_of(one: Callable[..., Statistic], truth: npt.ArrayLike, prediction: npt.ArrayLike) -> Statistic:
@@ -133,6 +137,41 @@ def mean_error(*, truth: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
         ValueError: The shapes differ, or there is a NaN.
     """
     return mean_error_statistic(truth=truth, prediction=prediction).value
+
+
+def cross_entropy_statistic(*, truth: npt.ArrayLike, prediction: npt.ArrayLike) -> Statistic:
+    """`cross_entropy` as sums over rows."""
+    t, p = paired_2d(truth, prediction)
+    if t.size and (min(t.min(), p.min()) < 0 or max(t.max(), p.max()) > 1):
+        raise ValueError("shares and probabilities are in 0..1")
+    q = np.clip(p, _LEAST, 1 - _LEAST)
+    each = -(t * np.log(q) + (1 - t) * np.log(1 - q))
+    return Statistic(
+        np.stack([each.sum(1), np.full(len(each), float(each.shape[1]))]), lambda s: divide(s[..., 0], s[..., 1])
+    )
+
+
+def cross_entropy(*, truth: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
+    """Mean over rows and names of the binary cross-entropy of a probability against the share of annotators.
+
+    `-(t ln p + (1 - t) ln(1 - p))`, a proper score: it is least where every probability is the share. What remains
+    then is the annotators' own disagreement, so 0 is out of reach. Probabilities are kept from 0 and 1 by 1e-6.
+
+    Args:
+        truth: Share of the annotators who gave the name, or 0 and 1; shape (rows, names).
+        prediction: Probability, as `truth`.
+
+    Returns:
+        0 or more, in nats; NaN without rows or names.
+
+    Raises:
+        ValueError: The shapes differ, there is a NaN, or a value is outside 0..1.
+
+    Example:
+        >>> round(cross_entropy(truth=[[1, 0.5]], prediction=[[1, 0.5]]), 4)
+        0.3466
+    """
+    return cross_entropy_statistic(truth=truth, prediction=prediction).value
 
 
 def row_pearson_statistic(*, truth: npt.ArrayLike, prediction: npt.ArrayLike) -> Statistic:

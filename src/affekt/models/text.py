@@ -151,6 +151,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     window_tokens: int
     context: int = 0
     asks: Asks | None = None
+    fields: tuple[str, ...] = ()
     files: dict[str, str]
     facts: dict[str, Any]
 
@@ -389,9 +390,9 @@ class TextRecogniser:
         return out
 
     def _read(self, clip: Clip) -> str:
-        """The text that is read for a clip: its own, and the turns before where the model was trained with them."""
-        text = clip.text or ""
-        return with_context(clip, self._card.context) if self._card.context and text.strip() else text
+        """The text that is read for a clip: its own, and turns before or fields where the model was trained so."""
+        text = with_context(clip, 0, self._card.fields)
+        return with_context(clip, self._card.context, self._card.fields) if text.strip() else text
 
     def windows(self, text: str) -> list[tuple[int, int]]:
         """The (start, end) characters of the pieces in which a text is read; one piece for a short text."""
@@ -410,7 +411,7 @@ class TextRecogniser:
         encoded = dict(zip(short, self._tokenizer.encode_batch_fast([texts[i] for i in short]), strict=True))
         for i, text in enumerate(texts):
             ids = encoded[i].ids if i in encoded else None
-            if ids is not None and card.context:
+            if ids is not None and (card.context or card.fields):
                 ids = without_oldest(ids, card.max_tokens, self._tokenizer.token_to_id(SEPARATOR))
             if ids is not None and len(ids) <= card.max_tokens:
                 found = [(0, len(text), np.asarray(ids, np.int64))]
@@ -483,10 +484,17 @@ def _letters_in_bytes(token: str) -> bool:
     return cut and any(0xC3 <= b < 0xE2 or 0xE2 < b < 0xF0 for b in raw)
 
 
-def with_context(clip: Clip, turns: int) -> str:
-    """A clip's text after the turns before it, oldest first, as a model with context reads it."""
+def with_context(clip: Clip, turns: int, fields: Sequence[str] = ()) -> str:
+    """A clip's text after the turns before it, oldest first, as a model with context reads it.
+
+    Args:
+        clip: The clip.
+        turns: How many turns before it are read.
+        fields: What stands for its text, where that is not the text alone: `text` and names of its further texts.
+    """
     before = clip.context[-turns:] if turns else ()
-    return f" {SEPARATOR} ".join((*before, clip.text or ""))
+    own = [text for f in fields if (text := clip.text if f == "text" else clip.fields.get(f))]
+    return f" {SEPARATOR} ".join((*before, *(own if fields else (clip.text or "",))))
 
 
 def without_oldest(ids: list[int], most: int, separator: int | None) -> list[int]:

@@ -24,6 +24,7 @@ from affekt.core.clip import Clip
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
 from affekt.extras import need
+from affekt.models.text import with_context
 from affekt.train.calibrate import choose_thresholds
 from affekt.train.targets import Rows, rows_of
 
@@ -54,10 +55,13 @@ class Floor:
         plan: Space and kind of its answers.
         languages: Languages of the rows that it was made from.
         answer: Texts -> answers.
+        fields: What of a row is read, where that is not its text alone.
     """
 
-    def __init__(self, name: str, plan: HeadPlan, languages: tuple[str, ...], answer: Any) -> None:
-        self._plan, self._answer = plan, answer
+    def __init__(
+        self, name: str, plan: HeadPlan, languages: tuple[str, ...], answer: Any, fields: tuple[str, ...] = ()
+    ) -> None:
+        self._plan, self._answer, self._fields = plan, answer, fields
         found = space(plan.space)
         dimensional = plan.of == "dimensions"
         self._columns = tuple(d.name for d in found.dimensions) if dimensional else found.labels
@@ -73,7 +77,7 @@ class Floor:
 
     def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
         """Read each clip; see `Recogniser.predict`."""
-        found: _Answer = self._answer([clip.text or "" for clip in clips])
+        found: _Answer = self._answer([with_context(clip, 0, self._fields) for clip in clips])
         out = []
         for clip, scores, given in zip(clips, found.scores.tolist(), found.given, strict=True):
             each = dict(zip(self._columns, scores, strict=True))
@@ -85,10 +89,10 @@ class Floor:
         return out
 
 
-def _splits(task: str, data: Path | None) -> tuple[HeadPlan, tuple[str, ...], Rows, Rows]:
+def _splits(task: str, data: Path | None, fields: tuple[str, ...] = ()) -> tuple[HeadPlan, tuple[str, ...], Rows, Rows]:
     entry, source = entry_and_corpus(task)
     plan = HeadPlan(space=entry.space, of=entry.target)
-    rows, dev = (rows_of(source, plan, split=split, data=data) for split in ("train", "dev"))
+    rows, dev = (rows_of(source, plan, split=split, data=data, fields=fields) for split in ("train", "dev"))
     return plan, corpus(source).languages, rows, dev
 
 
@@ -131,13 +135,18 @@ def hashed_counts(text: str) -> dict[int, float]:
     return {place: 1.0 + float(np.log(count)) for place, count in counts.items()}
 
 
-def hashed_linear(task: str, *, data: Path | None = None) -> Floor:
+def hashed_linear(task: str, *, data: Path | None = None, fields: tuple[str, ...] = ()) -> Floor:
     """Logistic or ridge regression on hashed n-grams, weighted by rarity (tf-idf), each text of length 1.
 
     The strength of the regularisation is the one with the best likelihood, or least error, on dev; so are the
     thresholds of labels side by side. Needs scikit-learn, of the `train` extra.
+
+    Args:
+        task: Id of the task.
+        data: Folder of the corpora; default `AFFEKT_DATA`.
+        fields: What of a row is read, where that is not its text alone; see `Recipe.fields`.
     """
-    plan, languages, rows, dev = _splits(task, data)
+    plan, languages, rows, dev = _splits(task, data, fields)
     sparse = need("scipy.sparse", extra="train")
     linear = need("sklearn.linear_model", extra="train")
 
@@ -182,7 +191,7 @@ def hashed_linear(task: str, *, data: Path | None = None) -> Floor:
             return _Answer(scores, scores == scores.max(1, keepdims=True))
         return _Answer(scores, scores >= cuts)
 
-    return Floor("hashed-linear", plan, languages, answer)
+    return Floor("hashed-linear", plan, languages, answer, fields)
 
 
 def _ridge(linear: Any, x: Any, y: Any, x_dev: Any, y_dev: Any, column: int) -> Any:

@@ -155,6 +155,7 @@ def _read_all(
                 data=data,
                 limit=limit,
                 context=recipe.context,
+                fields=recipe.fields,
                 spread=p.objective in WITH_SPREAD,
             )
             for (name, head), p in parts.items()

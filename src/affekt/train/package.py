@@ -108,6 +108,11 @@ class _Head:
         """Gold of the dev split as 0/1, shape (rows, labels); a label that nobody was asked about counts as absent."""
         return (np.nan_to_num(self.dev.values) > 0.5 * (self.plan.of == "labels")).astype(float)
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """What probabilities are fitted to: shares of annotators where the head learned these, else 0/1."""
+        return np.nan_to_num(self.dev.values) if self.plan.gold == "soft_label" else self.truth
+
 
 def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, dict[str, Any]]:
     """The head as the model's card holds it, and figures of it on dev."""
@@ -115,10 +120,10 @@ def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, 
     units = logits.shape[1]
     scale, offset = np.ones(units), np.zeros(units)
     if reading == "multi":
-        platt = np.array([fit_platt(truth=truth[:, j], logits=logits[:, j]) for j in range(units)])
+        platt = np.array([fit_platt(truth=head.shares[:, j], logits=logits[:, j]) for j in range(units)])
         scale, offset = platt[:, 0], platt[:, 1]
     elif reading == "single":
-        scale[:] = 1 / fit_temperature(truth=truth, logits=logits)
+        scale[:] = 1 / fit_temperature(truth=head.shares, logits=logits)
     elif reading == "strengths":
         mean, sd = head.scale
         top = space(head.plan.space).intensity or 1.0
@@ -250,12 +255,16 @@ def package(
     from tokenizers import Tokenizer
 
     onnx = need("onnx", extra="train")
+
+    def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
+        return rows_of(name, plan, split=split, data=data, limit=limit, context=recipe.context, fields=recipe.fields)
+
     heads = [
         _exported(
             name,
             plan,
             trained,
-            rows_of(trained.corpora[name], plan, split="dev", data=data, limit=limit, context=recipe.context),
+            rows_in("dev", trained.corpora[name], plan),
             asked=bool(recipe.asks),
         )
         for name, plan in recipe.heads.items()
@@ -283,7 +292,7 @@ def package(
         return said.reshape(len(h.dev.texts), -1)
 
     main = heads[0]
-    first = rows_of(main.corpus, main.plan, data=data, limit=limit, context=recipe.context)
+    first = rows_in("train", main.corpus, main.plan)
     rng = np.random.default_rng(seed)
     some = rows_for([first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]], main)
     for h in heads[1:]:
@@ -295,7 +304,7 @@ def package(
             continue
         probe = _session(build_graph(weights, heads=outputs, layer_means=True, n_heads=attention_heads)[0])
         mean, sd = h.scale
-        learned = rows_of(h.corpus, h.plan, data=data, limit=limit, context=recipe.context)
+        learned = rows_in("train", h.corpus, h.plan)
         weights, mixed[h.name] = mix_in_layers(
             weights,
             head=h.name,
@@ -356,6 +365,7 @@ def package(
         "asks": {"of": {h.plan.space: h.plan.of for h in heads}, "dimensions": each_dimensions}
         if recipe.asks
         else None,
+        "fields": recipe.fields,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -13,7 +13,8 @@ import numpy as np
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
-from affekt.core.errors import InputError
+from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.ratings import RULES
 from affekt.corpora import ratings, read
 from affekt.models.text import SEPARATOR, with_context, without_oldest
 
@@ -51,6 +52,7 @@ def rows_of(
     data: Path | None = None,
     limit: int | None = None,
     context: int = 0,
+    fields: Sequence[str] = (),
     spread: bool = False,
 ) -> Rows:
     """Read a split as a head wants it: columns in the order of the head's space, matched by name.
@@ -62,11 +64,14 @@ def rows_of(
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows to take.
         context: Turns before that are read with a text.
+        fields: What of a row is read, where that is not its text alone.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
 
     Raises:
-        DataError: The corpus is missing.
-        InputError: The head's space has labels or dimensions that the corpus knows nothing of.
+        DataError: The corpus is missing, or has no single judgements and the head's gold is a rule over these.
+        InputError: The head's space has labels or dimensions that the corpus knows nothing of, or its rule does not
+            fit what it learns.
+        UnknownNameError: The corpus has no such field.
     """
     wanted, own = space(head.space), space(corpus(name).space)
     columns = tuple(d.name for d in wanted.dimensions) if head.of == "dimensions" else wanted.labels
@@ -76,12 +81,17 @@ def rows_of(
             f"The head's space {head.space} has {', '.join(missing[:5])}, which the corpus {name} does not",
             hint=f"Take the corpus's own space, {own.id}.",
         )
+    known = ("text", *(f for part in corpus(name).parts for f in part.columns.fields))
+    if strange := [f for f in fields if f not in known]:
+        raise UnknownNameError("field", strange[0], known, where=name)
+    ruled = _by_rule(name, head, columns, data=data) if head.gold != "corpus" else None
+    nobody = [np.nan] * len(columns)
     ids, texts, values = [], [], []
     for clip, target in islice(read(name, split=split, data=data), limit):
-        if clip.text and clip.text.strip():
+        if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
-            texts.append(with_context(clip, context))
-            values.append(_row(target, columns, head.of))
+            texts.append(with_context(clip, context, fields))
+            values.append(_row(target, columns, head.of) if ruled is None else ruled.get(clip.id, nobody))
     out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
     if not spread:
         return out
@@ -90,6 +100,23 @@ def rows_of(
         if len(single):
             variances[i] = ((single - out.values[i]) ** 2).mean(0)
     return Rows(ids, texts, out.values, variances)
+
+
+_COUNTING = frozenset({"majority", "plurality", "all_inclusive", "soft_label"})
+
+
+def _by_rule(name: str, head: HeadPlan, columns: Sequence[str], *, data: Path | None) -> dict[str, list[float]]:
+    """Item -> gold by the head's rule over single judgements, NaN where it does not decide."""
+    if (head.gold in _COUNTING) != (head.of == "labels"):
+        raise InputError(
+            f"The rule {head.gold} does not make {head.of}",
+            hint="majority, plurality, all_inclusive and soft_label count labels; mean and ewe average values.",
+        )
+    every = ratings(name, data=data)
+    gold = RULES[head.gold](every)
+    names = every.space.labels if head.gold in _COUNTING else every.channels
+    picked = gold.values[:, [names.index(c) for c in columns]]
+    return dict(zip(gold.items, picked.tolist(), strict=True))
 
 
 def _row(target: Target, columns: Sequence[str], of: str) -> list[float]:

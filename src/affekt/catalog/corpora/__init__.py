@@ -146,6 +146,7 @@ class Columns(_Part, frozen=True):
         turn: Its place there; default in the order of the file.
         speaker: Who says it.
         context: Columns with the texts before it, oldest first; default the rows before it in the dialogue.
+        fields: Name -> column of further texts of the same row, such as a caption.
         language: ISO 639 code, where it stands in a column.
         start: Start in a recording, in seconds or `hours:minutes:seconds`.
         end: End in a recording.
@@ -159,6 +160,7 @@ class Columns(_Part, frozen=True):
     turn: str = ""
     speaker: str = ""
     context: Names = ()
+    fields: dict[str, str] = msgspec.field(default_factory=dict)
     language: str = ""
     start: str = ""
     end: str = ""

@@ -34,12 +34,16 @@ class HeadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes:
         space: Label space of its outputs.
         of: What of a corpus it learns: the labels, the strengths of labels, or the dimensions.
+        gold: Where that comes from: the gold of the corpus, or a rule over its single annotators' judgements
+            (`affekt.core.ratings`): `majority`, `plurality`, `all_inclusive` or `soft_label` for labels, `mean` or
+            `ewe` for strengths and dimensions. What a rule does not decide is not learned.
         export: Whether the model has it; one that is not exported only helps training.
         mix_layers: Whether a ridge regression on the lower layers is mixed in; for dimensions with spread.
     """
 
     space: str
     of: Literal["labels", "intensities", "dimensions"] = "labels"
+    gold: Literal["corpus", "majority", "plurality", "all_inclusive", "soft_label", "mean", "ewe"] = "corpus"
     export: bool = True
     mix_layers: bool = False
 
@@ -242,6 +246,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
         heads: The heads by name; the first that is exported is the model's main one.
         asks: Whether, and how, the model is asked by name; `None` for a head of its own for each space.
         context: Turns before a text that are read with it.
+        fields: What of a row is read, one after another: `text`, and the further texts that its corpus has (a
+            caption, a description); empty for the text alone.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
         emoji: Whether emoji get places in the vocabulary.
         teachers: An ensemble to learn from; `None` for none.
@@ -263,6 +269,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     heads: dict[str, HeadPlan]
     asks: Asks | None = None
     context: int = 0
+    fields: tuple[str, ...] = ()
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False
     teachers: Teachers | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from importlib import resources
-from typing import Any
+from itertools import combinations
+from typing import Any, Literal
 
 import msgspec
 
 from affekt.catalog.load import Entry, entry, names
+from affekt.core.errors import CatalogError
 
 __all__ = ["Study", "Variant", "recorded", "studies", "study"]
 
@@ -20,13 +22,22 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         name: Short name, for tables and folders.
         recipe: Fields of the recipe.
         stage: Fields of its stage.
+        head: Fields of its head.
         part: Fields of the part that it trains on.
+        together: Task -> fields of its part: further tasks that the same model learns, each with a head of its own
+            that is named as the task is.
+        control_of: Name of another variant. Nothing is trained then: the models of that variant are scored once
+            more, each row with the turns before some other row. What they are better by than the baseline with
+            these is not due to what the turns say.
     """
 
     name: str
     recipe: dict[str, Any] = {}
     stage: dict[str, Any] = {}
+    head: dict[str, Any] = {}
     part: dict[str, Any] = {}
+    together: dict[str, dict[str, Any]] = {}
+    control_of: str = ""
 
 
 class Study(Entry, frozen=True, kw_only=True):
@@ -39,9 +50,18 @@ class Study(Entry, frozen=True, kw_only=True):
         works: Ids of the works whose method it tries.
         task: The task that is trained on and scored.
         metric: Report key of the score that decides.
+        also: Task -> report keys of further scores. A variant whose model has no head for such a task has one of
+            its own for it, with the same changes.
+        within: A fact of the rows, such as the story that they are of: the metric is then also taken within each
+            group of rows, and its mean over the groups compared.
+        trains: The encoder, or the floor that counts words; for that only `fields` of a recipe can differ.
         seeds: Every variant is trained with each.
+        recipe: Fields of the recipe that all variants share.
         stage: Fields of the stage that all variants share.
+        part: Fields of the part that all variants share.
         baseline: Name of the variant that the others are set against.
+        subsets: Names of what a row can be read by (`fields` of a recipe): each subset of them is a variant, named
+            by its members with `+` between, beside those in `variants`.
         variants: The ways of training.
     """
 
@@ -51,10 +71,43 @@ class Study(Entry, frozen=True, kw_only=True):
     works: tuple[str, ...]
     task: str
     metric: str
+    also: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    within: str = ""
+    trains: Literal["encoder", "hashed-linear"] = "encoder"
     seeds: tuple[int, ...]
+    recipe: dict[str, Any] = msgspec.field(default_factory=dict)
     stage: dict[str, Any] = msgspec.field(default_factory=dict)
+    part: dict[str, Any] = msgspec.field(default_factory=dict)
     baseline: str
-    variants: tuple[Variant, ...]
+    subsets: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Variant, ...]:
+        """Every variant: those that are written out, and one for each subset, the small ones first."""
+        sizes = range(1, len(self.subsets) + 1)
+        chosen = [some for size in sizes for some in combinations(self.subsets, size)]
+        return (*self.variants, *(Variant(name="+".join(some), recipe={"fields": list(some)}) for some in chosen))
+
+    def check(self) -> None:
+        """Refuse a study whose variants do not go together.
+
+        Raises:
+            CatalogError: Says what is wrong.
+        """
+        ways = {v.name: v for v in self.ways}
+        if self.baseline not in ways or len(ways) != len(self.ways):
+            raise CatalogError(
+                f"Variants need names of their own, and {self.baseline} must be one of {', '.join(ways)}"
+            )
+        for v in self.ways:
+            changes = (v.stage, v.head, v.part, v.together, v.control_of, v.recipe.keys() - {"fields"})
+            if self.trains != "encoder" and (any(changes) or self.recipe or self.stage or self.part):
+                raise CatalogError(f"The variant {v.name} changes what {self.trains} does not have")
+            if v.control_of and (any(changes[:4]) or v.recipe):
+                raise CatalogError(f"The variant {v.name} trains nothing, and so cannot change a recipe")
+            if v.control_of and (v.control_of not in ways or ways[v.control_of].control_of):
+                raise CatalogError(f"The variant {v.name} is the control of {v.control_of}, which is not trained")
 
 
 def studies() -> tuple[str, ...]:

@@ -38,7 +38,7 @@ _KINDS = {
 }
 _CODE = ("bench", "core", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
 _MENTION = re.compile(r"\b(?:source|works)\s*=\s*[\[(\"']")
-_ERRORS = frozenset({"brier", "ece", "eder", "jsd", "mae", "rmse"})
+_ERRORS = frozenset({"brier", "cross_entropy", "ece", "eder", "jsd", "mae", "rmse"})
 
 
 class Level(enum.IntEnum):
