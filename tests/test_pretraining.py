@@ -13,16 +13,16 @@ from train_data import make_corpora
 pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
 
-from tokenizers import Tokenizer  # noqa: E402
+from tokenizers import Tokenizer
 
-from affekt.catalog.recipes import Fresh, Pretraining, Recipe, with_seed  # noqa: E402
-from affekt.core.clip import Clip  # noqa: E402
-from affekt.core.errors import CatalogError, InputError  # noqa: E402
-from affekt.models.text import TextRecogniser  # noqa: E402
-from affekt.train.loop import train  # noqa: E402
-from affekt.train.make import make_model  # noqa: E402
-from affekt.train.pretraining import _hide, emotion_tokens  # noqa: E402
-from affekt.train.start import fresh_folder, texts_of  # noqa: E402
+from affekt.catalog.recipes import Fresh, Pretraining, Recipe, with_seed
+from affekt.core.clip import Clip
+from affekt.core.errors import CatalogError, InputError
+from affekt.models.text import TextRecogniser
+from affekt.train.loop import train
+from affekt.train.make import make_model
+from affekt.train.pretraining import _hide, emotion_tokens
+from affekt.train.start import fresh_folder, texts_of
 
 FRESH = Fresh(corpora=("goemotions", "vader"), vocabulary=600, width=16, layers=2, attention_heads=2, inner=32)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from affekt.core.run import Run, Score
 
-__all__ = ["show_audit", "show_comparison", "show_curve", "show_matrix", "show_run", "show_slices"]
+__all__ = ["show_audit", "show_blend", "show_comparison", "show_curve", "show_matrix", "show_run", "show_slices"]
 
 Document = dict[str, Any]
 
@@ -84,6 +84,26 @@ def show_comparison(d: Document) -> None:
             f"Published {figure['metric']} {figure['value']:g}: {escape(figure['by'])}. {escape(figure['note'])}",
             style="dim",
         )
+
+
+def show_blend(d: Document) -> None:
+    """Print a blend: who counts for how much, and how far it is from the best of its members."""
+    from rich.markup import escape
+
+    made = d["blend"]
+    members = list(made["weights"][""])
+    if made["rule"] == "select":
+        table = _table(made["by"] or "rows", "answered by", left=(made["by"] or "rows", "answered by"))
+        for group, weights in made["weights"].items():
+            table.add_row(escape(group or "all other rows"), escape(max(weights, key=weights.__getitem__)))
+    else:
+        table = _table(made["by"] or "rows", *(escape(m) for m in members), left=(made["by"] or "rows",))
+        for group, weights in made["weights"].items():
+            others = "all other rows" if made["by"] else "all"
+            table.add_row(escape(group or others), *(f"{weights[m]:.2f}" for m in members))
+    _print(table)
+    show_comparison(d)
+    _print(f"{escape(made['best'])} is the best single member on these rows.", style="dim")
 
 
 def show_slices(d: Document, model: str) -> None:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from affekt.cli._bench_combine import blend
+from affekt.cli._bench_options import BOOTSTRAP_SEED, DATA, JSON, SAMPLES, SPLIT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,20 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "dumps"]
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-_DATA = click.option(
-    "--data", metavar="DIR", default=None, help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]"
-)
-_SPLIT = click.option(
-    "--split", default=None, help="Split that is answered.  [default: the one that the task reports, test]"
-)
 _TRAIN_ROWS = click.option(
     "--train-rows", type=click.IntRange(min=1), help="Rows that the system was trained on, for learning curves."
 )
-_SAMPLES = click.option(
-    "--bootstrap", "samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Resamples."
-)
-_SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the bootstrap.")
 _BY = click.option(
     "--by", multiple=True, help="Also score groups of rows by this column, such as `language`; several times."
 )
@@ -45,8 +37,11 @@ def command() -> None:
     """Measure models on published corpora, with intervals."""
 
 
+command.add_command(blend)
+
+
 @command.command(name="list")
-@_JSON
+@JSON
 def list_(as_json: bool) -> None:
     """Name all tasks."""
     from affekt.bench.tasks import task
@@ -87,14 +82,14 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("task")
 @click.option("--model", metavar="NAME", required=True, help="Name or folder of the model; see `affekt models list`.")
-@_DATA
+@DATA
 @click.option("--out", metavar="RUN_DIR", required=True, help="Folder for run.json and predictions.parquet.")
-@_SPLIT
+@SPLIT
 @_TRAIN_ROWS
-@_SAMPLES
-@_SEED
+@SAMPLES
+@BOOTSTRAP_SEED
 @_LABELS
-@_JSON
+@JSON
 def run(
     task: str,
     model: str,
@@ -151,15 +146,15 @@ def run(
     show_default=True,
     help="Probability from which a label counts as given, where the table does not name labels.",
 )
-@_DATA
-@_SPLIT
+@DATA
+@SPLIT
 @_TRAIN_ROWS
 @click.option(
     "--bootstrap", "samples", type=click.IntRange(min=1), default=None, help="Resamples.  [default: the run's, or 1000]"
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the bootstrap.  [default: the run's, or 0]")
 @_LABELS
-@_JSON
+@JSON
 def score(
     what: str,
     predictions: str | None,
@@ -230,9 +225,9 @@ def score(
 @_MIN_ROWS
 @click.option("--score", "key", help="Score of the groups.  [default: the first of the task]")
 @click.option("--out", metavar="PAGE.html", help="Also write a page that needs nothing but a browser.")
-@_SAMPLES
-@_SEED
-@_JSON
+@SAMPLES
+@BOOTSTRAP_SEED
+@JSON
 def compare(
     runs: tuple[str, ...],
     groups: tuple[str, ...],
@@ -295,9 +290,9 @@ def _groups(given: tuple[str, ...]) -> dict[str, list[str]]:
 @click.option("--by", required=True, help="Column to compare by, such as `language`; the run stores what there is.")
 @_MIN_ROWS
 @click.option("--score", "key", help="Score of the groups.  [default: the first of the task]")
-@_SAMPLES
-@_SEED
-@_JSON
+@SAMPLES
+@BOOTSTRAP_SEED
+@JSON
 def slices(run_dir: str, by: str, min_rows: int, key: str | None, samples: int, seed: int, as_json: bool) -> None:
     """Score each group of rows of RUN_DIR by itself, with the gaps between them."""
     from affekt.bench.runs import read_run
@@ -316,10 +311,10 @@ def slices(run_dir: str, by: str, min_rows: int, key: str | None, samples: int, 
 
 @command.command()
 @click.argument("run_dir")
-@_DATA
+@DATA
 @click.option("--most", type=click.IntRange(min=1), default=50, show_default=True, help="Rows to name.")
 @click.option("--out", metavar="PAGE.html", help="Also write a page that needs nothing but a browser.")
-@_JSON
+@JSON
 def audit(run_dir: str, data: str | None, most: int, out: str | None, as_json: bool) -> None:
     """Name the rows of RUN_DIR whose labels are probably wrong, with the evidence.
 
@@ -340,9 +335,9 @@ def audit(run_dir: str, data: str | None, most: int, out: str | None, as_json: b
 @click.option("--sizes", metavar="N,N,...", help="Training rows of each run.  [default: what the runs say]")
 @click.option("--score", "key", help="Score to fit.  [default: the first of the task]")
 @click.option("--out", metavar="PAGE.html", help="Also write a page that needs nothing but a browser.")
-@_SAMPLES
-@_SEED
-@_JSON
+@SAMPLES
+@BOOTSTRAP_SEED
+@JSON
 def curve(
     runs: tuple[str, ...],
     sizes: str | None,
@@ -371,10 +366,10 @@ def curve(
 @click.option("--models", required=True, metavar="NAME,NAME,...", help="Names or folders of models.")
 @click.option("--tasks", required=True, metavar="TASK,TASK,...", help="Tasks; see `affekt bench list`.")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the runs, and the page matrix.html.")
-@_DATA
-@_SAMPLES
-@_SEED
-@_JSON
+@DATA
+@SAMPLES
+@BOOTSTRAP_SEED
+@JSON
 def matrix(models: str, tasks: str, out: str, data: str | None, samples: int, seed: int, as_json: bool) -> None:
     """Run every model on every task, over maps where the labels differ, with what these lose.
 

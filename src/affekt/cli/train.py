@@ -16,7 +16,10 @@ __all__ = ["command"]
     "--task", metavar="NAME", help="Instead of a recipe: the plain one of this task, see `affekt bench list`."
 )
 @click.option("--encoder", metavar="DIR", help="With --task: folder of a BERT to start from, as transformers saves it.")
+@click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
 @click.option("--floor", type=click.Choice(["majority", "hashed-linear"]), help="With --task: score this floor on it.")
+@click.option("--on", metavar="TASK", help="With --floor: score it on this task of the same labels instead.")
+@click.option("--split", help="With --floor: split that it answers.  [default: the one that the task reports, test]")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the model.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
 @click.option("--limit", type=click.IntRange(min=64), help="Most rows of each corpus; for a trial run.")
@@ -27,7 +30,10 @@ def command(
     recipe: str | None,
     task: str | None,
     encoder: str | None,
+    epochs: int | None,
     floor: str | None,
+    on: str | None,
+    split: str | None,
     out: Path,
     data: str | None,
     limit: int | None,
@@ -49,15 +55,18 @@ def command(
 
     if (recipe is None) == (task is None):
         raise InputError("Name a recipe, or a task with --task", hint="`affekt bench list` names the tasks.")
-    if task is None and (encoder or floor):
-        raise InputError("--encoder and --floor belong to --task")
+    if task is None and (encoder or epochs or floor):
+        raise InputError("--encoder, --epochs and --floor belong to --task")
+    if floor is None and (on or split):
+        raise InputError("--on and --split belong to --floor", hint="`affekt bench run` runs a model on any task.")
     if task is not None and floor:
-        score_floor(task, floor, out, Path(data) if data else None)
+        score_floor(task, floor, out, data=Path(data) if data else None, on=on, split=split)
         return
     if task is not None:
         from affekt.train.plain import ENCODER, plain_recipe
 
-        chosen, name = plain_recipe(task, encoder=encoder or ENCODER), task.replace(":", "-")
+        capped = {"epochs": epochs} if epochs else {}
+        chosen, name = plain_recipe(task, encoder=encoder or ENCODER, **capped), task.replace(":", "-")
     else:
         chosen, name = look_up(str(recipe)), Path(str(recipe)).stem
     if seed is not None:
@@ -90,13 +99,18 @@ def command(
     click.echo(f"Written: {out}", err=True)
 
 
-def score_floor(task: str, floor: str, out: Path, data: Path | None) -> None:
-    """Make a floor from the train split of a task, and leave its run in `out`."""
+def score_floor(
+    task: str, floor: str, out: Path, *, data: Path | None = None, on: str | None = None, split: str | None = None
+) -> None:
+    """Make a floor from the train split of a task, and leave its run, on that task or another, in `out`."""
     from affekt.bench.runs import run_task
+    from affekt.bench.tasks import task as look_up
     from affekt.train import floors
 
+    answered = on or task
+    look_up(answered).check_split(split)  # what is named wrongly is said before anything is read
     made = {"majority": floors.majority, "hashed-linear": floors.hashed_linear}[floor](task, data=data)
-    run = run_task(task, made, out=out, data=data)
+    run = run_task(answered, made, out=out, data=data, split=split)
     for key, score in run.scores.items():
         click.echo(f"{key:24} {score.value:.4f}  [{score.low:.4f}, {score.high:.4f}]")
     click.echo(f"Written: {out}", err=True)

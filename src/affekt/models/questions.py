@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from affekt.core.space import LabelSpace
 
-__all__ = ["ANSWER", "Kind", "asked", "columns_of", "question_tokens", "wordings"]
+__all__ = ["ANSWER", "Kind", "asked", "columns_of", "plain_name", "question_tokens", "wordings"]
 
 ANSWER = "answer"
 """Name of the one output of a model that is asked."""
@@ -49,6 +49,11 @@ def columns_of(space: LabelSpace, of: Kind) -> tuple[str, ...]:
     return tuple(d.name for d in space.dimensions) if of == "dimensions" else space.labels
 
 
+def plain_name(space: LabelSpace, name: str) -> str:
+    """A name in words: its English meaning where the space states one, in small letters."""
+    return space.glosses.get(name, name).replace("_", " ").replace("-", " ").lower()
+
+
 def wordings(space: LabelSpace, name: str, of: Kind) -> tuple[str, ...]:
     """All ways to ask for a label, its strength, or a dimension; the first is the one to ask when nothing is learned.
 
@@ -59,8 +64,7 @@ def wordings(space: LabelSpace, name: str, of: Kind) -> tuple[str, ...]:
     if of == "dimensions":
         found = space.dimension(name)
         ends = f", from {found.low_means} to {found.high_means}" if found.low_means and found.high_means else ""
-    plain = space.glosses.get(name, name).replace("_", " ").replace("-", " ").lower()
-    return tuple(w.format(x=plain, ends=ends) for w in _WORDINGS[of])
+    return tuple(w.format(x=plain_name(space, name), ends=ends) for w in _WORDINGS[of])
 
 
 @implements(works=["emollms"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from affekt.catalog.recipes import HeadPlan, Recipe
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["cast", "check_asks", "every_question"]
+__all__ = ["cast", "every_question", "for_asking"]
 
 _OBJECTIVES = {"labels": ("multi_label", "class_balanced", "focal"), "intensities": ("strengths",)}
 
 
-def check_asks(recipe: Recipe) -> None:
-    """Refuse what a model that is asked by name cannot have.
+def for_asking(recipe: Recipe) -> Recipe:
+    """The recipe of a model that is asked by name, with objectives for one name at a time.
+
+    That one label excludes the others cannot be learned so; `one_label` becomes `multi_label`, and the labels of
+    such a space are weighed against each other when they are read.
 
     Raises:
         CatalogError: Says what, and what to do.
@@ -35,7 +39,15 @@ def check_asks(recipe: Recipe) -> None:
     ):
         if wrong:
             raise CatalogError(f"A model that is asked by name has no {what}", hint="Leave out one or the other.")
-    for part in (p for stage in recipe.stages for p in stage.parts):
+    replace = msgspec.structs.replace
+    stages = tuple(
+        replace(
+            stage,
+            parts=tuple(replace(p, objective="multi_label") if p.objective == "one_label" else p for p in stage.parts),
+        )
+        for stage in recipe.stages
+    )
+    for part in (p for stage in stages for p in stage.parts):
         of = recipe.heads[part.head].of
         fit = _OBJECTIVES.get(of, ("squared_error",))
         if part.objective not in fit or part.beside:
@@ -43,6 +55,7 @@ def check_asks(recipe: Recipe) -> None:
                 f"The part {part.corpus} cannot be learned by {part.objective} where each name is asked for alone",
                 hint=f"For {of}: {', '.join(fit)}, with nothing beside it.",
             )
+    return replace(recipe, stages=stages)
 
 
 def cast(

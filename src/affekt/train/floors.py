@@ -104,10 +104,12 @@ def majority(task: str, *, data: Path | None = None) -> Floor:
     """The same answer to every text: the shares of the labels in training, or the mean of the values.
 
     Given are the most frequent label, where one is asked for, and else those that more than half of the rows have
-    (the most frequent where none has).
+    (the most frequent where none has). A label that nobody was asked about is never given.
     """
     plan, languages, rows, _ = _splits(task, data)
-    scores = np.nanmean(rows.values, 0) / ((space(plan.space).intensity or 1.0) if plan.of == "intensities" else 1.0)
+    top = (space(plan.space).intensity or 1.0) if plan.of == "intensities" else 1.0
+    asked = (~np.isnan(rows.values)).sum(0)
+    scores = np.nansum(rows.values, 0) / np.maximum(asked, 1) / top
     given = scores > 0.5
     if _is_single(plan) or not given.any():
         given = np.arange(len(scores)) == scores.argmax()
@@ -225,7 +227,7 @@ def _logistic(linear: Any, x: Any, y: Any, x_dev: Any, y_dev: Any, column: int) 
     known, known_dev = ~np.isnan(y[:, column]), ~np.isnan(y_dev[:, column])
     label, label_dev = y[known, column] > 0, y_dev[known_dev, column] > 0
     if label.all() or not label.any():  # nothing to tell apart
-        share = float(label.mean())
+        share = float(label.mean()) if label.size else 0.0  # nobody was asked
         return lambda found: np.full((found.shape[0], 1), share)
     best: tuple[float, Any] = (np.inf, None)
     for strength in _STRENGTHS:

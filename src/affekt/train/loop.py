@@ -18,7 +18,7 @@ from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.models.questions import ANSWER
 from affekt.train import checkpoint
-from affekt.train.asking import cast, check_asks
+from affekt.train.asking import cast, for_asking
 from affekt.train.encoder import TextModel
 from affekt.train.learner import Learner, pace
 from affekt.train.objectives import WITH_SPREAD, Objective, objective
@@ -157,6 +157,7 @@ def _read_all(
                 context=recipe.context,
                 fields=recipe.fields,
                 spread=p.objective in WITH_SPREAD,
+                mapped=p.mapped,
             )
             for (name, head), p in parts.items()
             if split in corpus(name).splits
@@ -174,7 +175,6 @@ def _read_all(
     tokens = {key: token_rows(tokenizer_file, r.texts, recipe.max_tokens) for key, r in rows.items()}
     dev_tokens = {key: token_rows(tokenizer_file, r.texts, recipe.max_tokens) for key, r in dev.items()}
     if recipe.asks:
-        check_asks(recipe)
         for read, of_read, most in ((rows, tokens, None), (dev, dev_tokens, _WATCHED)):
             for key, r in read.items():
                 read[key], of_read[key] = cast(
@@ -230,6 +230,8 @@ def train(
         DataError: A corpus is missing.
         MissingExtraError: The `train` extra is not installed.
     """
+    if recipe.asks:
+        recipe = for_asking(recipe)
     out.mkdir(parents=True, exist_ok=True)
     folder = start_of(recipe, out, data=data, limit=limit)
     school, start = _read_all(recipe, folder, data=data, limit=limit, out=out)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from affekt.catalog.corpora import corpus
+from affekt.catalog.maps import space_map
 from affekt.catalog.recipes import HeadPlan
 from affekt.catalog.spaces import space
 from affekt.core.errors import InputError, UnknownNameError
@@ -54,6 +55,7 @@ def rows_of(
     context: int = 0,
     fields: Sequence[str] = (),
     spread: bool = False,
+    mapped: bool = False,
 ) -> Rows:
     """Read a split as a head wants it: columns in the order of the head's space, matched by name.
 
@@ -66,6 +68,7 @@ def rows_of(
         context: Turns before that are read with a text.
         fields: What of a row is read, where that is not its text alone.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
+        mapped: Whether labels are carried to the head's space by the map between the two.
 
     Raises:
         DataError: The corpus is missing, or has no single judgements and the head's gold is a rule over these.
@@ -76,6 +79,12 @@ def rows_of(
     wanted, own = space(head.space), space(corpus(name).space)
     columns = tuple(d.name for d in wanted.dimensions) if head.of == "dimensions" else wanted.labels
     there = {d.name for d in own.dimensions} if head.of == "dimensions" else set(own.labels)
+    carry = space_map(own.id, wanted.id) if mapped and own.id != wanted.id else None
+    if carry:
+        # What no label of the corpus leads to was not asked about.
+        reached = {target for weights in carry.weights.values() for target in weights}
+        unasked = [j for j, c in enumerate(columns) if c not in reached]
+        there = set(columns)
     if missing := [c for c in columns if c not in there]:
         raise InputError(
             f"The head's space {head.space} has {', '.join(missing[:5])}, which the corpus {name} does not",
@@ -91,7 +100,15 @@ def rows_of(
         if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
             texts.append(with_context(clip, context, fields))
-            values.append(_row(target, columns, head.of) if ruled is None else ruled.get(clip.id, nobody))
+            if ruled is not None:
+                values.append(ruled.get(clip.id, nobody))
+            elif carry:
+                # The strongest of several labels that mean the same counts, and not their sum.
+                each = [carry.apply({label: 1.0}) for label in target.labels]
+                row = [max((found.get(c, 0.0) for found in each), default=0.0) for c in columns]
+                values.append([np.nan if j in unasked else v for j, v in enumerate(row)])
+            else:
+                values.append(_row(target, columns, head.of))
     out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
     if not spread:
         return out

@@ -68,6 +68,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     Attributes:
         corpus: Id of the corpus; its train split is used.
         head: Name of the head that it trains.
+        mapped: Whether its labels are carried to the head's space by the map between the two.
         objective: Objective in `affekt.train.objectives`.
         settings: Settings of the objective.
         beside: Further losses on the same rows.
@@ -80,6 +81,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     corpus: str
     head: str
+    mapped: bool = False
     objective: str
     settings: dict[str, Setting] = {}
     beside: tuple[Term, ...] = ()
