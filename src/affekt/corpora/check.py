@@ -60,7 +60,7 @@ class Checked:
     Attributes:
         entry: The corpus.
         state: `well`; `wrong`: something is not as stated; `absent`: its folder is not here; `not at hand`: the
-            same for an entry whose layout could never be verified, which is nobody's mistake.
+            same for an entry whose layout could never be verified, or that is made here, which is nobody's mistake.
         splits: Split -> what was found.
         problems: What is wrong, in sentences.
     """
@@ -106,7 +106,7 @@ def check(name: str | Corpus, *, data: str | Path | None = None) -> Checked:
     try:
         corpus_folder(entry, data)
     except DataError as err:
-        checked.state = "absent" if entry.verified else "not at hand"
+        checked.state = "absent" if entry.verified and not entry.made_by else "not at hand"
         checked.problems.append(str(err))
         return checked
     texts: dict[str, list[bytes]] = {}

@@ -344,6 +344,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
         html_entities: Whether texts hold HTML entities (`&amp;`), which are resolved.
         defects: What is known to be wrong or surprising.
         missing: What the release had and cannot be had any more, or what is not in the data folder.
+        made_by: The command that makes it, where it is made here and had from nowhere.
         verified: Whether the layout was read from the files themselves; otherwise it is as published.
         citation: The publication to cite.
         works: Ids of the works that the corpus belongs to.
@@ -387,6 +388,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     html_entities: bool = False
     defects: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    made_by: str = ""
     verified: bool = True
     works: tuple[str, ...] = ()
     views: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
