@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,7 +32,7 @@ def area_under_roc_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike
 
     def finish(sums: Array) -> Array:
         out = []
-        for a, b in zip(ends[:-1], ends[1:], strict=True):
+        for a, b in pairwise(ends):
             yes, no = np.moveaxis(sums[..., a:b].reshape(*sums.shape[:-1], 2, -1), -2, 0)
             below = np.cumsum(no, -1) - no
             right = (yes * (below + no / 2)).sum(-1)
