@@ -57,11 +57,11 @@ test: $(VENV)/.test
 # The tests of training need torch; they have an environment of their own, so that all others run without it.
 test-train:
 	@$(MAKE) --no-print-directory VENV=$(VENV)-train $(VENV)-train/.train
-	$(VENV)-train/bin/python -m pytest tests/test_train.py tests/test_pretraining.py tests/test_objectives.py tests/test_lab.py $(ARGS)
+	$(VENV)-train/bin/python -m pytest tests/test_train.py tests/test_pretraining.py tests/test_families.py tests/test_objectives.py tests/test_lab.py $(ARGS)
 
 $(VENV)/.train: $(VENV)/.test
 	@echo "Installing torch for the tests of training"
-	@$(PIP) -e '.[train]'
+	@$(PIP) -e '.[train,bench]'
 	@touch $@
 
 lint: $(VENV)/.dev

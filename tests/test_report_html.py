@@ -26,7 +26,7 @@ import pytest
 from affekt.core.errors import InputError, OutputError
 from affekt.core.row import EvidenceRow, Row, WindowRow
 from affekt.report import html
-from affekt.report.html import ReportFacts, write_report
+from affekt.report.html import ModelFacts, ReportFacts, write_report
 from affekt.report.page import payload
 
 # Labels and groups of GoEmotions (Demszky et al. 2020, doi:10.18653/v1/2020.acl-main.372), `ekman_mapping.json`.
@@ -199,24 +199,27 @@ def _document(rng: random.Random, row: Row, windows: int) -> Row:
                    intervals={"valence": (2.2, 3.6), "arousal": (2.3, 3.5), "dominance": (2.3, 3.4)})  # fmt: skip
 
 
+MODEL = ModelFacts(
+    name="affekt-text",
+    version="1.0",
+    licence="Apache-2.0",
+    languages=("en",),
+    size=23_400_000,
+    space="goemotions",
+    space_title="GoEmotions",
+    thresholds=dict.fromkeys(LABELS, 0.3),
+    risk_note="Rows below a confidence of .42 get no answer. Of such a rule a card would say here how many texts it "
+    "answers, and for how many of these the top label is among those that annotators gave.",
+)
 FACTS = ReportFacts(
     title="Mail to the shop, February 2023 to July 2024",
     input_name="mail.csv",
     created="2025-05-02T09:30:00+00:00",
-    model_name="affekt-text",
-    model_version="1.0",
-    model_licence="Apache-2.0",
-    model_languages=("en",),
-    model_size=23_400_000,
-    space="goemotions",
-    space_title="GoEmotions",
+    models=(MODEL,),
     labels=LABELS,
     neutral="neutral",
     groups=GROUPS,
     ranges={"valence": (1, 5), "arousal": (1, 5), "dominance": (1, 5)},
-    thresholds=dict.fromkeys(LABELS, 0.3),
-    risk_note="Rows below a confidence of .42 get no answer. Of such a rule a card would say here how many texts it "
-    "answers, and for how many of these the top label is among those that annotators gave.",
     not_for=(
         "Decisions about people: hiring, insurance, credit, policing, schooling.",
         "Judging somebody's health or state of mind.",
@@ -362,7 +365,13 @@ def test_nothing_in_the_data_becomes_markup(tmp_path, field):
         row = replace(row, labels=[evil], scores={evil: 0.9})
     elif field == "title":
         facts = replace(
-            FACTS, title=evil, input_name=evil, command=evil, risk_note=evil, not_for=(evil,), groups={evil: ["joy"]}
+            FACTS,
+            title=evil,
+            input_name=evil,
+            command=evil,
+            models=(replace(MODEL, risk_note=evil, licence_note=evil),),
+            not_for=(evil,),
+            groups={evil: ["joy"]},
         )
     else:
         row = replace(row, **{field: evil})
@@ -878,7 +887,13 @@ def test_markup_in_the_data_is_shown_as_text(tmp_path, show):
         evidence=[EvidenceRow("text", evil[:9], 0, 9, 0.4, evil), EvidenceRow("voice", evil, 0, 1, -0.4, None)],
     )  # fmt: skip
     facts = replace(
-        FACTS, labels=(), groups={evil: [evil]}, title=evil, input_name=evil, command=evil, thresholds={evil: 0.3}
+        FACTS,
+        labels=(),
+        groups={evil: [evil]},
+        title=evil,
+        input_name=evil,
+        command=evil,
+        models=(replace(MODEL, thresholds={evil: 0.3}),),
     )
     page = show(write(tmp_path, [row, replace(row, labels=[], abstained=evil)], facts))
     page.click(".t-row >> nth=0")

@@ -18,6 +18,7 @@ from affekt.core.row import ROW_VERSION, EvidenceRow, Row, WindowRow, make_row
 from affekt.report.schema import row_schema
 
 SNAPSHOT = Path(__file__).parent.parent / "docs" / "row.schema.json"
+SINCE_1_1 = ("language", "language_probability")
 VALIDATOR = jsonschema.Draft202012Validator(row_schema())
 
 text = st.text(max_size=20)
@@ -59,6 +60,8 @@ predictions = st.builds(
     evidence=st.lists(evidence, max_size=2).map(tuple),
     trajectory=st.lists(st.builds(Window, places, places, scores, dimensions), max_size=2).map(tuple),
     model=text,
+    language=optional_text,
+    language_probability=st.none() | shares,
 )
 
 
@@ -108,7 +111,7 @@ def test_every_field_is_required_and_described(kind):
     definition = row_schema()["$defs"][kind.__name__]
     fields = list(kind.__dataclass_fields__)
     assert list(definition["properties"]) == fields
-    assert definition["required"] == fields
+    assert definition["required"] == [name for name in fields if kind is not Row or name not in SINCE_1_1]
     assert not definition["additionalProperties"]
     assert all(field["description"] for field in definition["properties"].values())
 
@@ -119,7 +122,15 @@ def test_every_row_that_is_made_validates(clip, prediction):
     VALIDATOR.validate(written(clip, prediction))
 
 
-@pytest.mark.parametrize("field", list(Row.__dataclass_fields__))
+def test_rows_of_version_1_0_still_validate_and_are_still_read():
+    row = full()
+    for field in SINCE_1_1:
+        del row[field]
+    VALIDATOR.validate(row)
+    assert msgspec.convert(row, Row).language is None
+
+
+@pytest.mark.parametrize("field", [name for name in Row.__dataclass_fields__ if name not in SINCE_1_1])
 def test_a_missing_field_does_not_validate(field):
     row = full()
     VALIDATOR.validate(row)
@@ -145,6 +156,8 @@ def test_a_missing_field_does_not_validate(field):
         ("intervals", {"valence": [1.0, 2.0, 3.0]}),
         ("confidence", -0.1),
         ("abstained", True),
+        ("language", 3),
+        ("language_probability", 1.5),
         ("evidence", None),
         ("evidence", [{"cue": "glad"}]),
         ("trajectory", [{"start": 0.5}]),

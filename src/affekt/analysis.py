@@ -19,13 +19,11 @@ from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
 from affekt.core.row import Row, make_row
-from affekt.core.space import LabelSpace, SpaceMap
-from affekt.media.language import REASON as _UNCOVERED
-from affekt.media.language import foreign
+from affekt.core.space import LabelSpace
 from affekt.media.text import FileSource, Read, ReadOptions, read_items
+from affekt.models.choice import Choice, Chooser, Licence, Way, ways_of
 
 if TYPE_CHECKING:
-    from affekt.models.registry import TextRecogniser
     from affekt.writing import Summary
 
 __all__ = ["Analyzer", "Block", "Input", "Policy", "Reading", "analyze", "open_input", "stream"]
@@ -38,7 +36,6 @@ Source = str | PathLike[str] | FileSource | Iterable[object]
 # a block's start puts the same rows together as an undisturbed one.
 _FIRST_BLOCK, _BLOCK, _BLOCK_EXPLAINED = 512, 4096, 256
 _BLOCK_CHARACTERS = 1_000_000
-_PLACES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Policy:
     Attributes:
         min_confidence: A reading whose confidence is below this is withheld; `None` takes what the model's card
             recommends, 0 withholds none.
-        languages: `card` refuses texts that are not in a language of the model's card, `any` reads all.
+        languages: `card` refuses texts that are not in a language of a model's card, `any` reads all.
     """
 
     min_confidence: float | None = None
@@ -75,33 +72,35 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows that are read together. `foreign` says of each why its language is not covered."""
+    """Rows that are read together. `choices` says of each which model reads it, or why none does."""
 
     reads: list[Read]
-    foreign: list[str | None]
+    choices: list[Choice]
     fraction: float | None
 
 
 class Analyzer:
-    """A model with all that is asked of it; checks the names before anything is read.
+    """One model or several with all that is asked of them; checks the names before anything is read.
 
     Args:
-        model: Name of a model, its folder, or a recogniser; default the bundled one.
+        model: Name of a model, its folder, or a recogniser; default the bundled one that covers the language of the
+            text.
         space: Id of a label space that the model has a head for, or that a map leads to.
         explain: Whether to find the words that moved each reading.
         policy: When to give no answer.
         jobs: Number of threads; default all cores.
+        language: Language of all texts that name none; default what each is found to be in.
+        licence: `permissive` takes only weights that neither their licence nor their data keep from any use.
 
     Attributes:
-        recogniser: The model.
-        space: The label space of the readings.
-        head: The model's head that was asked for by name, `None` for its main one.
-        min_confidence: A reading whose confidence is below this is withheld.
+        ways: The models with their way to the label space, the first at home. They are loaded when they are needed.
+        language: Code of the language that all texts are said to be in, `None` where it is found out.
+        asked_space: The space that was asked for; `None` where each model answers in its main one.
 
     Raises:
-        UnknownNameError: There is no such model or space.
+        UnknownNameError: There is no such model, space, language or kind of licence.
         InputError: No map leads to the space.
-        ModelError: The model's folder is broken, or it cannot be explained.
+        ModelError: The model's folder is broken, it may not be used, or it cannot be explained.
     """
 
     def __init__(
@@ -112,36 +111,49 @@ class Analyzer:
         explain: bool = False,
         policy: Policy | None = None,
         jobs: int | None = None,
+        language: str | None = None,
+        licence: Licence = "any",
     ) -> None:
         if jobs is not None and jobs < 1:
             raise InputError(f"jobs is {jobs}, not at least 1")
-        self.recogniser: Recogniser = model if isinstance(model, Recogniser) else _load(model, jobs)
+        if language is not None:
+            from affekt.catalog.languages import language_code
+
+            language = language_code(language)
+        named = model if model is None or isinstance(model, str | Recogniser) else Path(fspath(model))
+        self.ways: list[Way] = ways_of(named, space=space, licence=licence, jobs=jobs)
         self.policy = policy or Policy()
         self.explain = explain
-        spec = self.recogniser.spec
-        self.head = space if space in spec.spaces else None
-        self._map: SpaceMap | None = None
-        if space is None or space in spec.spaces:
-            self.space = _own_space(self.recogniser, space or spec.space)
-        else:
-            from affekt.catalog.maps import space_map
-
-            self._map = space_map(spec.space, space)
-            self.space = self._map.target
-        card = getattr(self.recogniser, "card", {})
-        recommended = card.get("policy", {}).get("min_confidence", 0.0)
-        asked = self.policy.min_confidence
-        self.min_confidence: float = recommended if asked is None else asked
+        self.language = language
+        self.asked_space = space
+        self._choose = Chooser(self.ways, every=self.policy.languages == "any", language=language)
 
     @property
-    def mapped(self) -> bool:
-        """Whether the readings come from a head of another space, over a map."""
-        return self._map is not None
+    def space(self) -> LabelSpace:
+        """The label space of the readings: the one that was asked for, else the main one of the first model."""
+        return self._home.space
 
-    def read(self, clips: Sequence[Clip]) -> list[Prediction]:
-        """Read clips that hold text: labels, evidence, the asked space, and the confidence that the policy wants."""
-        predictions = self.recogniser.predict(clips, space=self.head)
-        least = self.min_confidence
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that readings can have: those of `space`, then what other models add."""
+        spaces = [self.space, *(way.space for way in self.ways if way.refused is None)]
+        return tuple(dict.fromkeys(label for space in spaces for label in space.labels))
+
+    @property
+    def _home(self) -> Way:
+        """The first way that may be used."""
+        return next(way for way in self.ways if way.refused is None)
+
+    def min_confidence(self, way: Way) -> float:
+        """A reading of a model whose confidence is below this is withheld."""
+        recommended: float = way.card.get("policy", {}).get("min_confidence", 0.0)
+        asked = self.policy.min_confidence
+        return recommended if asked is None else asked
+
+    def _read(self, way: Way, clips: Sequence[Clip]) -> list[Prediction]:
+        """Read clips with one model: labels, evidence, the asked space, and the confidence that the policy wants."""
+        predictions = way.recogniser.predict(clips, space=way.head)
+        least = self.min_confidence(way)
         for i, p in enumerate(predictions):
             if p.abstained is None and p.confidence is not None and p.confidence < least:
                 predictions[i] = p.abstain(f"low confidence: {p.confidence:.3f}, the policy asks for {least:.3f}")
@@ -149,20 +161,15 @@ class Analyzer:
             from affekt.explain.attribution import explain
 
             at = [i for i, p in enumerate(predictions) if p.abstained is None]
-            explained = explain(self.recogniser, [clips[i] for i in at], [predictions[i] for i in at])
+            explained = explain(way.recogniser, [clips[i] for i in at], [predictions[i] for i in at])
             for i, p in zip(at, explained, strict=True):
                 predictions[i] = p
-        if self._map is not None:
-            predictions = [p.to(self._map) for p in predictions]
+        if way.map is not None:
+            predictions = [p.to(way.map) for p in predictions]
         return predictions
 
-    def _screen(self, read: Read) -> str | None:
-        if read.problem is not None or self.policy.languages == "any":
-            return None
-        clip, covered = read.clip, self.recogniser.spec.languages
-        if clip.language is not None:
-            return None if clip.language in covered else f"{_UNCOVERED}: {clip.language} (given)"
-        return foreign(clip.text or "", covered)
+    def _choice(self, read: Read) -> Choice:
+        return Choice(reason=read.problem) if read.problem is not None else self._choose(read.clip)
 
     def blocks(self, source: Input, *, strict: bool = False, done: int = 0, number: int = 0) -> Iterator[Block]:
         """Group rows into blocks; of a file, the next one is read in a thread meanwhile.
@@ -189,7 +196,7 @@ class Analyzer:
                 characters += len(read.clip.text or "")
                 if characters >= _BLOCK_CHARACTERS:
                     break
-            return Block(taken, [self._screen(read) for read in taken], source.fraction)
+            return Block(taken, [self._choice(read) for read in taken], source.fraction)
 
         if not source.ahead:
             while (block := gather(number)).reads:
@@ -204,38 +211,38 @@ class Analyzer:
                 yield block
 
     def answer(self, block: Block) -> list[Reading]:
-        """Read a block. Rows with a problem or in another language get an abstention and cost no inference."""
-        spec = self.recogniser.spec
-        at, clips = [], []
+        """Read a block, each row with its model. Rows that none reads get an abstention and cost no inference."""
         out: list[Reading | None] = [None] * len(block.reads)
-        for i, (read, uncovered) in enumerate(zip(block.reads, block.foreign, strict=True)):
-            reason = read.problem or uncovered
-            if reason is None:
-                at.append(i)
-                clips.append(read.clip)
+        by_way: list[list[int]] = [[] for _ in self.ways]
+        for i, (read, choice) in enumerate(zip(block.reads, block.choices, strict=True)):
+            if choice.reason is None:
+                by_way[choice.way].append(i)
             else:
-                refused = Prediction(read.clip.id, self.space.id, abstained=reason, model=spec.name)
-                out[i] = Reading(read.clip, refused)
-        for i, clip, prediction in zip(at, clips, self.read(clips) if clips else (), strict=True):
-            out[i] = Reading(clip, prediction)
+                out[i] = Reading(read.clip, self._refused(read, choice))
+        for way, at in zip(self.ways, by_way, strict=True):
+            if not at:
+                continue
+            clips = [block.reads[i].clip for i in at]
+            told = clips
+            if way.by_language:
+                told = [replace(clip, language=block.choices[i].language) for i, clip in zip(at, clips, strict=True)]
+            for i, clip, prediction in zip(at, clips, self._read(way, told), strict=True):
+                _, _, language, probability = block.choices[i]
+                if language is not None:
+                    prediction = replace(prediction, language=language, language_probability=probability)
+                out[i] = Reading(clip, prediction)
         return [reading for reading in out if reading is not None]
 
-
-def _load(model: str | PathLike[str] | None, jobs: int | None) -> TextRecogniser:
-    from affekt.models.registry import load
-
-    return load(model if model is None or isinstance(model, str) else Path(fspath(model)), jobs=jobs)
-
-
-def _own_space(recogniser: Recogniser, id: str) -> LabelSpace:
-    """A head's label space: a model may bring one that the catalogue does not hold."""
-    if callable(find := getattr(recogniser, "space", None)):
-        found = find(id)
-        if isinstance(found, LabelSpace):
-            return found
-    from affekt.catalog.spaces import space
-
-    return space(id)
+    def _refused(self, read: Read, choice: Choice) -> Prediction:
+        way = self._home
+        return Prediction(
+            read.clip.id,
+            way.space.id,
+            abstained=choice.reason,
+            model=way.spec.name,
+            language=choice.language,
+            language_probability=choice.probability,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +329,8 @@ def stream(
     explain: bool = False,
     policy: Policy | None = None,
     jobs: int | None = None,
+    language: str | None = None,
+    licence: Licence = "any",
     strict: bool = False,
     options: ReadOptions | None = None,
 ) -> Iterator[Reading]:
@@ -336,7 +345,9 @@ def stream(
         1 gratitude
     """
     opened = open_input(source, _with_column(options, column))
-    analyzer = Analyzer(model=model, space=space, explain=explain, policy=policy, jobs=jobs)
+    analyzer = Analyzer(
+        model=model, space=space, explain=explain, policy=policy, jobs=jobs, language=language, licence=licence
+    )
     return (reading for block in analyzer.blocks(opened, strict=strict) for reading in analyzer.answer(block))
 
 
@@ -350,6 +361,8 @@ def analyze(
     explain: bool = ...,
     policy: Policy | None = ...,
     jobs: int | None = ...,
+    language: str | None = ...,
+    licence: Licence = ...,
     strict: bool = ...,
     options: ReadOptions | None = ...,
     out: None = ...,
@@ -367,6 +380,8 @@ def analyze(
     explain: bool = ...,
     policy: Policy | None = ...,
     jobs: int | None = ...,
+    language: str | None = ...,
+    licence: Licence = ...,
     strict: bool = ...,
     options: ReadOptions | None = ...,
     out: str | PathLike[str],
@@ -383,6 +398,8 @@ def analyze(
     explain: bool = False,
     policy: Policy | None = None,
     jobs: int | None = None,
+    language: str | None = None,
+    licence: Licence = "any",
     strict: bool = False,
     options: ReadOptions | None = None,
     out: str | PathLike[str] | None = None,
@@ -397,12 +414,16 @@ def analyze(
             `.parquet` file; see `affekt.media.text` for what a row is. Anything else is iterated over: strings,
             clips, or mappings.
         column: Column of the text; default a well-known name, or the only column of strings.
-        space: Id of the label space to answer in; default the model's main one. Where the model has no head for
-            it, a map leads there.
-        model: Name of a model, its folder, or a recogniser; default the bundled one.
+        space: Id of the label space to answer in; default the main one of the model that reads the text. Where a
+            model has no head for it, a map leads there.
+        model: Name of a model, its folder, or a recogniser; default the bundled one that covers the language of the
+            text: `text-en` for English.
         explain: Whether to find the words that moved each reading.
         policy: When to give no answer; default the advice of the model's card.
         jobs: Number of threads; default all cores.
+        language: Language of all texts, by a code (`de`, `deu`, `pt-BR`) or an English name; what a clip or a column
+            says of a row goes before it. Default: found out for each text.
+        licence: `permissive` takes only weights that neither their licence nor their data keep from any use.
         strict: Whether the first row that cannot be read is an error.
         options: Further ways to read: other columns, encoding, whole documents.
         out: File to write (`.jsonl`, `.csv`, `.parquet`, `.html`, `.xml`); see `affekt.writing.write`, which can
@@ -413,7 +434,7 @@ def analyze(
         The readings in the order of the input; with `out`, a summary of what was written.
 
     Raises:
-        UnknownNameError: An unknown column, space or model; the nearest name is given.
+        UnknownNameError: An unknown column, space, model or language; the nearest name is given.
         InputError: The source cannot be read, or no map leads to the space.
         OutputError: The output cannot be written; the rows so far are kept.
         ModelError: The model is broken.
@@ -427,6 +448,8 @@ def analyze(
             explain=explain,
             policy=policy,
             jobs=jobs,
+            language=language,
+            licence=licence,
             strict=strict,
             options=options,
         )
@@ -434,5 +457,7 @@ def analyze(
     from affekt.writing import write
 
     opened = open_input(source, _with_column(options, column))
-    analyzer = Analyzer(model=model, space=space, explain=explain, policy=policy, jobs=jobs)
+    analyzer = Analyzer(
+        model=model, space=space, explain=explain, policy=policy, jobs=jobs, language=language, licence=licence
+    )
     return write(opened, Path(fspath(out)), analyzer, strict=strict, restart=restart)

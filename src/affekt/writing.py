@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from affekt._version import __version__
 from affekt.analysis import Analyzer, Input, Reading
@@ -21,7 +21,8 @@ from affekt.report.exports import Format, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
 
 if TYPE_CHECKING:
-    from affekt.report.html import ReportFacts
+    from affekt.models.choice import Way
+    from affekt.report.html import ModelFacts, ReportFacts
 
 __all__ = ["Progress", "Summary", "write", "write_stream"]
 
@@ -55,8 +56,8 @@ class Summary:
         abstained: Kind of reason -> number of rows without an answer.
         bad: Kind of problem -> number of rows that could not be read; they are among the abstained.
         places: The first few bad rows: `place: problem`.
-        model: Name and version of the model.
-        space: Id of the label space.
+        models: Name and version of each model that read rows -> how many.
+        spaces: Id of each label space that rows are in -> how many; rows that no model read are left out.
     """
 
     rows: int
@@ -65,12 +66,12 @@ class Summary:
     abstained: dict[str, int]
     bad: dict[str, int]
     places: list[str]
-    model: str
-    space: str
+    models: dict[str, int]
+    spaces: dict[str, int]
 
 
 class _Tally:
-    """Counts over rows: kinds of abstentions, kinds of bad rows, and where the first of these are."""
+    """Counts over rows: models, spaces, kinds of abstentions and of bad rows, and where the first of these are."""
 
     def __init__(self, notes: dict[str, int], places: list[str]) -> None:
         self.notes = notes
@@ -78,12 +79,17 @@ class _Tally:
 
     def add(self, readings: Sequence[Reading], problems: Sequence[str | None]) -> None:
         for (clip, prediction), problem in zip(readings, problems, strict=True):
+            if prediction.scores or prediction.dimensions:
+                self._count(f"model:{prediction.model}")
+                self._count(f"space:{prediction.space}")
             if prediction.abstained is None:
                 continue
-            key = f"{'bad' if problem else 'abstained'}:{kind_of(prediction.abstained)}"
-            self.notes[key] = self.notes.get(key, 0) + 1
+            self._count(f"{'bad' if problem else 'abstained'}:{kind_of(prediction.abstained)}")
             if problem and len(self.places) < _PLACES:
                 self.places.append(f"{clip.source or clip.id}: {problem}")
+
+    def _count(self, key: str) -> None:
+        self.notes[key] = self.notes.get(key, 0) + 1
 
     def kinds(self, *which: str) -> dict[str, int]:
         found: Counter[str] = Counter()
@@ -155,7 +161,7 @@ def write(
             _put(spool, out, chosen, source, analyzer, command)
         except OSError as err:
             raise cannot_write(out, err, kept=spool.kept) from err
-        return _summary(spool.rows, resumed, started, tally, analyzer)
+        return _summary(spool.rows, resumed, started, tally)
     finally:
         spool.close()
 
@@ -181,7 +187,7 @@ def write_stream(
         raise InputError(f"{format} cannot go to a stream", hint="Name a file with --out, or take jsonl or csv.")
     started, rows = time.monotonic(), 0
     tally = _Tally({}, [])
-    labels = analyzer.space.labels
+    labels = analyzer.labels
     if format == "csv":
         _write_all(file, csv.encode((), labels=labels, with_header=True))
     for block in analyzer.blocks(source, strict=strict):
@@ -193,7 +199,7 @@ def write_stream(
         rows += len(out)
         if progress:
             progress(Progress(rows, 0, block.fraction))
-    return _summary(rows, 0, started, tally, analyzer)
+    return _summary(rows, 0, started, tally)
 
 
 def check_output(out: Path, files: Sequence[FileSource]) -> None:
@@ -228,9 +234,9 @@ def _put(spool: Spool, out: Path, format: Format, source: Input, analyzer: Analy
         if format == "html":
             from affekt.report.html import write_report
 
-            write_report(spool.read(), made, facts=_facts(source, analyzer, command))
+            write_report(spool.read(), made, facts=_facts(source, analyzer, command, spool.notes))
         else:
-            export(spool.read(), made, format=format, space=analyzer.space)
+            export(spool.read(), made, format=format, labels=analyzer.labels)
         made.replace(out)
     except BaseException:
         made.unlink(missing_ok=True)
@@ -252,10 +258,11 @@ def _run_of(source: Input, analyzer: Analyzer) -> dict[str, str] | None:
     return {
         "input": "; ".join(inputs),
         "way of reading": "; ".join(reading),
-        "model": analyzer.recogniser.spec.name,
-        "space": analyzer.space.id,
+        "model": ", ".join(f"{way.spec.name}{' (not used)' * bool(way.refused)}" for way in analyzer.ways),
+        "space": analyzer.asked_space or ", ".join(way.space.id for way in analyzer.ways),
+        "language": analyzer.language or "found out",
         "explain": str(analyzer.explain),
-        "policy": f"{analyzer.min_confidence} {policy.languages}",
+        "policy": f"{[analyzer.min_confidence(way) for way in analyzer.ways]} {policy.languages}",
         "version of Affekt": f"{__version__} {ROW_VERSION}",
     }
 
@@ -271,7 +278,7 @@ def _identity(path: Path) -> tuple[int, int, str]:
     return facts.st_size, facts.st_mtime_ns, digest.hexdigest()[:16]
 
 
-def _summary(rows: int, resumed: int, started: float, tally: _Tally, analyzer: Analyzer) -> Summary:
+def _summary(rows: int, resumed: int, started: float, tally: _Tally) -> Summary:
     return Summary(
         rows=rows,
         resumed=resumed,
@@ -279,55 +286,67 @@ def _summary(rows: int, resumed: int, started: float, tally: _Tally, analyzer: A
         abstained=tally.kinds("abstained", "bad"),
         bad=tally.kinds("bad"),
         places=list(tally.places),
-        model=analyzer.recogniser.spec.name,
-        space=analyzer.space.id,
+        models=tally.kinds("model"),
+        spaces=tally.kinds("space"),
     )
 
 
-def _facts(source: Input, analyzer: Analyzer, command: str) -> ReportFacts:
+def _facts(source: Input, analyzer: Analyzer, command: str, notes: Mapping[str, int]) -> ReportFacts:
+    """What the report says; of several models, those that read rows."""
     from affekt.report.html import ReportFacts
 
-    spec, space = analyzer.recogniser.spec, analyzer.space
+    used = [way for way in analyzer.ways if notes.get(f"model:{way.spec.name}")] or analyzer.ways[:1]
     names = [Path(file.name).name for file in source.files]
+    spaces = list({way.space.id: way.space for way in used}.values())
     # The coarsest grouping gives the clearest colours.
-    groups = min(space.groups.values(), key=len, default={})
-    card = getattr(analyzer.recogniser, "card", {})
-    head = {} if analyzer.mapped else card.get("heads", {}).get(analyzer.head or spec.space, {})
-    ranges = space.dimensions
-    if not ranges and (measured := card.get("dimensions")):
-        from affekt.catalog.spaces import space as catalogue_space
+    groups = min(spaces[0].groups.values(), key=len, default={})
+    ranges = [d for space in spaces for d in space.dimensions]
+    for way in used:
+        if not ranges and (measured := way.card.get("dimensions")):
+            from affekt.catalog.spaces import space as catalogue_space
 
-        ranges = catalogue_space(measured["space"]).dimensions
+            ranges = list(catalogue_space(measured["space"]).dimensions)
     return ReportFacts(
         input_name=", ".join(names),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        model_name=spec.id,
-        model_version=spec.version,
-        model_licence=spec.licence,
-        model_languages=spec.languages,
-        space=space.id,
-        space_title=space.title,
-        labels=space.labels,
-        neutral=space.neutral,
+        models=[_model_facts(analyzer, way) for way in used],
+        labels=tuple(dict.fromkeys(label for space in spaces for label in space.labels)),
+        neutral=next((space.neutral for space in spaces if space.neutral), None),
         groups=groups,
         ranges={d.name: (d.low, d.high) for d in ranges},
-        thresholds=dict(zip(space.labels, head.get("thresholds", ()), strict=False)),
-        risk_note=_risk_note(analyzer, card),
-        not_for=tuple(card.get("facts", {}).get("not_for", ())),
+        not_for=tuple(dict.fromkeys(said for way in used for said in way.card.get("facts", {}).get("not_for", ()))),
         affekt_version=__version__,
         command=command,
     )
 
 
-def _risk_note(analyzer: Analyzer, card: Mapping[str, Any]) -> str:
+def _model_facts(analyzer: Analyzer, way: Way) -> ModelFacts:
+    from affekt.report.html import ModelFacts
+
+    spec, space = way.spec, way.space
+    head = {} if way.map is not None else way.card.get("heads", {}).get(way.head or spec.space, {})
+    return ModelFacts(
+        name=spec.id,
+        version=spec.version,
+        licence=spec.licence,
+        licence_note=spec.licence_note,
+        languages=spec.languages,
+        space=space.id,
+        space_title=space.title,
+        thresholds=dict(zip(space.labels, head.get("thresholds", ()), strict=False)),
+        risk_note=_risk_note(analyzer, way),
+    )
+
+
+def _risk_note(analyzer: Analyzer, way: Way) -> str:
     """When no answer is given, and what that trades, in a sentence or two."""
-    least = analyzer.min_confidence
-    covered = ", ".join(analyzer.recogniser.spec.languages)
+    least = analyzer.min_confidence(way)
+    covered = ", ".join(way.spec.languages)
     languages = "of any language" if analyzer.policy.languages == "any" else f"in a covered language ({covered})"
     if not least:
         return f"Texts {languages} are answered whatever the confidence."
     note = f"Texts {languages} are answered where the confidence is at least {least:.2f}."
-    policy = card.get("policy", {})
+    policy = way.card.get("policy", {})
     if least == policy.get("min_confidence") and "coverage" in policy:
         note += (
             f" On {policy['measured_on']} this answers {policy['coverage']:.0%} of the texts, and the top label is"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from affekt.cli._tables import NarrowTable
 
+if TYPE_CHECKING:
     from affekt.core.run import Run, Score
 
 __all__ = ["show_audit", "show_blend", "show_comparison", "show_curve", "show_matrix", "show_run", "show_slices"]
@@ -16,19 +16,10 @@ __all__ = ["show_audit", "show_blend", "show_comparison", "show_curve", "show_ma
 Document = dict[str, Any]
 
 
-def _table(*heads: str, left: tuple[str, ...] = ()) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, justify="left" if head in left else "right")
-    return table
-
-
 def _print(*what: Any, style: str | None = None) -> None:
-    from rich.console import Console
+    from affekt.cli._tables import terminal
 
-    Console(highlight=False).print(*what, style=style)
+    terminal().print(*what, style=style)
 
 
 def _signed(value: float) -> str:
@@ -53,7 +44,11 @@ def show_comparison(d: Document) -> None:
     rows = d["systems"][0]["rows"]
     _print(f"[bold]{escape(d['title'])}[/bold]: {d['split']}, {rows:,} rows, against {escape(d['baseline'])}")
     heads = ["score", "system", "value", "95 % interval", *(["sd"] if several else [])]
-    table = _table(*heads, "difference", "95 % interval ", "p", "better", left=("score", "system", "better"))
+    table = NarrowTable(
+        *(*heads, "difference", "95 % interval ", "p", "better"),
+        left=("score", "system", "better"),
+        drop=("95 % interval", "sd", "p") if several else ("95 % interval", "p"),
+    )
     for score in d["scores"]:
         for at, row in enumerate(score["systems"]):
             cells = [
@@ -93,11 +88,11 @@ def show_blend(d: Document) -> None:
     made = d["blend"]
     members = list(made["weights"][""])
     if made["rule"] == "select":
-        table = _table(made["by"] or "rows", "answered by", left=(made["by"] or "rows", "answered by"))
+        table = NarrowTable(made["by"] or "rows", "answered by", left=(made["by"] or "rows", "answered by"))
         for group, weights in made["weights"].items():
             table.add_row(escape(group or "all other rows"), escape(max(weights, key=weights.__getitem__)))
     else:
-        table = _table(made["by"] or "rows", *(escape(m) for m in members), left=(made["by"] or "rows",))
+        table = NarrowTable(made["by"] or "rows", *(escape(m) for m in members), left=(made["by"] or "rows",))
         for group, weights in made["weights"].items():
             others = "all other rows" if made["by"] else "all"
             table.add_row(escape(group or others), *(f"{weights[m]:.2f}" for m in members))
@@ -111,7 +106,11 @@ def show_slices(d: Document, model: str) -> None:
     from rich.markup import escape
 
     _print(f"[bold]{escape(model)}[/bold]: {d['key']} by {escape(d['by'])}")
-    table = _table(d["by"], "rows", d["key"], "95 % interval", "from the rest", "95 % interval ", "p", left=(d["by"],))
+    table = NarrowTable(
+        *(d["by"], "rows", d["key"], "95 % interval", "from the rest", "95 % interval ", "p"),
+        left=(d["by"],),
+        drop=("95 % interval", "rows", "p"),
+    )
     for g in d["groups"]:
         if g["small"]:
             table.add_row(escape(g["name"]), f"{g['rows']:,}", "too few", style="dim")
@@ -141,7 +140,7 @@ def show_audit(d: Document) -> None:
     _print(f"[bold]{escape(d['task'])}[/bold] {d['split']}: {d['rows']:,} rows, probabilities of {escape(d['model'])}")
     if d["warning"]:
         _print(d["warning"], style="bold")
-    table = _table(
+    table = NarrowTable(
         "row",
         "given",
         "suggested",
@@ -151,6 +150,8 @@ def show_audit(d: Document) -> None:
         "similar rows",
         "votes",
         left=("row", "given", "suggested", "similar rows", "votes"),
+        drop=("similar rows", "usual", "votes", "margin"),
+        wrap=("given", "suggested", "similar rows", "votes"),
     )
     for s in d["suspects"]:
         probability = s["probability_added"] if s["add"] else s["probability_removed"]
@@ -183,7 +184,7 @@ def show_curve(d: Document) -> None:
     from rich.markup import escape
 
     _print(f"[bold]{escape(d['title'])}[/bold]: {d['key']} by training rows, {d['split']}")
-    table = _table("rows", d["key"], "95 % interval", "runs", "fitted")
+    table = NarrowTable("rows", d["key"], "95 % interval", "runs", "fitted")
     law = d["law"]
     for p in d["points"]:
         fitted = law["best"] - (law["a"] * p["size"] ** -law["b"] + law["c"])
@@ -205,7 +206,7 @@ def show_matrix(d: Document) -> None:
     """Print models against tasks."""
     from rich.markup import escape
 
-    table = _table(
+    table = NarrowTable(
         "task",
         "score",
         "model",
@@ -214,6 +215,8 @@ def show_matrix(d: Document) -> None:
         "bits lost",
         "never given",
         left=("task", "score", "model", "never given"),
+        drop=("never given", "bits lost", "95 % interval"),
+        wrap=("never given",),
     )
     for t in d["tasks"]:
         for cell in (c for c in d["cells"] if c["task"] == t["id"]):
@@ -269,20 +272,14 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
             )
         )
         return
-    from rich.console import Console
-    from rich.table import Table
+    from affekt.cli._tables import terminal
 
     notes: dict[str, Any] = dict(run.notes)
-    console = Console(highlight=False)
+    console = terminal()
     rate = notes.get("timing", {}).get("rows_per_second")
     speed = f", {rate:,.0f} a second" if rate else ""
     console.print(f"[bold]{chosen.title}[/bold]: {run.model} on {run.spec['split']}, {notes['rows']:,} rows{speed}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("score")
-    table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("rows", justify="right")
-    table.add_column("published", justify="right")
+    table = NarrowTable("score", "value", "95 % interval", "rows", "published", left=("score",), drop=("rows",))
     for key, s in run.scores.items():
         beside = ", ".join(f"{p.value:g}" for p in chosen.published if p.metric == key)
         style = "bold" if key == chosen.entry.headline else ""
@@ -303,9 +300,8 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
                 f"which is {found['width']:.2f} wide on average."
             )
     if per_label and "per_label" in notes:
-        labels = Table(box=None, pad_edge=False, header_style="bold")
-        for head in ("label", "precision", "recall", "F1", "95 % interval", "actual", "predicted"):
-            labels.add_column(head, justify="left" if head == "label" else "right")
+        heads = ("label", "precision", "recall", "F1", "95 % interval", "actual", "predicted")
+        labels = NarrowTable(*heads, left=("label",), drop=("predicted", "precision", "recall"))
         for name, row in notes["per_label"].items():
             labels.add_row(
                 name,

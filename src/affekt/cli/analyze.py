@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,9 @@ import click
 from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
-    from affekt.analysis import Analyzer, Input
+    from affekt.analysis import Analyzer, Input, Reading
     from affekt.media.text import ReadOptions
+    from affekt.models.choice import Licence
     from affekt.writing import Progress, Summary
 
 __all__ = ["command"]
@@ -33,13 +34,24 @@ _SHOWN = 200
 @click.option("--id-column", metavar="NAME", help="Column that names the rows.")
 @click.option("--speaker-column", metavar="NAME", help="Column of who wrote it.")
 @click.option("--time-column", metavar="NAME", help="Column of when it was written.")
+@click.option("--language", metavar="CODE", help="Language of the texts, such as de or yo; default found out for each.")
+@click.option(
+    "--language-column", metavar="NAME", help="Column of the language; where a cell is empty, it is found out."
+)
 @click.option("--input-format", metavar="NAME", help="txt, csv, tsv, jsonl or parquet; default by the extension.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
 @click.option("--encoding", metavar="NAME", help="Encoding of the text; default UTF-8 (or UTF-16 where it is).")
 @click.option("--whole", is_flag=True, help="Read a text file as one document, not as one text a line.")
 @click.option("--max-chars", type=click.IntRange(min=1), help="Longest text that is read; default 1,000,000.")
 @click.option("--space", metavar="NAME", help="Label space of the answer; see `affekt spaces list`.")
-@click.option("--model", metavar="NAME|DIR", help="Model to read with; see `affekt models list`.")
+@click.option(
+    "--model",
+    metavar="NAME|DIR",
+    help="Model to read with; default the bundled one for the language of each text. See `affekt models list`.",
+)
+@click.option(
+    "--licence", metavar="KIND", default="any", help="permissive: only models whose licence and data allow every use."
+)
 @click.option("--explain", is_flag=True, help="Find the words that moved each reading (slower).")
 @click.option(
     "--min-confidence", type=click.FloatRange(0, 1), help="Give no answer below; default by the model's card."
@@ -60,6 +72,8 @@ def command(
     id_column: str | None,
     speaker_column: str | None,
     time_column: str | None,
+    language: str | None,
+    language_column: str | None,
     input_format: str | None,
     no_header: bool,
     encoding: str | None,
@@ -67,6 +81,7 @@ def command(
     max_chars: int | None,
     space: str | None,
     model: str | None,
+    licence: Licence,
     explain: bool,
     min_confidence: float | None,
     any_language: bool,
@@ -84,8 +99,9 @@ def command(
     row), several files, or - for what comes in. Without --out, readings are shown on a terminal and printed as
     JSON Lines elsewhere.
 
-    A row that cannot be read stays in the output with its reason. A run with --out that was broken off goes on
-    where it was when the same command is run again.
+    Each text is read by the bundled model for its language, and its row says which. A row that cannot be read
+    stays in the output with its reason. A run with --out that was broken off goes on where it was when the same
+    command is run again.
 
     \b
     Examples:
@@ -100,7 +116,7 @@ def command(
     from affekt.writing import check_output, write, write_stream
 
     options = ReadOptions(
-        columns=Columns(text=column, id=id_column, speaker=speaker_column, time=time_column),
+        columns=Columns(text=column, id=id_column, speaker=speaker_column, time=time_column, language=language_column),
         kind=kind_named(input_format) if input_format else None,
         whole=whole,
         header=not no_header,
@@ -118,15 +134,18 @@ def command(
         explain=explain,
         policy=Policy(min_confidence=min_confidence, languages="any" if any_language else "card"),
         jobs=jobs,
+        language=language,
+        licence=licence,
     )
     shown = out is None and not as_json and format_ is None and sys.stdout.isatty()
     if not quiet:
         _announce(source)
     started = time.monotonic()
     summary: Summary | None = None
+    models: Collection[str] = ()
     try:
         if shown:
-            _show(source, analyzer, strict=strict)
+            models = _show(source, analyzer, strict=strict)
         else:
             with _progress(quiet=quiet or not sys.stderr.isatty() or (out is None and sys.stdout.isatty())) as progress:
                 if out is not None:
@@ -154,8 +173,13 @@ def command(
         again = " Run the same command again to go on." if out is not None and source.ahead else ""
         click.echo(f"Stopped after {time.monotonic() - started:.0f} s.{again}", err=True)
         sys.exit(130)
-    if summary and source.files and not quiet:
-        _report(summary, out)
+    if quiet:
+        return
+    if summary:
+        models = summary.models
+        if source.files:
+            _report(summary, out)
+    _say_licences(analyzer, models, every=bool(summary and source.files))
 
 
 def _open(sources: tuple[str, ...], text: str | None, options: ReadOptions) -> Input:
@@ -191,16 +215,25 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> None:
-    """Show readings on the terminal."""
+def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]:
+    """Show readings on the terminal, and give the names of the models that read them."""
     from rich.console import Console
 
     from affekt.report.terminal import render
 
-    readings = (reading for block in analyzer.blocks(source, strict=strict) for reading in analyzer.answer(block))
-    count = render(readings, console=Console(highlight=False), space=analyzer.space, limit=_SHOWN)
+    models: dict[str, None] = {}
+
+    def readings() -> Iterator[Reading]:
+        for block in analyzer.blocks(source, strict=strict):
+            for reading in analyzer.answer(block):
+                if reading.prediction.scores or reading.prediction.dimensions:
+                    models[reading.prediction.model] = None
+                yield reading
+
+    count = render(readings(), console=Console(highlight=False), space=analyzer.space, limit=_SHOWN)
     if count > _SHOWN:
         click.echo(f"Of {count:,} readings {_SHOWN} are shown; --out FILE keeps all.", err=True)
+    return models
 
 
 def _announce(source: Input) -> None:
@@ -228,9 +261,21 @@ def _report(summary: Summary, out: Path | None) -> None:
             lines.append("If the file is not UTF-8, name its encoding, such as --encoding cp1252.")
     if not summary.rows:
         lines.append("There were no rows.")
+    if len(summary.spaces) > 1:
+        counted = ", ".join(f"{space} ({_rows(n)})" for space, n in summary.spaces.items())
+        lines.append(f"Each row is in the label space of its model: {counted}; --space ekman puts all into one.")
     if out is not None:
         lines.append(f"Written: {out}")
     click.echo("\n".join(lines), err=True)
+
+
+def _say_licences(analyzer: Analyzer, models: Collection[str], *, every: bool) -> None:
+    """Name the models that read rows with their licences: all of them, or those whose use is restricted."""
+    for way in analyzer.ways:
+        spec = way.spec
+        if spec.name in models and (every or spec.licence_note):
+            note = f"; {spec.licence_note}" if spec.licence_note else ""
+            click.echo(f"Read by {spec.name}, licence of the weights: {spec.licence}{note}", err=True)
 
 
 @contextmanager

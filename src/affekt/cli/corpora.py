@@ -70,18 +70,17 @@ def list_(data: str | None, as_json: bool) -> None:
             )
         )
         return
-    from rich.console import Console
-    from rich.table import Table
+    from affekt.cli._tables import NarrowTable, terminal
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("corpus", "rows", "space", "languages", "licence", "commercial", "here"):
-        table.add_column(head, justify="right" if head == "rows" else "left", no_wrap=head == "corpus")
+    heads = ("corpus", "rows", "space", "languages", "licence", "commercial", "here")
+    words = tuple(head for head in heads if head != "rows")
+    table = NarrowTable(*heads, left=words, drop=("space", "languages", "commercial", "rows"), wrap=("licence", "here"))
     for name, c, here in rows:
         size = f"{sum(facts.rows for facts in c.splits.values()):,}"
         languages = " ".join(c.languages) if len(c.languages) < 4 else f"{len(c.languages)} languages"
         found = "yes" if here else "no, is made" if c.made_by else "no" if c.verified else "no, layout unverified"
         table.add_row(name, size, c.space, languages, c.licence, c.commercial, found)
-    Console().print(table)
+    terminal().print(table)
     click.echo(f"\n{len(rows)} corpora. affekt corpora show ID tells about one, with its views and parts.")
 
 

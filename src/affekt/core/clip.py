@@ -18,7 +18,7 @@ class Clip:
         start: Start in seconds within a recording, where there is one.
         end: End in seconds within a recording, where there is one.
         speaker: Who wrote or said it, where that is known.
-        language: ISO 639-1 code, where it is known beforehand.
+        language: Language by its ISO 639-1 code (639-3 where it has none), where it is known beforehand.
         source: File and row that it came from, for messages and reports.
         time: Value of the table's time column, as it stood there.
         context: Texts of the turns before it, oldest first; empty where there are none or they are not known.

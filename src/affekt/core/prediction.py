@@ -67,6 +67,9 @@ class Prediction:
         evidence: What moved the reading.
         trajectory: Windows of a long text, in order; empty for a text that was read in one piece.
         model: Name and version of the recogniser.
+        language: Language that the text was taken to be in; `None` where that was not asked or cannot be told.
+        language_probability: What the detector gives that language; `None` where it was said beforehand, or told by
+            the script or by common words.
     """
 
     clip_id: str
@@ -80,6 +83,8 @@ class Prediction:
     evidence: tuple[Evidence, ...] = ()
     trajectory: tuple[Window, ...] = ()
     model: str = ""
+    language: str | None = None
+    language_probability: float | None = None
 
     @property
     def top(self) -> str | None:

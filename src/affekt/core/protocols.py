@@ -22,8 +22,9 @@ class RecogniserSpec:
         space: Id of its main label space.
         spaces: All label spaces that it has a head for, the main one first.
         dimensions: Names of the dimensions that it gives.
-        languages: ISO 639-1 codes that it was measured on.
+        languages: ISO 639-1 codes that it was measured on, 639-3 for languages that have none.
         licence: SPDX expression of the weights.
+        licence_note: What restricts their use beyond that; empty where nothing does.
     """
 
     id: str
@@ -33,6 +34,7 @@ class RecogniserSpec:
     dimensions: tuple[str, ...]
     languages: tuple[str, ...]
     licence: str
+    licence_note: str = ""
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from affekt.core.prediction import Prediction
 
 __all__ = ["ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row"]
 
-ROW_VERSION = "1.0"
+ROW_VERSION = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ class Row:
     evidence: list[EvidenceRow]
     trajectory: list[WindowRow] | None
     model: str
+    # Since 1.1: rows of 1.0 lack them.
+    language: str | None = None
+    language_probability: float | None = None
 
 
 _DIGITS = 6
@@ -109,4 +112,6 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         ]
         or None,
         model=prediction.model,
+        language=prediction.language,
+        language_probability=_rounded(prediction.language_probability),
     )

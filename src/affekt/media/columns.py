@@ -26,12 +26,16 @@ MISSING = frozenset({"nan", "NaN", "NAN", "<NA>", "#N/A", "null", "NULL"})
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of the columns to read; `None` finds a well-known name, or for the text the only column of strings."""
+    """Names of the columns to read; `None` finds a well-known name, or for the text the only column of strings.
+
+    The column of languages is never guessed: a column of that name is often one of programs or of interfaces.
+    """
 
     text: str | None = None
     id: str | None = None
     speaker: str | None = None
     time: str | None = None
+    language: str | None = None
 
 
 def looks_textual(values: Iterable[object]) -> bool:
@@ -55,7 +59,7 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
         textual: Whether the column at an index holds texts; asked only where no name decides.
 
     Returns:
-        `text` and, where found, `id`, `speaker`, `time` -> index.
+        `text` and, where found, `id`, `speaker`, `time`, `language` -> index.
 
     Raises:
         UnknownNameError: A named column is not there.
@@ -79,6 +83,7 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
         ("id", asked.id, _ID_NAMES),
         ("speaker", asked.speaker, _SPEAKER_NAMES),
         ("time", asked.time, _TIME_NAMES),
+        ("language", asked.language, ()),
     ):
         if name is not None:
             if name not in names:

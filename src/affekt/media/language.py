@@ -1,147 +1,22 @@
-"""Whether a text is in a language that a model covers. Built to leave short, informal English alone.
+"""Which language a text is in, and whether a model covers it. Built to leave short, informal English alone.
 
-Three steps, the cheap ones first: the script of the letters, common English words, and only then a
-statistical detector (py3langid, 140 languages), which is loaded on its first use.
+Three steps, the cheap ones first: the script of the letters, common words, and only then a statistical detector
+(py3langid, 140 languages), which is loaded on its first use.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Collection
 from functools import cache
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
-__all__ = ["REASON", "foreign", "has_language", "script_of"]
+from affekt.media.scripts import script_of, scripts_of, sole_language
+
+__all__ = ["REASON", "Identified", "close_to", "has_language", "identify"]
 
 REASON = "language not covered by the model"
-
-# First code point of a run of letters, and its script. Marks and digits in between do not matter: only
-# letters are looked up. Source: the blocks of the Unicode Character Database, https://www.unicode.org/ucd/.
-_RUNS: tuple[tuple[int, str], ...] = (
-    (0x0000, "Latin"),
-    (0x0370, "Greek"),
-    (0x0400, "Cyrillic"),
-    (0x0530, "Armenian"),
-    (0x0590, "Hebrew"),
-    (0x0600, "Arabic"),
-    (0x0700, "Syriac"),
-    (0x0750, "Arabic"),
-    (0x0780, "Thaana"),
-    (0x07C0, "N'Ko"),
-    (0x0800, "Samaritan"),
-    (0x0860, "Arabic"),
-    (0x0900, "Devanagari"),
-    (0x0980, "Bengali"),
-    (0x0A00, "Gurmukhi"),
-    (0x0A80, "Gujarati"),
-    (0x0B00, "Odia"),
-    (0x0B80, "Tamil"),
-    (0x0C00, "Telugu"),
-    (0x0C80, "Kannada"),
-    (0x0D00, "Malayalam"),
-    (0x0D80, "Sinhala"),
-    (0x0E00, "Thai"),
-    (0x0E80, "Lao"),
-    (0x0F00, "Tibetan"),
-    (0x1000, "Myanmar"),
-    (0x10A0, "Georgian"),
-    (0x1100, "Hangul"),
-    (0x1200, "Ethiopic"),
-    (0x13A0, "Cherokee"),
-    (0x1400, "Canadian Aboriginal"),
-    (0x1680, "Ogham"),
-    (0x16A0, "Runic"),
-    (0x1700, "Philippine"),
-    (0x1780, "Khmer"),
-    (0x1800, "Mongolian"),
-    (0x18B0, "Canadian Aboriginal"),
-    (0x1900, "South-East Asian"),
-    (0x1C80, "Cyrillic"),
-    (0x1C90, "Georgian"),
-    (0x1CC0, "other"),
-    (0x1D00, "Latin"),
-    (0x1F00, "Greek"),
-    (0x2000, "Latin"),  # letter-like symbols
-    (0x2C00, "Glagolitic"),
-    (0x2C60, "Latin"),
-    (0x2C80, "Coptic"),
-    (0x2D00, "Georgian"),
-    (0x2D30, "Tifinagh"),
-    (0x2D80, "Ethiopic"),
-    (0x2DE0, "Cyrillic"),
-    (0x2E00, "Han"),
-    (0x3040, "Kana"),
-    (0x3100, "Bopomofo"),
-    (0x3130, "Hangul"),
-    (0x3190, "Han"),
-    (0x31F0, "Kana"),
-    (0x3200, "Han"),
-    (0xA000, "Yi"),
-    (0xA4D0, "other"),
-    (0xA640, "Cyrillic"),
-    (0xA6A0, "other"),
-    (0xA720, "Latin"),
-    (0xA800, "other"),
-    (0xA960, "Hangul"),
-    (0xA980, "other"),
-    (0xAB00, "Ethiopic"),
-    (0xAB30, "Latin"),
-    (0xAB70, "Cherokee"),
-    (0xABC0, "other"),
-    (0xAC00, "Hangul"),
-    (0xD800, "other"),
-    (0xF900, "Han"),
-    (0xFB00, "Latin"),
-    (0xFB07, "Armenian"),
-    (0xFB1D, "Hebrew"),
-    (0xFB50, "Arabic"),
-    (0xFF00, "Latin"),  # full width
-    (0xFF66, "Kana"),
-    (0xFFA0, "Hangul"),
-    (0x10000, "other"),
-    (0x1D400, "Latin"),  # mathematical letters, which people write names and jokes in
-    (0x1D800, "other"),
-    (0x1F100, "Latin"),  # squared letters
-    (0x1F300, "other"),
-    (0x20000, "Han"),
-)
-_STARTS = [start for start, _ in _RUNS]
-
-# Script of a language that is not written in Latin letters. Source: the likely scripts of Unicode CLDR,
-# https://cldr.unicode.org/index/cldr-spec/likely-subtags.
-_SCRIPTS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("ru", "uk", "bg", "mk", "be", "kk", "ky", "tg", "mn", "tt"), ("Cyrillic",)),
-    **dict.fromkeys(("ar", "fa", "ur", "ps", "sd", "ug", "ckb"), ("Arabic",)),
-    **dict.fromkeys(("hi", "mr", "ne", "sa"), ("Devanagari",)),
-    **dict.fromkeys(("am", "ti"), ("Ethiopic",)),
-    "sr": ("Cyrillic", "Latin"),
-    "el": ("Greek",),
-    "he": ("Hebrew",),
-    "yi": ("Hebrew",),
-    "hy": ("Armenian",),
-    "ka": ("Georgian",),
-    "bn": ("Bengali",),
-    "as": ("Bengali",),
-    "pa": ("Gurmukhi",),
-    "gu": ("Gujarati",),
-    "or": ("Odia",),
-    "ta": ("Tamil",),
-    "te": ("Telugu",),
-    "kn": ("Kannada",),
-    "ml": ("Malayalam",),
-    "si": ("Sinhala",),
-    "th": ("Thai",),
-    "lo": ("Lao",),
-    "my": ("Myanmar",),
-    "km": ("Khmer",),
-    "bo": ("Tibetan",),
-    "ko": ("Hangul", "Han"),
-    "zh": ("Han", "Bopomofo"),
-    "ja": ("Han", "Kana"),
-}
 
 # Common English words that are rare in the other languages written in Latin letters. Words such as "to", "do",
 # "on", "is", "was" or "so" are left out, since other languages have them too.
@@ -168,12 +43,60 @@ _SEEN = 400
 _NEIGHBOURS = {"en": frozenset({"pcm"})}
 _NEVER = frozenset({"zxx", "und"})
 
+# Codes of the detector that ISO 639 has a shorter one for.
+_CODES = {"gug": "gn", "kik": "ki", "uzs": "uz"}
+
+# What the detector names differently and a reader of the one reads too: written standards and regional forms of
+# one language, as ISO 639-3 puts them together (macrolanguages ara, nor, zho; the successors of hbs).
+_FORMS: tuple[tuple[str, ...], ...] = (
+    ("ar", "arz", "ary", "arq"),
+    ("no", "nn"),
+    ("zh", "wuu", "yue"),
+    ("hr", "bs", "sr"),
+)
+
+# Common words of languages that the detector does not know, which those that it takes them for have not. Measured on
+# the development splits of SemEval-2025 Task 11; see docs/languages.md.
+_TIGRINYA_WORDS = """
+    እዩ እያ እዮም ናይ ኣብ ካብ ናብ እቲ ነቲ እታ ከም ምስ ድማ እንታይ ክሳብ ዝነበረ ኢሉ ኢለ ኣሎ ኣይኮነን ኩሉ ሰባት
+"""
+_SUNDANESE_WORDS = """
+    teu teh mah anu nu jeung ieu eta aya keur geus abdi urang naon pisan atuh nya oge ngan kudu hayang euy ti deui
+    loba
+"""
+_UNKNOWN: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "ti": (frozenset({"am"}), frozenset(_TIGRINYA_WORDS.split())),
+    "su": (frozenset({"jv", "id", "ms", "ace", "tl"}), frozenset(_SUNDANESE_WORDS.split())),
+}
+_UNKNOWN_WORDS = re.compile(r"[^\W\d_]+")
+
 # How far the best other language must be ahead of the covered ones; further where there are few letters. Chosen on
-# the development part of GoEmotions (at most 0.5 % of English rows refused; tests/test_language.py checks it).
-_FEW_LETTERS, _MARGIN_FEW, _MARGIN = 15, 0.35, 0.18
+# the development part of GoEmotions (at most 0.5 % of English rows refused; tests/test_language.py checks it), as is
+# what puts Pidgin so far ahead of English that it is no longer taken for it.
+_FEW_LETTERS, _MARGIN_FEW, _MARGIN, _MARGIN_NEIGHBOUR = 15, 0.35, 0.18, 0.6
 _TOO_SHORT = 4
 
 _lock = threading.Lock()
+
+
+class Identified(NamedTuple):
+    """What language a text is in.
+
+    Attributes:
+        language: ISO 639-1 code, 639-3 for languages that have none; `None` where it cannot be told.
+        probability: What the detector gives it; `None` where the script or common words told it.
+        read_as: The covered language that it counts as: itself, or another form of it; `None` where it cannot be told,
+            or where none is covered.
+        reason: Why no covered language fits; `None` where nothing speaks against reading the text.
+    """
+
+    language: str | None = None
+    probability: float | None = None
+    read_as: str | None = None
+    reason: str | None = None
+
+
+_UNDECIDED = Identified()
 
 
 class _Detector(Protocol):
@@ -188,12 +111,9 @@ def _detector() -> _Detector:
     return cast("_Detector", LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True))
 
 
-def script_of(text: str) -> str | None:
-    """The script that most letters of a text are in, such as `Latin` or `Hangul`; `None` without letters."""
-    if text.isascii():
-        return "Latin" if any(map(str.isalpha, text)) else None
-    counts = Counter(_RUNS[bisect_right(_STARTS, ord(c)) - 1][1] for c in text if c.isalpha())
-    return counts.most_common(1)[0][0] if counts else None
+@cache
+def _scripts(languages: frozenset[str]) -> frozenset[str]:
+    return frozenset(s for language in languages for s in scripts_of(language))
 
 
 def has_language(text: str) -> bool:
@@ -201,47 +121,96 @@ def has_language(text: str) -> bool:
     return any(map(str.isalpha, text))
 
 
-def foreign(text: str, covered: Collection[str]) -> str | None:
-    """Say why a text is not in a covered language.
+def close_to(language: str, covered: Collection[str]) -> str | None:
+    """The covered language that a language counts as: itself, or another form of it; `None` where there is none."""
+    if language in covered:
+        return language
+    return next((other for forms in _FORMS if language in forms for other in forms if other in covered), None)
 
-    Conservative: `None` where the text is too short, mixed, or may well be covered.
+
+def identify(text: str, *, home: Collection[str], covered: Collection[str] = ()) -> Identified:
+    """Say what language a text is in.
+
+    Conservative: a text that is too short or mixed counts as being in one of the languages of `home`, unless
+    another language is plainly more probable.
 
     Args:
         text: The text; its first 400 characters are looked at, and for a longer one 400 of its middle.
-        covered: ISO 639-1 codes.
+        home: Languages that a text is in unless something speaks against it, by their ISO 639-1 (or 639-3) codes.
+        covered: Further languages that can be read.
 
     Returns:
-        The reason, such as "language not covered by the model: de (p=.98)" or "...: Hangul script"; `None`
-        where nothing speaks against reading the text.
+        The language. Where it is neither of `home` nor covered, with the reason, such as "language not covered by
+        the model: de (p=.98)" or "...: Hangul script". Without language and reason, nothing speaks against home.
     """
     if len(text) > 2 * _SEEN:
         middle = len(text) // 2
         text = f"{text[:_SEEN]} {text[middle : middle + _SEEN]}"
     script = script_of(text)
     if script is None:
-        return None
-    scripts = {s for language in covered for s in _SCRIPTS.get(language, ("Latin",))}
-    if script not in scripts:
-        return f"{REASON}: {script} script" if sum(map(str.isalpha, text)) > 1 else None
-    if "en" in covered and script == "Latin":
-        words = _WORD.findall(text.lower().replace("’", "'"))
-        hits = sum(word in _ENGLISH for word in words)
-        if hits and (4 * hits >= len(words) or (hits >= 2 and 7 * hits >= len(words))):
-            return None
+        return _UNDECIDED
+    at_home = script in _scripts(frozenset(home))
+    beyond = frozenset(code for code in covered if code not in home and script in scripts_of(code))
+    if not at_home and not beyond:
+        more = sum(map(str.isalpha, text)) > 1
+        return Identified(reason=f"{REASON}: {script} script") if more else _UNDECIDED
+    if "en" in home and script == "Latin" and _reads_english(text):
+        return Identified("en", None, "en")
+    if sole := sole_language(script, beyond if not at_home else home):
+        return Identified(sole, None, sole)
     plain = _DRAWN_OUT.sub(r"\1", _LAUGHTER.sub(" ", _NOISE.sub(" ", text)))
     letters = sum(map(str.isalpha, plain))
-    if letters <= _TOO_SHORT:
-        return None
+    if letters <= _TOO_SHORT and at_home:
+        return _UNDECIDED
     with _lock:
         detector = _detector()
     best, p = detector.classify(plain)
-    if best in covered or best in _NEVER or any(best in _NEIGHBOURS.get(code, ()) for code in covered):
-        return None
-    least = _MARGIN_FEW if letters <= _FEW_LETTERS else _MARGIN
+    best = _CODES.get(best, best)
+    if unknown := _told_by_words(plain, best, {*home, *beyond}):
+        return Identified(unknown, None, unknown)
+    if best in home:
+        return Identified(best, p, best)
+    if best in _NEVER and at_home:
+        return _UNDECIDED
+    if (form := close_to(best, home)) is not None:
+        return Identified(best, p, form)
     # The other probabilities cost more to have, and most texts do not need them.
-    if p <= least or p - max((q for code, q in detector.rank(plain) if code in covered), default=0.0) <= least:
-        return None
-    return f"{REASON}: {best} (p={_probability(p)})"
+    least = _MARGIN_FEW if letters <= _FEW_LETTERS else _MARGIN
+    if any(best in _NEIGHBOURS.get(code, ()) for code in home):
+        if best not in beyond:
+            return _UNDECIDED
+        least = _MARGIN_NEIGHBOUR
+    if at_home and p <= least:
+        return _UNDECIDED
+    shares = dict(detector.rank(plain))
+    if at_home and p - max((shares.get(code, 0.0) for code in home), default=0.0) <= least:
+        return _UNDECIDED
+    if (form := close_to(best, beyond)) is not None:
+        return Identified(best, p, form)
+    nearest = max(beyond, key=lambda code: (shares.get(code, 0.0), code), default=None)
+    if nearest is not None and (best in _NEVER or p - shares.get(nearest, 0.0) <= least):
+        return Identified(nearest, shares.get(nearest, 0.0), nearest)
+    return Identified(best, p, None, f"{REASON}: {best} (p={_probability(p)})")
+
+
+def _reads_english(text: str) -> bool:
+    words = _WORD.findall(text.lower().replace("’", "'"))
+    hits = sum(word in _ENGLISH for word in words)
+    return bool(hits) and (4 * hits >= len(words) or (hits >= 2 and 7 * hits >= len(words)))
+
+
+def _told_by_words(text: str, best: str, covered: Collection[str]) -> str | None:
+    """A covered language that the detector does not know and takes for `best`, where its common words stand."""
+    for code, (taken_for, common) in _UNKNOWN.items():
+        if best in taken_for and code in covered:
+            words = _UNKNOWN_WORDS.findall(text.lower())
+            hits = sum(word in common for word in words)
+            # The letter for a bare a is another one in Tigrinya than in Amharic.
+            if code == "ti":
+                hits += text.count("ኣ") - text.count("አ")
+            if hits >= 1 and 12 * hits >= len(words):
+                return code
+    return None
 
 
 def _probability(p: float) -> str:

@@ -127,6 +127,11 @@ def _label(value: object) -> str | None:
     return clean(value if isinstance(value, str) else str(value))[0]
 
 
+def _language(cell: str | None) -> str | None:
+    """The language that a cell names, as it stands there; `None` where none is."""
+    return None if cell is None or not cell.strip() or cell.strip() in MISSING else cell.strip()
+
+
 class FileSource:
     """A file, or standard input, as rows.
 
@@ -139,7 +144,7 @@ class FileSource:
     Attributes:
         name: How messages and `Clip.source` call it.
         kind: Format that it is read as.
-        chosen: Role (`text`, `id`, `speaker`, `time`) -> name of the column; empty for plain text.
+        chosen: Role (`text`, `id`, `speaker`, `time`, `language`) -> name of the column; empty for plain text.
         total: Number of rows, where that is known without reading.
 
     Raises:
@@ -302,6 +307,7 @@ class FileSource:
         limit, name = self.options.max_characters, self.name
         at = roles["text"]
         id_at, speaker_at, time_at = roles.get("id"), roles.get("speaker"), roles.get("time")
+        language_at = roles.get("language")
 
         def cell(cells: list[object], index: int | None) -> str | None:
             return None if index is None or index >= len(cells) else _label(cells[index])
@@ -317,6 +323,7 @@ class FileSource:
                 source=f"{name}:{number}",
                 speaker=cell(cells, speaker_at),
                 time=cell(cells, time_at),
+                language=_language(cell(cells, language_at)),
             )
             yield Read(clip, problem or wrong)
 
@@ -401,6 +408,7 @@ def read_items(
                     text=text,
                     speaker=_label(get(roles["speaker"]) if "speaker" in roles else None),
                     time=_label(get(roles["time"]) if "time" in roles else None),
+                    language=_language(_label(get(roles["language"]) if "language" in roles else None)),
                 ),
                 problem,
             )

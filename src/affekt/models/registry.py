@@ -8,7 +8,7 @@ from pathlib import Path
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.models.text import Card, TextRecogniser, read_card
 
-__all__ = ["DEFAULT", "Card", "TextRecogniser", "bundled", "load", "model_folder", "read_card"]
+__all__ = ["DEFAULT", "Card", "TextRecogniser", "automatic", "bundled", "load", "model_folder", "read_card"]
 
 DEFAULT = "text-en"
 
@@ -17,6 +17,15 @@ def bundled() -> dict[str, Path]:
     """Models that come with the package: name -> folder."""
     root = Path(str(resources.files("affekt.weights")))
     return {p.name: p for p in sorted(root.iterdir()) if (p / "affekt.json").is_file()}
+
+
+def automatic() -> list[Path]:
+    """Folders of the bundled text models that are chosen from by language, in the order in which they are asked.
+
+    The default one comes first: what it covers, it reads.
+    """
+    found = bundled()
+    return [found[DEFAULT], *(folder for name, folder in found.items() if name.startswith("text-") and name != DEFAULT)]
 
 
 def model_folder(name: str | Path | None = None) -> Path:

@@ -34,10 +34,12 @@ __all__ = [
     "Asks",
     "Card",
     "Dimensions",
+    "Figure",
     "Head",
     "Outputs",
     "TextRecogniser",
     "read_card",
+    "spec_of",
     "with_context",
     "without_oldest",
 ]
@@ -91,11 +93,16 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
                 out = out.reshape(len(out), -1, self.columns).mean(2)
         return out
 
-    def reached(self, scores: NDArray[np.float64]) -> list[list[int]]:
-        """For each text its labels, those with the highest score first, ties in the space's order."""
+    def reached(self, scores: NDArray[np.float64], thresholds: NDArray[np.float64] | None = None) -> list[list[int]]:
+        """For each text its labels, those with the highest score first, ties in the space's order.
+
+        Args:
+            scores: Shape (texts, labels).
+            thresholds: Thresholds of each text, same shape; default those of the head.
+        """
         if self.reading == "single":
             return [[int(j)] for j in scores.argmax(1)] if scores.size else [[] for _ in scores]
-        return _reached(scores, np.array(self.thresholds))
+        return _reached(scores, np.array(self.thresholds) if thresholds is None else thresholds)
 
 
 class Dimensions(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,17 +141,62 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: dict[str, Dimensions]
 
 
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured on a test split, with its 95 % bootstrap interval.
+
+    Attributes:
+        task: The task, such as `semeval2025-a:deu`.
+        metric: Short key of the metric.
+        value: The score; `low` and `high`: its interval; `None` where it is undefined.
+        rows: Rows that it was measured on.
+        source: The corpus: title, and who published it.
+    """
+
+    task: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    rows: int
+    source: str
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """`affekt.json`: all that is needed to use the weights, and what is to be known of them."""
+    """`affekt.json`: all that is needed to use the weights, and what is to be known of them.
+
+    Attributes:
+        id: Name of the model.
+        version: Version of the weights.
+        title: What it reads, in a line.
+        licence: SPDX expression of the weights.
+        licence_note: What the licence of the weights does not say and its data ask for, such as "for research
+            only"; empty where there is nothing.
+        languages: Languages that it was measured on; texts in others get no answer.
+        works: Published works that it takes up.
+        main: The space of the main head.
+        heads: Space -> head.
+        thresholds_by_language: Space -> language -> thresholds that were chosen on the development split of that
+            language; where a language has none, those of the head hold.
+        dimensions: The dimensional head, where there is one.
+        policy: The recommended least confidence.
+        max_tokens: Longest text that is read in one piece.
+        window_tokens: Length of the windows that longer ones are cut into.
+        context: How many turns before a text are read with it.
+        files: File -> SHA-256.
+        scores: Language -> what was measured in it.
+        facts: Whatever else is to be known: data with their licences, uses to keep from.
+    """
 
     id: str
     version: str
     title: str
     licence: str
+    licence_note: str = ""
     languages: tuple[str, ...]
     works: tuple[str, ...]
     main: str
     heads: dict[str, Head]
+    thresholds_by_language: dict[str, dict[str, tuple[float, ...]]] = {}
     dimensions: Dimensions | None
     policy: Abstention
     max_tokens: int
@@ -153,7 +205,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     asks: Asks | None = None
     fields: tuple[str, ...] = ()
     files: dict[str, str]
+    scores: dict[str, tuple[Figure, ...]] = {}
     facts: dict[str, Any]
+
+
+def spec_of(card: Card) -> RecogniserSpec:
+    """What the recogniser with this card is."""
+    others = tuple(name for name in card.heads if name != card.main)
+    return RecogniserSpec(
+        id=card.id,
+        version=card.version,
+        space=card.main,
+        spaces=(card.main, *others),
+        dimensions=tuple(d.name for d in catalogue_space(card.dimensions.space).dimensions) if card.dimensions else (),
+        languages=card.languages,
+        licence=card.licence,
+        licence_note=card.licence_note,
+    )
 
 
 def read_card(folder: Path) -> Card:
@@ -225,19 +293,7 @@ class TextRecogniser:
     @property
     def spec(self) -> RecogniserSpec:
         """What it is."""
-        card = self._card
-        others = tuple(name for name in card.heads if name != card.main)
-        return RecogniserSpec(
-            id=card.id,
-            version=card.version,
-            space=card.main,
-            spaces=(card.main, *others),
-            dimensions=tuple(d.name for d in catalogue_space(card.dimensions.space).dimensions)
-            if card.dimensions
-            else (),
-            languages=card.languages,
-            licence=card.licence,
-        )
+        return spec_of(self._card)
 
     @property
     def card(self) -> Mapping[str, Any]:
@@ -331,7 +387,8 @@ class TextRecogniser:
         """Read each clip; see `Recogniser.predict`.
 
         A text of more than `max_tokens` tokens is read in windows of whole sentences. Its scores are the means
-        over the windows, weighted by their tokens, and the windows are its trajectory.
+        over the windows, weighted by their tokens, and the windows are its trajectory. Where the card has
+        thresholds for the language of a clip, these decide its labels.
         """
         head = self._head(space)
         spans, rows, owner = self._windows([self._read(clip) for clip in clips])
@@ -356,7 +413,7 @@ class TextRecogniser:
         dimensions = tuple(d.name for d in catalogue_space(dimensional.space).dimensions) if dimensional else ()
         ranged = dimensions if low.shape[1] else ()
         # Lists, since taking numbers out of arrays one by one would cost more than all the rest of this loop.
-        reached = head.reached(scores) if head else [[] for _ in clips]
+        reached = head.reached(scores, self._thresholds(head, clips)) if head else [[] for _ in clips]
         each, values = scores.tolist(), centres.tolist()
         bounds = np.stack([lows, highs], 2).tolist()
         asked = space or self._card.main
@@ -456,6 +513,13 @@ class TextRecogniser:
             if part is not None:
                 held.append(part)
                 count += len(part[2])
+
+    def _thresholds(self, head: Head, clips: Sequence[Clip]) -> NDArray[np.float64] | None:
+        """Thresholds of each clip, shape (clips, labels); `None` where those of the head hold for all."""
+        own = self._card.thresholds_by_language.get(head.space)
+        if not own or not any(clip.language in own for clip in clips):
+            return None
+        return np.array([own.get(clip.language or "", head.thresholds) for clip in clips])
 
 
 def _letters(token: str) -> bool:

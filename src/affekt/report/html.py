@@ -42,7 +42,7 @@ from affekt.report.page.payload import (
     utf8,
 )
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ReportFacts", "write_report"]
+__all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ModelFacts", "ReportFacts", "write_report"]
 
 _BINS = 20  # of the confidence histogram
 _MAX_REASONS = 40
@@ -57,29 +57,50 @@ _CUSTOMARY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What the page says about one model.
+
+    Attributes:
+        name: Id of the model.
+        version: Version of its weights.
+        licence: SPDX expression of its weights.
+        licence_note: What restricts their use beyond that.
+        languages: Codes of the languages that it was measured on.
+        size: Size of its files in bytes.
+        space: Id of the label space of its readings.
+        space_title: Its name for people.
+        thresholds: Label -> probability from which it is given.
+        risk_note: The rule for abstaining and what it trades, in a sentence.
+    """
+
+    name: str
+    version: str = ""
+    licence: str = ""
+    licence_note: str = ""
+    languages: Sequence[str] = ()
+    size: int | None = None
+    space: str = ""
+    space_title: str = ""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    risk_note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFacts:
-    """What the page says about the data and the model. What is not known is left empty and not shown.
+    """What the page says about the data and the models. What is not known is left empty and not shown.
 
     Attributes:
         title: Title of the page.
         input_name: What was read, as in `reviews.csv`.
         created: When, in ISO 8601.
-        model_name: Id of the model.
-        model_version: Version of its weights.
-        model_licence: SPDX expression of its weights.
-        model_languages: ISO 639-1 codes that it was measured on.
-        model_size: Size of its files in bytes.
-        space: Id of the label space.
-        space_title: Its name for people.
-        labels: Its labels in their fixed order; without it, the order in which the rows bring them.
+        models: The models that read the rows, the one that is at home first.
+        labels: Labels of their spaces in their fixed order; without it, the order in which the rows bring them.
         neutral: The label that stands for "no emotion".
         groups: Group -> labels: the coarser reading that gives bars and points their colours.
         colours: Group -> `#rrggbb`, used on light and dark ground alike; without it, the page's own
             colours, which hold their contrast on both and differ for colour-blind readers.
         ranges: Dimension -> (lowest, highest) of its native scale.
-        thresholds: Label -> probability from which it is given.
-        risk_note: The rule for abstaining and what it trades, in a sentence.
-        not_for: What the model must not be used for, a sentence each.
+        not_for: What the models must not be used for, a sentence each.
         affekt_version: Version that wrote the report.
         command: Command line that made it.
 
@@ -90,20 +111,12 @@ class ReportFacts:
     title: str = "What the texts feel like"
     input_name: str = ""
     created: str = ""
-    model_name: str = ""
-    model_version: str = ""
-    model_licence: str = ""
-    model_languages: Sequence[str] = ()
-    model_size: int | None = None
-    space: str = ""
-    space_title: str = ""
+    models: Sequence[ModelFacts] = ()
     labels: Sequence[str] = ()
     neutral: str | None = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    risk_note: str = ""
     not_for: Sequence[str] = ()
     affekt_version: str = ""
     command: str = ""
@@ -304,7 +317,8 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         "colours": colours,
         "neutral": facts.neutral,
         "ranges": {d: facts.ranges[d] for d in DIMENSIONS if d in facts.ranges},
-        "thresholds": dict(facts.thresholds),
+        # Of several models, a label has several.
+        "thresholds": dict(facts.models[0].thresholds) if len(facts.models) == 1 else {},
         "input": utf8(facts.input_name).decode(),
         "held": len(rows),
         "maxText": MAX_TEXT,
@@ -319,7 +333,6 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         held=len(rows),
         labels=labels,
         moment=_moment(facts.created),
-        language_names=", ".join(facts.model_languages),
         script=Markup(script),  # noqa: S704  (our own files; the policy holds their hashes)
         style=Markup(style),  # noqa: S704
         script_hash=content_hash(script),

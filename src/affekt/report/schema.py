@@ -45,6 +45,16 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
         "evidence": ("What moved the reading; empty where it was not asked for.", {}),
         "trajectory": ("Windows of a long text, in order; null for a text that was read in one piece.", {}),
         "model": ("Name and version of the recogniser.", {}),
+        "language": (
+            "Language that the text was taken to be in: its ISO 639-1 code, of ISO 639-3 where it has none; null where "
+            "that was not asked or cannot be told. Since 1.1.",
+            {},
+        ),
+        "language_probability": (
+            "What the language detector gives that language; null where it was said beforehand, or told by the script "
+            "or by common words. Since 1.1.",
+            {"minimum": 0, "maximum": 1},
+        ),
     },
     EvidenceRow: {
         "modality": ("Channel that it was found in.", {"enum": ["text", "voice", "face", "scene", "music"]}),
@@ -73,8 +83,8 @@ def versions() -> tuple[str, ...]:
 def row_schema(version: str | None = None) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one output row.
 
-    Every field is always present and no other field is allowed, so a row with a missing, misspelt or wrongly
-    typed field does not validate.
+    No other field is allowed, and every field is always present, except that rows of an earlier minor version lack
+    the fields that came later. So a row with a missing, misspelt or wrongly typed field does not validate.
 
     Args:
         version: Major version, as in `1`. Default: the present one.

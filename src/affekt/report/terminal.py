@@ -231,6 +231,10 @@ class _Page:
         self._reasons(prediction.evidence)
         facts = [] if prediction.confidence is None else [f"confidence {_percent(prediction.confidence)}"]
         facts += [self._safe(prediction.model)] if prediction.model else []
+        if prediction.language is not None:
+            sure = prediction.language_probability
+            said = "" if sure is None else f" ({_percent(sure)})"
+            facts.append(f"language {self._safe(prediction.language)}{said}")
         if facts:
             self.line()
             self.line(_INDENT + (" · " if self._unicode else ", ").join(facts), "dim")

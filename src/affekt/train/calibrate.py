@@ -93,13 +93,19 @@ def _f1_curve(
 
 
 def choose_thresholds(
-    *, truth: NDArray[np.float64], scores: NDArray[np.float64], samples: int = 100, prior: float = 10.0, seed: int = 0
+    *,
+    truth: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    samples: int = 100,
+    prior: float = 10.0,
+    seed: int = 0,
+    towards: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """A threshold for each label that is good for F1 and not only on these very rows.
 
     F1 as a function of the cut is averaged over bootstrap resamples, which smooths away peaks that hang on
-    single rows. The best cut is then drawn towards the cut that is best for all labels together, the more so
-    the fewer positives a label has.
+    single rows. The best cut is then drawn towards the cut that is best for all labels together, or towards
+    thresholds that are known already, the more so the fewer positives a label has.
 
     Args:
         truth: 0 or 1, shape (rows, labels).
@@ -107,6 +113,7 @@ def choose_thresholds(
         samples: Bootstrap resamples; 0 takes the plain best cut.
         prior: How many positives the common cut counts for.
         seed: Seed of the resampling.
+        towards: Thresholds to draw towards, shape (labels,); default one cut that is good for all labels together.
 
     Returns:
         Thresholds, shape (labels,).
@@ -114,7 +121,8 @@ def choose_thresholds(
     rng = np.random.default_rng(seed)
     n, k = truth.shape
     grid = np.linspace(0.02, 0.9, 89)
-    common = max(grid, key=lambda t: _macro_f1(truth, scores >= t))
+    if towards is None:
+        towards = np.full(k, max(grid, key=lambda t: _macro_f1(truth, scores >= t)))
     out = np.empty(k)
     plain = np.ones((1, n))
     weight = np.concatenate([plain, rng.multinomial(n, np.full(n, 1 / n), samples).astype(float)]) if samples else plain
@@ -125,7 +133,7 @@ def choose_thresholds(
         s = scores[order, j]
         cut = (s[i] + s[min(i + 1, n - 1)]) / 2
         share = truth[:, j].sum() / (truth[:, j].sum() + prior) if prior else 1.0
-        z = share * _logit(cut) + (1 - share) * _logit(common)
+        z = share * _logit(cut) + (1 - share) * _logit(towards[j])
         out[j] = 1 / (1 + np.exp(-z))
     return out
 

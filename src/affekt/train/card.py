@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -17,23 +17,35 @@ from affekt.catalog.recipes import Recipe
 if TYPE_CHECKING:
     from affekt.train.loop import Trained
 
-__all__ = ["identity_of", "write_card"]
+__all__ = ["identity_of", "licence_note", "write_card"]
+
+
+def licence_note(names: Iterable[str]) -> str:
+    """What the sources of corpora ask for beyond their licences, as it stands in a model's card; empty for nothing."""
+    asked: dict[str, list[str]] = {}
+    for name in names:
+        if (entry := corpus(name)).asks:
+            asked.setdefault(entry.asks, []).append(name)
+    return "; ".join(f"{what} is what {' and '.join(who)}, its data, asks for" for what, who in asked.items())
 
 
 def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
     """What `affekt.json` says of where a model comes from: licences, seeds, versions, the recipe and its course."""
-    used = sorted({p.corpus for stage in recipe.stages for p in stage.parts})
+    used = {p.corpus for stage in recipe.stages for p in stage.parts}
+    used |= {recipe.polarity.corpus} if recipe.polarity else set()
+    used |= {recipe.tandem.lexicon} if recipe.tandem else set()
     packages = ("torch", "onnxruntime", "numpy", "tokenizers")
     return {
         "id": name,
         "version": recipe.version,
         "title": recipe.title,
         "licence": recipe.licence,
+        "licence_note": licence_note(used),
         "languages": list(recipe.languages),
         "works": list(recipe.works),
         "facts": {
             "not_for": list(recipe.not_for),
-            "data": {source: corpus(source).licence for source in used},
+            "data": {source: corpus(source).licence for source in sorted(used)},
             "seeds": [stage.seed for stage in recipe.stages],
             "versions": {
                 "affekt": __version__,
@@ -42,6 +54,7 @@ def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
             },
             "recipe": msgspec.to_builtins(recipe),
             "history": trained.history,
+            **({"measured": trained.measured} if trained.measured else {}),
         },
     }
 
@@ -55,10 +68,11 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     """
     facts = identity["facts"]
     recipe = facts["recipe"]
+    note = f" ({identity['licence_note']})" if identity.get("licence_note") else ""
     out = [
         f"# {identity['title']}\n",
         f"`{identity['id']}@{identity['version']}`, made by Affekt {facts['versions']['affekt']}. "
-        f"Licence of the weights: {identity['licence']}. Languages: {', '.join(identity['languages'])}.\n",
+        f"Licence of the weights: {identity['licence']}{note}. Languages: {', '.join(identity['languages'])}.\n",
         "## Data\n",
         "| corpus | licence | commercial use |",
         "|---|---|---|",

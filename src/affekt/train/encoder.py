@@ -51,25 +51,31 @@ class Dropout:
 
 
 class _Layer(nn.Module):
-    def __init__(self, width: int, heads: int, inner: int) -> None:
+    def __init__(self, width: int, heads: int, inner: int, marks: int, eps: float) -> None:
         super().__init__()
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.ln1 = nn.LayerNorm(width, eps=1e-12)
+        self.ln1 = nn.LayerNorm(width, eps=eps)
         self.up = nn.Linear(width, inner)
         self.down = nn.Linear(inner, width)
-        self.ln2 = nn.LayerNorm(width, eps=1e-12)
+        self.ln2 = nn.LayerNorm(width, eps=eps)
+        self.register_parameter("polarity", nn.Parameter(torch.zeros(heads, marks)) if marks else None)
 
-    def forward(self, x: Tensor, groups: list[tuple[int, int, Tensor, Tensor]], dropout: Dropout | None) -> Tensor:
+    def forward(
+        self, x: Tensor, groups: list[tuple[int, int, Tensor, Tensor, Tensor | None]], dropout: Dropout | None
+    ) -> Tensor:
         width = x.shape[1]
         parts = []
-        for (n, longest, at, bias), qkv in zip(groups, self.qkv(x).split([len(g[2]) for g in groups]), strict=True):
+        each = zip(groups, self.qkv(x).split([len(g[2]) for g in groups]), strict=True)
+        for (n, longest, at, bias, marks), qkv in each:
             full = n * longest == len(at)
             padded = qkv if full else qkv.new_zeros(n * longest, 3 * width).index_copy(0, at, qkv)
             q, k, v = padded.view(n, longest, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
             # Written out, since the fused kernel goes backward slowly on a processor, in bfloat16 above all.
             scores = torch.matmul(q * (width // self.heads) ** -0.5, k.transpose(-1, -2)) + bias.to(q.dtype)
+            if marks is not None:
+                scores = scores + (marks @ self.polarity.T).transpose(1, 2)[:, :, None]
             a = torch.matmul(torch.softmax(scores.float(), -1).to(q.dtype), v)
             a = a.transpose(1, 2).reshape(n * longest, width)
             parts.append(a if full else a.index_select(0, at))
@@ -90,6 +96,9 @@ class Encoder(nn.Module):
         heads: Attention heads.
         inner: Width of the layer within a layer.
         positions: Most tokens of a text.
+        eps: What is added to the variance in layer norm.
+        marks: What is known of each word piece beside its vector, in so many numbers; attention is biased by them
+            (`affekt.train.polarity`). 0 for none.
     """
 
     def __init__(
@@ -101,13 +110,16 @@ class Encoder(nn.Module):
         heads: int = 12,
         inner: int = 1536,
         positions: int = 512,
+        eps: float = 1e-12,
+        marks: int = 0,
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(vocabulary, width, sparse=True)
         self.pos = nn.Embedding(positions, width)
         self.typ = nn.Parameter(torch.zeros(width))
-        self.ln = nn.LayerNorm(width, eps=1e-12)
-        self.layers = nn.ModuleList(_Layer(width, heads, inner) for _ in range(layers))
+        self.ln = nn.LayerNorm(width, eps=eps)
+        self.layers = nn.ModuleList(_Layer(width, heads, inner, marks, eps) for _ in range(layers))
+        self.register_buffer("polarity", torch.zeros(vocabulary, marks) if marks else None)
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """Encode packed texts.
@@ -123,12 +135,18 @@ class Encoder(nn.Module):
         owner = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
         position = torch.arange(len(ids)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
         chunks = lengths.split(_GROUP)
+        sizes = [int(c.sum()) for c in chunks]
         groups = []
-        for some, places in zip(chunks, position.split([int(c.sum()) for c in chunks]), strict=True):
+        for some, places, pieces in zip(chunks, position.split(sizes), ids.split(sizes), strict=True):
             n, longest = len(some), int(some.max())
             missing = torch.arange(longest)[None] >= some[:, None]
             bias = torch.zeros(n, 1, 1, longest).masked_fill(missing[:, None, None], -1e9)
-            groups.append((n, longest, torch.repeat_interleave(torch.arange(n), some) * longest + places, bias))
+            at = torch.repeat_interleave(torch.arange(n), some) * longest + places
+            marks = None
+            if self.polarity is not None:
+                marks = bias.new_zeros(n * longest, self.polarity.shape[1])
+                marks = marks.index_copy(0, at, self.polarity[pieces]).view(n, longest, -1)
+            groups.append((n, longest, at, bias, marks))
         # Not `self.pos.weight[position]`, whose gradient adds up in whatever order the threads come.
         x = self.ln(self.word(ids) + self.pos(position) + self.typ)
         if dropout:
@@ -139,7 +157,7 @@ class Encoder(nn.Module):
 
 
 class TextModel(nn.Module):
-    """The encoder with one linear head for each task.
+    """The encoder, with a second net beside it where one is asked for, and one linear head for each task.
 
     Args:
         heads: Name -> number of outputs.
@@ -149,6 +167,9 @@ class TextModel(nn.Module):
         attention_heads: Attention heads.
         inner: Width of the layer within a layer; default four times `width`.
         positions: Most tokens of a text.
+        eps: What is added to the variance in layer norm.
+        marks: As for `Encoder`.
+        tandem: Size of a word's vector and units in each direction of the net beside the encoder; `None` for none.
     """
 
     def __init__(
@@ -161,6 +182,9 @@ class TextModel(nn.Module):
         attention_heads: int = 12,
         inner: int | None = None,
         positions: int = 512,
+        eps: float = 1e-12,
+        marks: int = 0,
+        tandem: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.enc = Encoder(
@@ -170,7 +194,15 @@ class TextModel(nn.Module):
             heads=attention_heads,
             inner=inner or 4 * width,
             positions=positions,
+            eps=eps,
+            marks=marks,
         )
+        self.tandem = None
+        if tandem:
+            from affekt.train.tandem import TandemNet
+
+            self.tandem = TandemNet(vocabulary=vocabulary, width=tandem[0], hidden=tandem[1])
+            width += 2 * tandem[1]
         self.head_names = tuple(heads)
         for name, units in heads.items():
             self.add_module(name, nn.Linear(width, units))
@@ -178,10 +210,12 @@ class TextModel(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> dict[str, Tensor]:
         """Outputs of all heads on the mean of each text's token vectors, and that mean as `embedding`.
 
-        Each of shape (texts, units).
+        With a net beside the encoder, what it says of the text stands after that mean. Each of shape (texts, units).
         """
         x, owner = self.enc(ids, lengths, dropout)
         pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / lengths[:, None]
+        if self.tandem is not None:
+            pooled = torch.cat([pooled, self.tandem(ids, lengths)[0]], 1)
         if dropout:
             pooled = dropout(pooled)
         return {"embedding": pooled, **{name: self.get_submodule(name)(pooled) for name in self.head_names}}
@@ -201,7 +235,8 @@ def load_bert(encoder: Encoder, file: Path) -> None:
     """Fill the encoder from the `model.safetensors` of a BERT in Hugging Face's naming."""
     state: dict[str, Any] = need("safetensors.torch", extra="train").load_file(file)
     state = {k.removeprefix("bert."): v for k, v in state.items()}
-    own: dict[str, Tensor] = {
+    # What the file does not know of stays as it is.
+    own: dict[str, Tensor] = {k: v for k, v in encoder.state_dict().items() if "polarity" in k} | {
         "word.weight": state["embeddings.word_embeddings.weight"],
         "pos.weight": state["embeddings.position_embeddings.weight"],
         "typ": state["embeddings.token_type_embeddings.weight"][0],
@@ -217,7 +252,10 @@ def load_bert(encoder: Encoder, file: Path) -> None:
 
 
 def bert_names(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The state of a `TextModel`, as arrays, in Hugging Face's naming: what `load_bert` reads, and `heads.NAME.*`."""
+    """The state of a `TextModel`, as arrays, in Hugging Face's naming: what `load_bert` reads, and `heads.NAME.*`.
+
+    What BERT does not have stands beside it: `polarity.*` and `tandem.*`.
+    """
     out: dict[str, NDArray[np.float32]] = {
         "embeddings.word_embeddings.weight": weights["enc.word.weight"],
         "embeddings.position_embeddings.weight": weights["enc.pos.weight"],
@@ -226,7 +264,11 @@ def bert_names(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[
     }
     for name, value in weights.items():
         body, _, kind = name.rpartition(".")
-        if body == "enc.ln":
+        if kind == "polarity":
+            out[f"polarity.{body.removeprefix('enc.').removeprefix('enc') or 'pieces'}"] = value
+        elif name.startswith("tandem."):
+            out[name] = value
+        elif body == "enc.ln":
             out[f"embeddings.LayerNorm.{kind}"] = value
         elif not name.startswith("enc."):
             out[f"heads.{name}"] = value

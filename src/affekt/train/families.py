@@ -40,7 +40,8 @@ _DISTIL = (
 
 _WANTED = re.compile(
     r"embeddings\.(word_embeddings|position_embeddings|token_type_embeddings|LayerNorm)\."
-    r"|encoder\.layer\.\d+\.(attention\.(self\.(query|key|value)|output\.(dense|LayerNorm))|(intermediate|output)\.dense|output\.LayerNorm)\."
+    r"|encoder\.layer\.\d+\."
+    r"(attention\.(self\.(query|key|value)|output\.(dense|LayerNorm))|(intermediate|output)\.dense|output\.LayerNorm)\."
 )
 
 

@@ -43,7 +43,7 @@ def _per_channel(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int
 
 
 class _Graph:
-    def __init__(self, ranges: Ranges | None, bits: int) -> None:
+    def __init__(self, ranges: Ranges | None, bits: int, eps: float) -> None:
         self.helper: Any = need("onnx.helper", extra="train")
         self.numpy_helper: Any = need("onnx.numpy_helper", extra="train")
         self.nodes: list[Any] = []
@@ -51,6 +51,7 @@ class _Graph:
         self.places: list[str] = []
         self.ranges = ranges
         self.bits = bits
+        self.eps = eps
 
     def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
         self.constants.append(self.numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
@@ -85,7 +86,7 @@ class _Graph:
     def normalised(self, x: str, other: str, gamma: str, beta: str, output: str) -> str:
         """Layer norm of a sum. The fused kernel for both (SkipLayerNormalization) is far slower on processors."""
         total = self.add("Add", [x, other], output + ".in")
-        return self.add("LayerNormalization", [total, gamma, beta], output, axis=-1, epsilon=1e-12)
+        return self.add("LayerNormalization", [total, gamma, beta], output, axis=-1, epsilon=self.eps)
 
     def place(self, x: str) -> tuple[str, str, str] | None:
         """Mark `x` as a place to quantise; quantise it where ranges are known."""
@@ -101,22 +102,25 @@ def build_graph(
     layer_means: bool = False,
     n_heads: int = 12,
     bits: int = 8,
+    eps: float = 1e-12,
 ) -> tuple[Any, list[str]]:
     """Build the model as ONNX.
 
     Args:
-        weights: State of the trained module (`Encoder` below `enc.`, linear heads beside it), as arrays.
+        weights: State of the trained module (`Encoder` below `enc.`, linear heads beside it), as arrays. Polarity
+            (`enc.polarity`) and a net beside the encoder (`tandem.*`) are built where there are weights for them.
         heads: Name of the head in `weights` -> name of the graph's output.
         ranges: Activation ranges for int8. `None` builds the float32 graph that they are measured on.
         layer_means: Whether to give the mean of every layer as the output `layer_means` too.
         n_heads: Attention heads.
         bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
+        eps: What is added to the variance in layer norm.
 
     Returns:
         The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
         (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32.
     """
-    g = _Graph(ranges, bits)
+    g = _Graph(ranges, bits, eps)
     h = g.helper
     width = weights["enc.ln.weight"].shape[0]
     n_layers = 1 + max(int(k.split(".")[2]) for k in weights if k.startswith("enc.layers."))
@@ -141,6 +145,9 @@ def build_graph(
     x = "x0"
     layers = [x]
     mask = g.add("Cast", ["attention_mask"], "mask.int", to=_INT32)
+    marks = ""
+    if "enc.polarity" in weights:
+        marks = g.add("Gather", [g.constant("polarity", weights["enc.polarity"]), "input_ids"], "polarity.rows")
     for i in range(n_layers):
         p = f"enc.layers.{i}."
         q = g.place(x)
@@ -149,7 +156,10 @@ def build_graph(
             g.linear(x, q, w[:, k * width : (k + 1) * width], b[k * width : (k + 1) * width], f"l{i}.{name}")
             for k, name in enumerate(("query", "key", "value"))
         ]
-        a = g.add("MultiHeadAttention", [*parts, "", mask], f"l{i}.context", domain=_MS, num_heads=n_heads)
+        given = [*parts, "", mask]
+        if marks:
+            given.append(_attention_bias(g, marks, weights[p + "polarity"], i))
+        a = g.add("MultiHeadAttention", given, f"l{i}.context", domain=_MS, num_heads=n_heads)
         a = g.linear(a, g.place(a), weights[p + "out.weight"].T, weights[p + "out.bias"], f"l{i}.attended")
         gamma, beta = (g.constant(f"l{i}.n1.{k}", weights[p + f"ln1.{k}"]) for k in ("weight", "bias"))
         x = g.normalised(a, x, gamma, beta, f"l{i}.x1")
@@ -177,11 +187,15 @@ def build_graph(
     if wide or layer_means:
         means = [*(mean(layer) for layer in layers[:-1]), pooled]
         every = g.add("Concat", means, LAYER_MEANS, axis=1)
+    top = pooled
+    if "tandem.vectors" in weights:
+        beside = _tandem(g, weights, mask)
+        top = g.add("Concat", [pooled, beside], "both", axis=1)
     outputs = []
     if layer_means:
         outputs.append(h.make_tensor_value_info(every, _FLOAT, ["batch", width * len(layers)]))
     for head, name in heads.items():
-        source = every if head in wide else pooled
+        source = every if head in wide else top
         g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
         outputs.append(h.make_tensor_value_info(name, _FLOAT, ["batch", weights[head + ".weight"].shape[0]]))
     graph = h.make_graph(
@@ -193,3 +207,50 @@ def build_graph(
     )
     model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid(_MS, 1)], ir_version=8)
     return model, g.places
+
+
+def _attention_bias(g: _Graph, marks: str, weight: NDArray[np.float32], layer: int) -> str:
+    """What each head adds to its scores of each token by what is known of it: (batch, heads, length, length)."""
+    name = f"l{layer}.polarity"
+    each = g.add("MatMul", [marks, g.constant(name + ".weight", weight.T)], name + ".each")
+    by_head = g.add("Transpose", [each], name + ".heads", perm=[0, 2, 1])
+    row = g.add("Unsqueeze", [by_head, g.constant(name + ".axis", [2], np.int64)], name + ".row")
+    ones = g.constant(name + ".ones", [1, 1], np.int64)
+    last = g.constant(name + ".one", [1], np.int64)
+    shape = g.add("Concat", [ones, "length", last], name + ".shape", axis=0)
+    return g.add("Expand", [row, shape], name)
+
+
+def _tandem(g: _Graph, weights: Mapping[str, NDArray[np.float32]], mask: str) -> str:
+    """The net beside the encoder (`affekt.train.tandem`), in float: (batch, 2 * hidden)."""
+    own = {k.removeprefix("tandem."): v for k, v in weights.items() if k.startswith("tandem.")}
+    hidden = own["lstm.weight_hh_l0"].shape[1]
+    order = np.concatenate([np.arange(k * hidden, (k + 1) * hidden) for k in (0, 3, 1, 2)])  # torch has i f g o
+
+    def both(name: str) -> NDArray[np.float32]:
+        return np.stack([own[f"lstm.{name}_l0{way}"][order] for way in ("", "_reverse")])
+
+    texts = g.add("Gather", [g.constant("tandem.vectors", own["vectors"]), "input_ids"], "tandem.rows")
+    texts = g.add("Transpose", [texts], "tandem.texts", perm=[1, 0, 2])
+    axis = g.constant("tandem.axis", [1], np.int64)
+    lengths = g.add("ReduceSum", [mask, axis], "tandem.lengths", keepdims=0)
+    biases = np.concatenate([both("bias_ih"), both("bias_hh")], 1)
+    given = [
+        texts,
+        g.constant("tandem.lstm.w", both("weight_ih")),
+        g.constant("tandem.lstm.r", both("weight_hh")),
+        g.constant("tandem.lstm.b", biases),
+        lengths,
+    ]
+    states = g.add("LSTM", given, "tandem.lstm", hidden_size=hidden, direction="bidirectional")
+    states = g.add("Transpose", [states], "tandem.turned", perm=[2, 0, 1, 3])  # (batch, length, 2, hidden)
+    states = g.add("Reshape", [states, g.constant("tandem.shape", [0, 0, 2 * hidden], np.int64)], "tandem.states")
+    look = g.linear(states, None, own["look.weight"].T, own["look.bias"], "tandem.look")
+    seen = g.add("Tanh", [look], "tandem.seen")
+    logits = g.add("MatMul", [seen, g.constant("tandem.weigh", own["weigh.weight"].T)], "tandem.logits")
+    low = g.constant("tandem.low", 1e9)
+    keep = g.add("Sub", ["mask.column", g.constant("tandem.here", 1.0)], "tandem.ended")
+    logits = g.add("Add", [logits, g.add("Mul", [keep, low], "tandem.mask")], "tandem.masked")
+    attention = g.add("Softmax", [logits], "tandem.attention", axis=1)
+    product = g.add("Mul", [states, attention], "tandem.product")
+    return g.add("ReduceSum", [product, axis], "tandem.pooled", keepdims=0)

@@ -21,6 +21,7 @@ from affekt.train import checkpoint
 from affekt.train.asking import cast, for_asking
 from affekt.train.encoder import TextModel
 from affekt.train.learner import Learner, pace
+from affekt.train.mechanisms import mechanisms_of
 from affekt.train.objectives import WITH_SPREAD, Objective, objective
 from affekt.train.pretraining import pretrained
 from affekt.train.start import Start, start_of
@@ -59,6 +60,7 @@ class Trained:
         scales: Head -> mean and standard deviation that carry its outputs to the native range.
         corpora: Head -> the corpus that it was trained on first, where it is calibrated.
         history: One record an epoch: what was trained, and the loss on dev by corpus.
+        measured: What the recipe's mechanisms came to (`Mechanisms.measure`), on the first dev split.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -67,6 +69,7 @@ class Trained:
     scales: dict[str, Scale]
     corpora: dict[str, str]
     history: list[dict[str, Any]]
+    measured: dict[str, Any]
 
 
 @dataclass
@@ -244,13 +247,14 @@ def train(
             corpus_of.setdefault(source.part.head, source.part.corpus)
     units = {s.output: s.targets.shape[1] * s.objective.units for s in by_head.values()}
 
+    mechanisms = mechanisms_of(recipe, start.tokenizer, vocabulary=start.vocabulary, data=data)
     encoder = None
     if recipe.pretraining:
         where, most = out / "pretraining", recipe.max_tokens
         encoder = pretrained(recipe.pretraining, start, where, most=most, data=data, limit=limit, progress=progress)
 
     def fresh(seed: int) -> TextModel:
-        return start.model(units, seed=seed, encoder=encoder)
+        return start.model(units, seed=seed, encoder=encoder, mechanisms=mechanisms)
 
     if recipe.teachers:
         school.soft = _lessons(school, out, fresh, progress)
@@ -276,6 +280,7 @@ def train(
         scales=school.scales,
         corpora=corpus_of,
         history=school.history,
+        measured=mechanisms.measure(model, next(iter(school.dev.values()), (None, []))[1]),
     )
 
 
@@ -343,7 +348,9 @@ def _optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimiz
     for name, parameter in model.named_parameters():
         if name == "enc.word.weight":
             continue
-        if name.startswith("enc.layers."):
+        if name.endswith(".polarity"):
+            rate = stage.head_rate  # as new as a head
+        elif name.startswith("enc.layers."):
             rate = stage.rate * stage.rate_decay ** (top - int(name.split(".")[2]))
         elif name.startswith("enc."):
             rate = stage.rate * stage.rate_decay ** (top + 1)

@@ -274,9 +274,8 @@ def package(
         raise DataError("A head is calibrated on dev, and its corpus has no rows there")
     weights = dict(trained.weights)
     outputs = {ANSWER: ANSWER} if recipe.asks else {h.name: h.plan.space for h in heads}
-    attention_heads = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))[
-        "num_attention_heads"
-    ]
+    config = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))
+    shape = {"n_heads": config["num_attention_heads"], "eps": config.get("layer_norm_eps", 1e-12)}
 
     def tokens(texts: Sequence[str]) -> list[NDArray[np.int64]]:
         return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
@@ -302,7 +301,7 @@ def package(
     for h in heads:
         if not h.plan.mix_layers:
             continue
-        probe = _session(build_graph(weights, heads=outputs, layer_means=True, n_heads=attention_heads)[0])
+        probe = _session(build_graph(weights, heads=outputs, layer_means=True, **shape)[0])
         mean, sd = h.scale
         learned = rows_in("train", h.corpus, h.plan)
         weights, mixed[h.name] = mix_in_layers(
@@ -312,12 +311,12 @@ def package(
             train=(learned.texts, (learned.values - mean) / sd),
             dev=(h.dev.texts, (h.dev.values - mean) / sd),
         )
-    plain, places = build_graph(weights, heads=outputs, n_heads=attention_heads)
+    plain, places = build_graph(weights, heads=outputs, **shape)
     onnx.checker.check_model(plain)
     graph = plain
     if recipe.bits < 32:
         ranges = measure_ranges(plain, places, some)
-        graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, n_heads=attention_heads)
+        graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     sessions = {"float": _session(plain), "shipped": _session(graph)}
 
     out.mkdir(parents=True, exist_ok=True)

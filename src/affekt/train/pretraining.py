@@ -19,6 +19,7 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import DataError, InputError
 from affekt.extras import need
 from affekt.train.learner import Learner, pace
+from affekt.train.lexicon import log_odds
 from affekt.train.start import Start, texts_of
 from affekt.train.targets import rows_of, token_rows
 
@@ -72,8 +73,7 @@ def emotion_tokens(
 ) -> NDArray[np.bool_]:
     """Which tokens speak for a label.
 
-    For each token and label the log odds of the token in rows with the label against rows without it, each smoothed
-    with the token's share in all rows, over its standard deviation (Monroe et al. 2008, eq. 16 to 22).
+    Judged by its log odds in rows with a label against rows without it (`affekt.train.lexicon.log_odds`).
 
     Args:
         rows: Token ids of each row.
@@ -85,21 +85,8 @@ def emotion_tokens(
     Returns:
         Shape (size,).
     """
-    given = np.nan_to_num(labels) > 0
-    counts = np.zeros((given.shape[1], size))
-    total = np.zeros(size)
-    for row, own in zip(rows, given, strict=True):
-        # Presence in a row, not occurrences: one row that repeats a word is one witness.
-        seen = np.unique(row)
-        total[seen] += 1
-        counts[np.ix_(own, seen)] += 1
-    out = np.zeros(size, bool)
-    prior = 0.01 * total + 1e-9
-    for mine in counts:
-        theirs = total - mine
-        a, b = mine + prior, theirs + prior
-        odds = np.log(a / (a.sum() - a)) - np.log(b / (b.sum() - b))
-        out |= (odds / np.sqrt(1 / a + 1 / b) >= least) & (odds >= np.log(times)) & (mine >= 5)
+    odds, sure, count = log_odds(rows, labels, vocabulary=size)
+    out: NDArray[np.bool_] = ((sure >= least) & (odds >= np.log(times)) & (count >= 5)).any(0)
     return out
 
 

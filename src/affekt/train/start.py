@@ -16,6 +16,8 @@ from affekt.core.errors import CatalogError
 from affekt.corpora import read
 from affekt.extras import need
 from affekt.train.encoder import TextModel, bert_names, load_bert
+from affekt.train.families import as_bert
+from affekt.train.mechanisms import Mechanisms
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +34,7 @@ def start_folder(encoder: str) -> Path:
 
     Raises:
         MissingExtraError: It is a package that is not installed.
-        CatalogError: The folder is not a BERT in the layout of Hugging Face.
+        CatalogError: The folder is not an encoder in the layout of Hugging Face.
     """
     if Path(encoder).is_dir():
         folder = Path(encoder)
@@ -46,9 +48,6 @@ def start_folder(encoder: str) -> Path:
                 where=str(folder),
                 hint="It must be a folder as transformers saves it, with safe tensors and a fast tokenizer.",
             )
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    if kind != "bert":
-        raise CatalogError(f"The encoder is of type {kind}; BERT can be read", where=str(folder))
     return folder
 
 
@@ -140,7 +139,7 @@ def fresh_folder(plan: Fresh, out: Path, *, data: Path | None = None, limit: int
     return out
 
 
-def _model(config: Mapping[str, Any], heads: Mapping[str, int]) -> TextModel:
+def _model(config: Mapping[str, Any], heads: Mapping[str, int], **shape: Any) -> TextModel:
     return TextModel(
         heads,
         vocabulary=config["vocab_size"],
@@ -149,6 +148,8 @@ def _model(config: Mapping[str, Any], heads: Mapping[str, int]) -> TextModel:
         attention_heads=config["num_attention_heads"],
         inner=config["intermediate_size"],
         positions=config["max_position_embeddings"],
+        eps=config.get("layer_norm_eps", 1e-12),
+        **shape,
     )
 
 
@@ -166,21 +167,42 @@ class Start:
     tokenizer: Path
     emoji: Mapping[str, int]
 
-    def model(self, heads: Mapping[str, int], *, seed: int, encoder: Mapping[str, Any] | None = None) -> TextModel:
+    @property
+    def config(self) -> dict[str, Any]:
+        """The encoder's `config.json`."""
+        found: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
+        return found
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of word pieces."""
+        return int(self.config["vocab_size"])
+
+    def model(
+        self,
+        heads: Mapping[str, int],
+        *,
+        seed: int,
+        encoder: Mapping[str, Any] | None = None,
+        mechanisms: Mechanisms | None = None,
+    ) -> TextModel:
         """A model with new heads.
 
         Args:
             heads: Name -> number of outputs.
             seed: Seed of the heads' weights.
             encoder: Weights to start from in place of the folder's.
+            mechanisms: What stands beside the encoder.
         """
         torch.manual_seed(seed)
-        model = _model(json.loads((self.folder / "config.json").read_text(encoding="utf-8")), heads)
+        model = _model(self.config, heads, **(mechanisms.shape if mechanisms else {}))
         if encoder is None:
             load_bert(model.enc, self.folder / "model.safetensors")
             self._place_emoji(model)
         else:
-            model.enc.load_state_dict(encoder)
+            model.enc.load_state_dict({**model.enc.state_dict(), **encoder})
+        if mechanisms:
+            mechanisms.fill(model)
         return model
 
     def _place_emoji(self, model: TextModel) -> None:
@@ -195,15 +217,13 @@ class Start:
 
 
 def start_of(recipe: Recipe, out: Path, *, data: Path | None, limit: int | None) -> Path:
-    """The folder that a recipe starts from; a fresh encoder is made in `out`.
+    """The folder that a recipe starts from; a fresh encoder, or one of another family, is made in `out`.
 
     Raises:
         CatalogError: The recipe names no encoder, or two.
     """
     if bool(recipe.encoder) == bool(recipe.fresh):
         raise CatalogError("A recipe has either an `encoder` or a [fresh] one")
-    return (
-        fresh_folder(recipe.fresh, out / "start", data=data, limit=limit)
-        if recipe.fresh
-        else start_folder(recipe.encoder)
-    )
+    if recipe.fresh:
+        return fresh_folder(recipe.fresh, out / "start", data=data, limit=limit)
+    return as_bert(start_folder(recipe.encoder), out / "start")

@@ -319,6 +319,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         licence: SPDX expression, or a short statement.
         commercial: Whether models trained on it may be used commercially: `yes`, `no`, `unclear`.
         commercial_note: Under which conditions, or what is in doubt.
+        asks: What its source asks for beyond the licence, as in "scientific or research use only"; models trained on
+            it say so.
         files: The files that hold texts and gold.
         splits: Split -> facts. Where the corpus has a matrix, those of the parts added up.
         table: How tables are delimited.
@@ -363,6 +365,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     licence: str
     commercial: Literal["yes", "no", "unclear"]
     commercial_note: str
+    asks: str = ""
     files: tuple[CorpusFile, ...]
     splits: dict[str, SplitFacts]
     citation: Citation

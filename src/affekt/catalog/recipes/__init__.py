@@ -15,9 +15,11 @@ __all__ = [
     "Fresh",
     "HeadPlan",
     "Part",
+    "Polarity",
     "Pretraining",
     "Recipe",
     "Stage",
+    "Tandem",
     "Teachers",
     "Term",
     "recipe",
@@ -167,6 +169,48 @@ class Asks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     negatives: float = 2.0
 
 
+class Polarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Attention that knows how positive or negative a word is, whatever stands around it.
+
+    In each layer every head learns two numbers, which start at 0: how much it is drawn by a word's polarity, and by
+    the strength of that polarity. See `affekt.train.polarity`.
+
+    Attributes:
+        corpus: Id of the corpus that polarity is taken from: rated words (`vader:words`), or rated sentences.
+        dimension: Which dimension of its space; default the first.
+        permuted: Whether the polarities are dealt out anew among all words: the control, which knows nothing.
+    """
+
+    corpus: str
+    dimension: str = ""
+    permuted: bool = False
+
+
+class Tandem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A recurrent net with attention over word vectors, beside the encoder; the heads read both.
+
+    The vectors are the encoder's own word pieces, reduced, and bent towards an emotion lexicon where `enriched`. See
+    `affekt.train.tandem`.
+
+    Attributes:
+        lexicon: Id of the corpus whose labels make the emotion lexicon.
+        labels: Which of them; default all. A word that tells more of another label is in no case among their words.
+        opposites: Pairs of its labels whose words are pushed apart.
+        enriched: Whether the vectors are bent. The lexicon is needed in any case, to measure the attention on it.
+        words: Most words of a label.
+        width: Size of a word's vector.
+        hidden: Units of the recurrent net in each direction.
+    """
+
+    lexicon: str
+    labels: tuple[str, ...] = ()
+    opposites: tuple[tuple[str, str], ...] = ()
+    enriched: bool = True
+    words: int = 150
+    width: int = 100
+    hidden: int = 64
+
+
 class Fresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An encoder that starts from nothing: its own vocabulary of byte pairs, and weights drawn at random.
 
@@ -238,7 +282,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
         title: Name for people.
         version: Version of the weights that it makes.
         encoder: What the starting weights are: a Python package that carries them in its `model` folder, or the
-            folder of a BERT in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
+            folder of an encoder in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
             empty where it starts
         fresh: from nothing.
         pretraining: What the encoder learns before the stages; `None` for nothing.
@@ -252,6 +296,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
             caption, a description); empty for the text alone.
         bits: Bits of the weights that are shipped: 8, 7 (for processors without VNNI), or 32 for float.
         emoji: Whether emoji get places in the vocabulary.
+        polarity: Attention biased by the polarity of words; `None` for none.
+        tandem: A second net beside the encoder; `None` for none.
         teachers: An ensemble to learn from; `None` for none.
         stages: The stages, in order.
         works: Ids of the works whose data or mechanisms it uses.
@@ -274,6 +320,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     bits: Literal[7, 8, 32] = 8
     emoji: bool = False
+    polarity: Polarity | None = None
+    tandem: Tandem | None = None
     teachers: Teachers | None = None
     stages: tuple[Stage, ...]
     works: tuple[str, ...] = ()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.row import Row
-from affekt.core.space import LabelSpace
 
 __all__ = ["EXTENSIONS", "Format", "export", "format_of"]
 
@@ -49,14 +48,14 @@ def format_of(path: Path, format: str | None = None) -> Format:
     return found
 
 
-def export(rows: Iterable[Row], path: Path, *, format: Format, space: LabelSpace) -> None:
+def export(rows: Iterable[Row], path: Path, *, format: Format, labels: Sequence[str]) -> None:
     """Write rows in one of the table formats, one after the other as they come.
 
     Args:
         rows: The rows.
         path: The file; it is overwritten.
         format: `jsonl`, `csv`, `parquet` or `emotionml`. A report is written by `affekt.report.html`.
-        space: Label space of the rows; its labels become columns.
+        labels: Labels of the rows' spaces, in order; they become columns.
 
     Raises:
         ValueError: `format` is `html`.
@@ -69,11 +68,11 @@ def export(rows: Iterable[Row], path: Path, *, format: Format, space: LabelSpace
     elif format == "csv":
         from affekt.report.exports import csv
 
-        csv.write(rows, path, labels=space.labels)
+        csv.write(rows, path, labels=labels)
     elif format == "parquet":
         from affekt.report.exports import parquet
 
-        parquet.write(rows, path, labels=space.labels)
+        parquet.write(rows, path, labels=labels)
     elif format == "emotionml":
         from affekt.report.exports import emotionml
 

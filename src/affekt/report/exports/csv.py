@@ -30,7 +30,7 @@ def header(labels: Sequence[str]) -> list[str]:
         *DIMENSIONS,
         *(f"{d}.{side}" for d in DIMENSIONS for side in ("low", "high")),
         *(f"score.{label}" for label in labels),
-        *("evidence", "trajectory", "model"),
+        *("evidence", "trajectory", "model", "language", "language_probability"),
     ]
 
 
@@ -46,7 +46,7 @@ def _cells(row: Row, labels: Sequence[str]) -> Iterator[object]:
         yield scores.get(label)
     yield _json.encode(row.evidence).decode() if row.evidence else None
     yield _json.encode(row.trajectory).decode() if row.trajectory else None
-    yield row.model
+    yield from (row.model, row.language, row.language_probability)
 
 
 def encode(rows: Iterable[Row], *, labels: Sequence[str], with_header: bool) -> bytes:
@@ -54,7 +54,7 @@ def encode(rows: Iterable[Row], *, labels: Sequence[str], with_header: bool) -> 
 
     Args:
         rows: The rows.
-        labels: Labels of their space, in its order.
+        labels: Labels of their spaces, in order.
         with_header: Whether the names of the columns come first.
     """
     buffer = io.StringIO(newline="")

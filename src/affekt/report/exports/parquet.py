@@ -47,6 +47,8 @@ def schema(labels: Sequence[str]) -> Any:
             ("evidence", pa.list_(evidence)),
             ("trajectory", pa.list_(window)),
             ("model", text),
+            ("language", text),
+            ("language_probability", number),
         ],
         metadata={"affekt.row_version": ROW_VERSION},
     )
@@ -79,7 +81,8 @@ def _columns(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Any]]
         else None
         for row in rows
     ]
-    columns["model"] = [row.model for row in rows]
+    for name in ("model", "language", "language_probability"):
+        columns[name] = [getattr(row, name) for row in rows]
     return columns
 
 
@@ -89,7 +92,7 @@ def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str]) -> None:
     Args:
         rows: The rows.
         path: The file.
-        labels: Labels of their space, in its order.
+        labels: Labels of their spaces, in order.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
