@@ -65,7 +65,7 @@ def test_entries_fit_together(name):
             s: sum(p.splits[s].rows for p in entry.parts if s in p.splits) for s in entry.splits
         }
     assert all(f.split in ("", *entry.splits) for f in entry.files)
-    assert all(facts.rows > 0 for facts in entry.splits.values())
+    assert all(facts.rows > 0 for facts in entry.splits.values()) or not entry.verified
     assert set(entry.works) <= set(names("works"))
 
 

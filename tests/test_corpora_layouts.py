@@ -18,6 +18,7 @@ from affekt.catalog.spaces import space
 from affekt.cli.corpora import command
 from affekt.core.clip import Clip
 from affekt.core.errors import CatalogError, DataError, UnknownNameError
+from affekt.corpora import checksums as reading_checksums
 from affekt.corpora import ratings, read
 from affekt.corpora.check import check, stats
 from affekt.corpora.export import export
@@ -532,3 +533,186 @@ def test_stats_tell_lengths_and_agreement(make):
 
 def test_a_clip_with_facts_can_stand_in_a_set():
     assert len({Clip("1", facts={"a": "b"}), Clip("1", facts={"a": "b"}), Clip("1", facts={"a": "c"})}) == 2
+
+
+# --- turns within turns, pieces, and files beside
+
+
+def test_json_turns_are_found_through_lists_of_lists(make):
+    shows = {"shows": [{"show": "a", "scenes": [{"id": 1, "said": [{"t": "x", "f": "joy"}]}, {"id": 2}]}]}
+    name = make(
+        """
+layout = "json"
+space = "ekman"
+json = { records = "shows", turns = "scenes.*.said" }
+gold = { labels = "f" }
+columns = { id = ["@key", "^id", "@turn"], text = "t" }
+files = [{ path = "n.json" }]
+
+[splits]
+train = { rows = 1 }
+""",
+        **{"n.json": json.dumps(shows)},
+    )
+    ((clip, gold),) = rows(name)
+    assert (clip.id, clip.text, gold.labels) == ("1_1_0", "x", ("joy",))
+    make("", **{"n.json": json.dumps({"shows": [{"scenes": {"id": 1}}]})})
+    with pytest.raises(DataError, match="no list at 'scenes"):
+        rows(name)
+
+
+def test_pieces_of_a_text_and_values_of_an_object_are_turns(make):
+    poems = "".join(json.dumps(p) + "\n" for p in [{"poem": "a|b", "by": "x", "f": {"line1": "joy", "line2": "fear"}}])
+    name = make(
+        """
+layout = "json"
+space = "ekman"
+json = { lines = true, turns = "poem", between = "|" }
+gold = { labels = "^f.line{nr}" }
+columns = { text = ".", speaker = "^by", dialogue = "@line" }
+files = [{ path = "n.jsonl" }]
+
+[splits]
+train = { rows = 2 }
+""",
+        **{"n.jsonl": poems},
+    )
+    (first, joy), (second, fear) = rows(name)
+    assert (first.text, joy.labels, second.text, fear.labels) == ("a", ("joy",), "b", ("fear",))
+    assert second.context == ("a",)
+    name = make(
+        """
+layout = "json"
+space = "sentiment"
+json = { lines = true, turns = "event" }
+gold = { labels = "@turn" }
+columns = { text = ".", context = "^scene" }
+files = [{ path = "n.jsonl" }]
+
+[splits]
+train = { rows = 2 }
+""",
+        **{"n.jsonl": json.dumps({"scene": "s", "event": {"positive": "up", "negative": "down"}}) + "\n"},
+    )
+    assert [(c.text, c.context, g.labels) for c, g in rows(name)] == [
+        ("up", ("s",), ("positive",)),
+        ("down", ("s",), ("negative",)),
+    ]
+
+
+def test_several_codes_are_taken_apart(make):
+    name = make(
+        """
+layout = "json"
+space = "ekman"
+json = { turns = "pairs" }
+code = [
+  { column = "0", pattern = '(?P<nr>[0-9]+)_(?P<what>.+)' },
+  { column = "1", pattern = '(?P<of>[0-9]+)_(?P<span>.+)' },
+]
+gold = { labels = "what" }
+columns = { id = ["nr", "of"], text = "span" }
+files = [{ path = "n.json" }]
+
+[splits]
+train = { rows = 1 }
+""",
+        **{"n.json": json.dumps([{"pairs": [["3_joy", "2_so nice"]]}])},
+    )
+    ((clip, gold),) = rows(name)
+    assert (clip.id, clip.text, gold.labels) == ("3_2", "so nice", ("joy",))
+
+
+BESIDE = """
+layout = "table"
+space = "ekman"
+table = { delimiter = "", quoted = false, header = false, columns = ["text"], turns = "/" }
+gold = { labels = "feeling" }
+columns = { dialogue = "@line" }
+files = [{ path = "t.txt", beside = { feeling = "f.txt" } }]
+
+[splits]
+train = { rows = 3 }
+"""
+
+
+def test_a_file_beside_holds_a_value_for_each_turn(make):
+    name = make(BESIDE, **{"t.txt": "a / b /\nc /\n", "f.txt": "joy fear\nanger \n"})
+    found = rows(name)
+    assert [(c.text, c.context, g.labels) for c, g in found] == [
+        ("a", (), ("joy",)),
+        ("b", ("a",), ("fear",)),
+        ("c", (), ("anger",)),
+    ]
+    assert [c.id for c, _ in found] == ["t.txt:1.0", "t.txt:1.1", "t.txt:2.0"]
+    assert set(reading_checksums(name, split="train")) == {"notes/t.txt", "notes/f.txt"}
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ("joy\nanger\n", "2 turns have 1 values"),
+        ("joy fear\n", "no such line"),
+        ("joy fear\nanger\njoy\n", "goes on where the other ends"),
+    ],
+)
+def test_a_file_beside_that_does_not_fit_is_named(make, beside, message):
+    name = make(BESIDE, **{"t.txt": "a / b /\nc /\n", "f.txt": beside})
+    with pytest.raises(DataError, match=message):
+        rows(name)
+
+
+def test_each_split_has_a_list_of_its_own(make):
+    name = make(
+        """
+layout = "table"
+space = "ekman"
+gold = { labels = "feeling" }
+columns = { id = "nr", text = "note" }
+files = [{ path = "n.csv" }]
+
+[split_list]
+path = "split/{split}.txt"
+id = "song"
+of = "nr"
+table = { delimiter = "", quoted = false, header = false, columns = ["song"] }
+
+[splits]
+train = { rows = 1 }
+dev = { rows = 1, values = ["validation"] }
+""",
+        **{"n.csv": "nr,note,feeling\n1,a,joy\n2,b,fear\n", "split/train.txt": "2\n", "split/validation.txt": "1\n"},
+    )
+    assert [c.text for c, _ in rows(name)] == ["b"]
+    assert [c.text for c, _ in rows(name, "dev")] == ["a"]
+
+
+def test_a_list_of_lists_is_a_list_for_each_annotator(make):
+    name = make(
+        """
+layout = "json"
+space = "ekman"
+json = { lines = true }
+gold = { labels = "who", names = { joy = "joy", fear = "fear", None = "" } }
+files = [{ path = "n.jsonl" }]
+
+[splits]
+train = { rows = 1 }
+""",
+        **{"n.jsonl": json.dumps({"text": "a", "who": [["joy"], ["joy", "fear"], ["None"], ["joy"]]}) + "\n"},
+    )
+    ((_, gold),) = rows(name)
+    assert gold.labels == ("fear", "joy")
+    assert gold.intensities["joy"] == 0.75
+
+
+def test_rows_that_nobody_published_are_counted_and_an_optional_corpus_may_be_absent(make, tmp_path):
+    files = {"notes.csv": "nr,note,feeling,where\n1,a,joy,b\n"}
+    name = make("optional = true\n" + SIMPLE.replace("train = { rows = 2 }", "train = { rows = 0 }"), **files)
+    assert check(name).state == "well"
+    run = CliRunner().invoke
+    assert "train of unknown size" in run(command, ["show", name]).stdout
+    assert "layout" not in run(command, ["show", name]).stdout
+    (tmp_path / "data" / "notes" / "notes.csv").unlink()
+    (tmp_path / "data" / "notes").rmdir()
+    assert check(name).state == "not at hand"

@@ -484,7 +484,7 @@ def test_every_registered_metric_scores_within_its_bounds(key):
         "distributions": lambda: {"truth": truth, "prediction": rng.dirichlet([1, 1, 1], 50)},
         "dimension": lambda: {"truth": rng.normal(size=50), "prediction": rng.normal(size=50)},
         "classes": lambda: {"truth": truth.argmax(1), "prediction": rng.integers(-1, 3, 50)},
-        "table": lambda: {"truth": rng.normal(size=(50, 4)), "prediction": rng.normal(size=(50, 4))},
+        "table": lambda: {"truth": rng.random((50, 4)), "prediction": rng.random((50, 4))},
     }[found.takes]()
     statistic = found.statistic(**given_)
     assert statistic.n == 50

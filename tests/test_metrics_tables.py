@@ -50,6 +50,21 @@ def test_jaccard_is_that_of_scikit_learn(seed):
     assert m.jaccard(truth=truth, prediction=answer) == pytest.approx(theirs, abs=1e-9)
 
 
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.integers(1, 6))
+def test_cross_entropy_is_the_likelihood_of_single_votes(seed, judges):
+    """Shares of votes weigh like the votes, each a row of its own; the share itself is the best answer."""
+    rng = np.random.default_rng(seed)
+    votes = rng.random((judges, 40, 3)) < 0.4
+    share, answer = votes.mean(0), rng.uniform(0.01, 0.99, (40, 3))
+    theirs = skl.log_loss(votes.ravel().astype(int), np.tile(answer.ravel(), judges), labels=[0, 1])
+    assert m.cross_entropy(truth=share, prediction=answer) == pytest.approx(theirs, abs=1e-9)
+    assert m.cross_entropy(truth=share, prediction=share) <= theirs + 1e-9
+    assert np.isfinite(m.cross_entropy(truth=[[1.0]], prediction=[[0.0]]))
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        m.cross_entropy(truth=share * 100, prediction=answer)
+
+
 def test_a_name_without_spread_leaves_the_mean_undefined():
     truth, answer = levels(1)
     answer[:, 2] = 0.0

@@ -794,6 +794,26 @@ def test_the_keyboard_is_enough(rows, big, show):
 
 @browser_test
 @pytest.mark.browser
+def test_languages_and_several_models(tmp_path, show):
+    second = ModelFacts(
+        name="text-multi", version="2", licence="CC-BY-4.0", licence_note="research only", space="ekman"
+    )
+    some = [plain("gut", id="a", language="de", model="text-multi@2"), plain("good", id="b", language="en"), plain("?")]
+    path = write(tmp_path, some, replace(FACTS, models=(MODEL, second)))
+    _, head, arrays = read_page(path)
+    assert [head["languages"][k] for k in arrays["language"]] == ["de", "en", ""]
+    text = path.read_text(encoding="utf-8")
+    assert "read by affekt-text 1.0 and text-multi 2" in text
+    assert "<dd>CC-BY-4.0. research only</dd>" in text
+    assert "each in its own labels" in text and "each in its own labels" not in write(tmp_path, some, FACTS).read_text(
+        encoding="utf-8"
+    )
+    page = show(write(tmp_path, some, replace(FACTS, models=(MODEL, second))))
+    page.click(".t-row >> nth=0")
+    assert "Language\nde" in page.inner_text("#panel")
+
+
+@pytest.mark.browser
 def test_the_panel_shows_the_whole_row(rows, big, show):
     page = show(big)
     i = next(

@@ -101,7 +101,12 @@ def recipe_of(entry: Study, variant: Variant, *, name: str = "") -> Recipe:
     base["heads"]["main"].update(variant.head)
     for other, fields in variant.together.items() if name == entry.task else ():
         own: dict[str, Any] = msgspec.to_builtins(plain_recipe(other))
-        base["heads"][other] = own["heads"]["main"] | {"export": other in entry.also}
+        head = own["heads"]["main"]
+        # A model gives each space once, and the dimensions of one space.
+        taken = any(
+            h["space"] == head["space"] or h["of"] == head["of"] == "dimensions" for h in base["heads"].values()
+        )
+        base["heads"][other] = head | {"export": other in entry.also and not taken}
         base["stages"][0]["parts"] += ({**own["stages"][0]["parts"][0], "head": other, **entry.part, **fields},)
     try:
         return msgspec.convert(base, Recipe)

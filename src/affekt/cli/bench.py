@@ -67,16 +67,15 @@ def list_(as_json: bool) -> None:
             )
         )
         return
-    from rich.console import Console
-    from rich.table import Table
+    from affekt.cli._tables import NarrowTable, terminal
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("task", "what", "corpus", "split", "rows", "first score"):
-        table.add_column(head, justify="right" if head == "rows" else "left")
+    heads = ("task", "what", "corpus", "split", "rows", "first score")
+    words = tuple(head for head in heads if head != "rows")
+    table = NarrowTable(*heads, left=words, drop=("corpus", "split", "rows"), wrap=("what",))
     for t in found:
         rows = t.corpus.splits[t.entry.split].rows
         table.add_row(t.id, t.entry.title, t.entry.corpus, t.entry.split, f"{rows:,}", t.entry.headline)
-    Console().print(table)
+    terminal().print(table)
 
 
 @command.command()

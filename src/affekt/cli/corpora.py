@@ -76,7 +76,8 @@ def list_(data: str | None, as_json: bool) -> None:
     words = tuple(head for head in heads if head != "rows")
     table = NarrowTable(*heads, left=words, drop=("space", "languages", "commercial", "rows"), wrap=("licence", "here"))
     for name, c, here in rows:
-        size = f"{sum(facts.rows for facts in c.splits.values()):,}"
+        stated = sum(facts.rows for facts in c.splits.values())
+        size = f"{stated:,}" if stated else "not published"
         languages = " ".join(c.languages) if len(c.languages) < 4 else f"{len(c.languages)} languages"
         found = "yes" if here else "no, is made" if c.made_by else "no" if c.verified else "no, layout unverified"
         table.add_row(name, size, c.space, languages, c.licence, c.commercial, found)
@@ -115,7 +116,7 @@ def show(name: str, as_json: bool) -> None:
     def fact(name: str, value: str) -> None:
         facts.add_row(name, escape(value))
 
-    splits = ", ".join(f"{split} {f.rows:,}" for split, f in c.splits.items())
+    splits = ", ".join(f"{split} {f'{f.rows:,}' if f.rows else 'of unknown size'}" for split, f in c.splits.items())
     what = c.hash_split and (", ".join(_listed(c.hash_split.by)) or "the text")
     fact("splits", f"{splits}{f' (ours, by a hash of {what})' if what else ''}")
     fact("space", c.space or "none: it has no labels of emotion")
@@ -160,7 +161,7 @@ def check(name: str | None, everything: bool, data: str | None, as_json: bool) -
 
     Counts rows and labels of each split, and the exact texts that stand in two splits. The exit code is 0 only if
     everything is as stated; with --all, a corpus whose folder is not here counts as not well, except where the
-    layout is marked as unverified or which is made by a command.
+    entry is optional or its layout marked as unverified.
     """
     from affekt.corpora.check import check as check_one
     from affekt.corpora.check import readings
@@ -239,7 +240,7 @@ def _print_summary(checked: list[Checked]) -> None:
         for state, said in (
             ("wrong", "not as stated"),
             ("absent", "absent"),
-            ("not at hand", "to be made, or with unverified layout, not at hand"),
+            ("not at hand", "not at hand"),
         )
         if (found := by_state[state])
     ]

@@ -22,12 +22,11 @@ def command() -> None:
 @command.command("list")
 def list_() -> None:
     """List the studies, and what came out where they were run for the record."""
-    from rich.console import Console
-    from rich.table import Table
-
     from affekt.catalog.studies import recorded, studies, study
+    from affekt.cli._tables import NarrowTable, terminal
 
-    table = Table("study", "task", "question", "here", box=None, pad_edge=False, header_style="bold")
+    heads = ("study", "task", "question", "here")
+    table = NarrowTable(*heads, left=heads, drop=("task",), wrap=("question", "here"))
     for name in studies():
         entry, record = study(name), recorded(name)
         here = "not recorded"
@@ -35,7 +34,7 @@ def list_() -> None:
             others = [o for o in record["outcomes"] if o["difference"]]
             here = "; ".join(f"{o['variant']} {o['difference'][0]:+.3f}" for o in others)
         table.add_row(name, entry.task, entry.question, here)
-    Console().print(table)
+    terminal().print(table)
 
 
 @command.command()

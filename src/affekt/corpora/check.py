@@ -30,7 +30,7 @@ class SplitCount:
 
     Attributes:
         rows: Number of rows.
-        stated: Number of rows that the entry states.
+        stated: Number of rows that the entry states; 0: it states none.
         labels: Label -> number of rows that have it.
         unlabelled: Rows with none of the labels.
         empty: Rows whose text is empty, in a corpus of texts.
@@ -60,7 +60,7 @@ class Checked:
     Attributes:
         entry: The corpus.
         state: `well`; `wrong`: something is not as stated; `absent`: its folder is not here; `not at hand`: the
-            same for an entry whose layout could never be verified, or that is made here, which is nobody's mistake.
+            same for an entry that is optional, or whose layout could never be verified, which is nobody's mistake.
         splits: Split -> what was found.
         problems: What is wrong, in sentences.
     """
@@ -106,7 +106,7 @@ def check(name: str | Corpus, *, data: str | Path | None = None) -> Checked:
     try:
         corpus_folder(entry, data)
     except DataError as err:
-        checked.state = "absent" if entry.verified and not entry.made_by else "not at hand"
+        checked.state = "not at hand" if entry.optional or not entry.verified else "absent"
         checked.problems.append(str(err))
         return checked
     texts: dict[str, list[bytes]] = {}
@@ -119,7 +119,7 @@ def check(name: str | Corpus, *, data: str | Path | None = None) -> Checked:
         except DataError as err:
             checked.problems.append(str(err))
             continue
-        if found.rows != facts.rows:
+        if facts.rows and found.rows != facts.rows:
             checked.problems.append(f"{split} has {found.rows:,} rows where the entry states {facts.rows:,}.")
     known = {split: set(rows) for split, rows in texts.items()}
     for split, found in checked.splits.items():

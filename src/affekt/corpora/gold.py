@@ -163,14 +163,20 @@ class GoldReader:
         assert self.space is not None
         columns = listed(self.gold.labels)
         if len(columns) == 1:
+            cell = None if "+" in columns[0] else record.raw(columns[0])
+            if isinstance(cell, list) and any(isinstance(item, list) for item in cell):
+                return self._of_annotators([self._names_in(item, record.where) - {""} for item in cell])
             found = self.names_of(record, columns[0])
             if self.space.kind == "single" and len(found) > 1:
                 raise DataError("The row has several labels in a space of one", where=record.where)
             return self.ordered(found), {}
-        votes: Counter[str] = Counter()
-        for column in columns:
-            votes.update(self.names_of(record, column))
-        return self._voted({label: votes[label] / len(columns) for label in self.space.labels}, len(columns))
+        return self._of_annotators([self.names_of(record, column) for column in columns])
+
+    def _of_annotators(self, each: Sequence[set[str]]) -> tuple[tuple[str, ...], dict[str, float]]:
+        """The gold of what each annotator gave."""
+        assert self.space is not None
+        votes = Counter(label for labels in each for label in labels)
+        return self._voted({label: votes[label] / len(each) for label in self.space.labels}, len(each))
 
     def _strengths(self, record: Record) -> tuple[tuple[str, ...], dict[str, float]]:
         assert self.space is not None

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from xml.etree import ElementTree
 
 from affekt.catalog.corpora import Code, Corpus, CorpusFile, Json, Names, Table
 from affekt.core.errors import CatalogError, DataError, nearest
-from affekt.corpora.files import corpus_folder, files_of, lines, opened
+from affekt.corpora.files import corpus_folder, file_of, files_of, lines, opened
 
 __all__ = ["Record", "id_of", "listed", "records", "table_records", "text_of", "wanted"]
 
@@ -108,18 +109,26 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
     for file in files_of(entry, part, data):
         path = file.relative_to(root).as_posix()
         if entry.layout == "files":
-            stream = iter([Record({"@file": file.stem, "@path": path, "@line": "1"}, path, "1", str(file))])
+            stream: Iterator[Record] = iter(
+                [Record({"@file": file.stem, "@path": path, "@line": "1"}, path, "1", str(file))]
+            )
         elif entry.layout == "table":
-            coded = () if entry.code is None else tuple(re.compile(entry.code.pattern).groupindex)
-            named = tuple(c for c in _columns_of(entry) if not c.startswith("@") and c not in coded)
+            elsewhere = {*part.beside, *(name for code in entry.codes for name in re.compile(code.pattern).groupindex)}
+            named = tuple(c for c in _columns_of(entry) if not c.startswith("@") and c not in elsewhere)
             stream = table_records(
                 file, entry.table, columns=part.columns, path=path, required=() if part.no_label else named
             )
+            if part.beside:
+                stream = _beside(stream, {c: file_of(entry, p, data) for c, p in part.beside.items()}, entry.table)
+            if entry.table.turns:
+                stream = _turns_of_lines(stream, entry, tuple(part.beside))
         elif entry.layout == "json":
             stream = _json_records(file, entry.json, _columns_of(entry), path)
         else:
             stream = _xml_records(file, entry, path)
-        yield from stream if entry.code is None else (_decoded(record, entry.code) for record in stream)
+        for code in entry.codes:
+            stream = map(partial(_decoded, code=code), stream)
+        yield from stream
 
 
 def _decoded(record: Record, code: Code) -> Record:
@@ -208,6 +217,41 @@ def table_records(
         raise DataError("The file is empty", where=str(file), hint="Get it again from the release.")
 
 
+def _beside(stream: Iterator[Record], files: Mapping[str, Path], table: Table) -> Iterator[Record]:
+    """Rows with the same line of other files as further columns; all files must end together."""
+    others = {column: lines(file, encoding=table.encoding) for column, file in files.items()}
+    where = "its beginning"
+    for record in stream:
+        cells, where = dict(record.cells), record.where
+        for column, other in others.items():
+            number, text = next(other, (0, ""))
+            if number != int(record.place):
+                raise DataError(
+                    "The file beside has no such line", where=f"{files[column]}, at {where}", hint="Get both again."
+                )
+            cells[column] = text.strip()
+        yield replace(record, cells=cells)
+    for column, other in others.items():
+        if any(text.strip() for _, text in other):
+            raise DataError("The file goes on where the other ends", where=f"{files[column]}, after {where}")
+
+
+def _turns_of_lines(stream: Iterator[Record], entry: Corpus, beside: tuple[str, ...]) -> Iterator[Record]:
+    """The turns of rows that are a whole dialogue each."""
+    for record in stream:
+        turns = [t.strip() for t in record.text(entry.columns.text).split(entry.table.turns)]
+        # It stands after each turn, so that nothing follows the last.
+        turns = turns[:-1] if turns and not turns[-1] else turns
+        values = {column: record.text(column).split() for column in beside}
+        for column, each in values.items():
+            if len(each) != len(turns):
+                raise DataError(f"{len(turns)} turns have {len(each)} values in {column!r}", where=record.where)
+        for index, turn in enumerate(turns):
+            cells = {**record.cells, entry.columns.text: turn, "@turn": str(index)}
+            cells |= {column: each[index] for column, each in values.items()}
+            yield Record(cells, record.path, f"{record.place}.{index}", f"{record.where}, turn {index + 1}")
+
+
 def _quoted(file: Path, table: Table) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(
         (text for _, text in lines(file, encoding=table.encoding)), delimiter=table.delimiter, strict=True
@@ -238,21 +282,21 @@ def _plain(file: Path, table: Table, width: int) -> Iterator[tuple[int, list[str
 
 def _json_records(file: Path, shape: Json, columns: tuple[str, ...], path: str) -> Iterator[Record]:
     for key, number, record in _documents(file, shape):
-        turns = enumerate(_turns(record, shape, f"{file}, record {number}")) if shape.turns else [(None, record)]
-        for index, turn in turns:
-            place = f"{number}" if index is None else f"{number}.{index}"
+        turns = _turns(record, shape, f"{file}, record {number}") if shape.turns else [("", record, record)]
+        for index, (name, around, turn) in enumerate(turns):
+            place = f"{number}.{index}" if shape.turns else f"{number}"
+            turn_name = name or str(index)
             cells: dict[str, Any] = {
                 "@key": key,
                 "@file": file.stem,
                 "@path": path,
                 "@line": str(number),
-                "@turn": str(index or 0),
+                "@turn": turn_name,
             }
             for column in columns:
-                if column.startswith("^"):
-                    cells[column] = _follow(record, column[1:])
-                elif not column.startswith("@"):
-                    cells[column] = _follow(turn, column)
+                if not column.startswith("@"):
+                    steps = column.replace("{turn}", turn_name).replace("{nr}", str(index + 1))
+                    cells[column] = _follow(around, steps[1:]) if steps.startswith("^") else _follow(turn, steps)
             yield Record(cells, path, place, f"{file}, record {place}")
 
 
@@ -275,11 +319,25 @@ def _documents(file: Path, shape: Json) -> Iterator[tuple[str, int, Any]]:
         raise DataError("The document holds no list of records", where=f"{file}, {shape.records or 'whole'}")
 
 
-def _turns(record: Any, shape: Json, where: str) -> list[Any]:
-    turns = record if shape.turns == "." else _follow(record, shape.turns)
-    if not isinstance(turns, list):
-        raise DataError(f"The record has no list of turns at {shape.turns!r}", where=where)
-    return turns
+def _turns(record: Any, shape: Json, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Stream (key of the turn, empty in a list; what it is part of; the turn)."""
+    before, star, last = shape.turns.rpartition("*.")
+    around = [record]
+    for step in before.split("*.") if star else ():
+        lists = [_follow(item, step.strip(".") or ".") for item in around]
+        if not all(isinstance(found, list) for found in lists):
+            raise DataError(f"The record has no list at {step!r}", where=where)
+        around = [item for found in lists for item in found]
+    for item in around:
+        turns = _follow(item, last)
+        if isinstance(turns, str) and shape.between:
+            turns = turns.split(shape.between)
+        if isinstance(turns, Mapping):
+            yield from ((str(key), item, turn) for key, turn in turns.items())
+        elif isinstance(turns, list):
+            yield from (("", item, turn) for turn in turns)
+        elif turns is not None or not star:
+            raise DataError(f"The record has no list of turns at {shape.turns!r}", where=where)
 
 
 def _parsed(text: str, where: str) -> Any:
@@ -290,7 +348,9 @@ def _parsed(text: str, where: str) -> Any:
 
 
 def _follow(value: Any, path: str) -> Any:
-    """What stands at a path of names and numbers; `None` where there is nothing."""
+    """What stands at a path of names and numbers, `.` being the value itself; `None` where there is nothing."""
+    if path == ".":
+        return value
     for step in path.split("."):
         if isinstance(value, Mapping):
             value = value.get(step)
@@ -306,9 +366,11 @@ def _columns_of(entry: Corpus) -> tuple[str, ...]:
     c, g = entry.columns, entry.gold
     single = (c.text, c.split, c.turn, c.speaker, c.language, c.start, c.end)
     labels = tuple(part for column in listed(g.labels) for part in column.split("+"))
+    coded = (code.column for code in entry.codes)
     several = (c.id, c.dialogue, c.context, labels, entry.hash_split.by if entry.hash_split else ())
     named = chain(
         single,
+        coded,
         *(listed(names) for names in several),
         *(listed(names) for names in g.dimensions.values()),
         c.facts.values(),

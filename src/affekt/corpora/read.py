@@ -10,7 +10,7 @@ from pathlib import Path
 from affekt.catalog.corpora import Corpus, CorpusFile, corpus
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, UnknownNameError
-from affekt.corpora.files import checksum, files_of
+from affekt.corpora.files import checksum, file_of, files_of
 from affekt.corpora.gold import GoldReader, Target
 from affekt.corpora.layouts import Record, id_of, listed, records, text_of, wanted
 from affekt.corpora.splits import split_of, splitter
@@ -54,6 +54,8 @@ def checksums(name: str | Corpus, *, split: str, data: str | Path | None = None)
     for part in _files_of(entry, split):
         for file, path in zip(files_of(entry, part, data), _paths(entry, part, data), strict=True):
             found[f"{entry.folder}/{path}"] = checksum(file)
+        for path in part.beside.values():
+            found[f"{entry.folder}/{path}"] = checksum(file_of(entry, path, data))
     return found
 
 

@@ -73,5 +73,12 @@ def _named(entry: Corpus, names: dict[str, str], given: str, where: str) -> str 
 def _listed_splits(entry: Corpus, data: str | Path | None) -> dict[str, str]:
     rule = entry.split_list
     assert rule is not None
-    rows = table_records(file_of(entry, rule.path, data), rule.table, required=(rule.id, rule.split))
-    return {row.text(rule.id): row.text(rule.split) for row in rows}
+    if "{split}" not in rule.path:
+        rows = table_records(file_of(entry, rule.path, data), rule.table, required=(rule.id, rule.split))
+        return {row.text(rule.id): row.text(rule.split) for row in rows}
+    found: dict[str, str] = {}
+    for split, facts in entry.splits.items():
+        for name in facts.values or (split,):
+            file = file_of(entry, rule.path.replace("{split}", name), data)
+            found |= {row.text(rule.id): name for row in table_records(file, rule.table)}
+    return found

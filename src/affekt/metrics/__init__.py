@@ -37,7 +37,7 @@ from affekt.metrics.regression import (
 )
 from affekt.metrics.significance import holm
 from affekt.metrics.statistic import Statistic
-from affekt.metrics.tables import mean_concordance, mean_error, mean_kappa, mean_pearson, row_pearson
+from affekt.metrics.tables import cross_entropy, mean_concordance, mean_error, mean_kappa, mean_pearson, row_pearson
 
 __all__ = [
     "METRICS",
@@ -53,6 +53,7 @@ __all__ = [
     "brier_score",
     "cohen_kappa",
     "concordance_cc",
+    "cross_entropy",
     "exact_match",
     "expected_calibration_error",
     "f1_per_label",

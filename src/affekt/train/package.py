@@ -111,7 +111,7 @@ class _Head:
     @property
     def shares(self) -> NDArray[np.float64]:
         """What probabilities are fitted to: shares of annotators where the head learned these, else 0/1."""
-        return np.nan_to_num(self.dev.values) if self.plan.gold == "soft_label" else self.truth
+        return np.nan_to_num(self.dev.values) if self.plan.gold == "soft-label" else self.truth
 
 
 def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, dict[str, Any]]:

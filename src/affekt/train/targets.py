@@ -80,6 +80,11 @@ def rows_of(
     columns = tuple(d.name for d in wanted.dimensions) if head.of == "dimensions" else wanted.labels
     there = {d.name for d in own.dimensions} if head.of == "dimensions" else set(own.labels)
     carry = space_map(own.id, wanted.id) if mapped and own.id != wanted.id else None
+    if carry and head.gold != "corpus":
+        raise InputError(
+            f"The rule {head.gold} gives labels of {own.id}, and the head is of {wanted.id}",
+            hint="Map the gold of the corpus, or take its own space.",
+        )
     if carry:
         # What no label of the corpus leads to was not asked about.
         reached = {target for weights in carry.weights.values() for target in weights}
@@ -119,19 +124,19 @@ def rows_of(
     return Rows(ids, texts, out.values, variances)
 
 
-_COUNTING = frozenset({"majority", "plurality", "all_inclusive", "soft_label"})
+_AVERAGING = frozenset({"mean", "ewe"})
 
 
 def _by_rule(name: str, head: HeadPlan, columns: Sequence[str], *, data: Path | None) -> dict[str, list[float]]:
     """Item -> gold by the head's rule over single judgements, NaN where it does not decide."""
-    if (head.gold in _COUNTING) != (head.of == "labels"):
+    if (head.gold in _AVERAGING) == (head.of == "labels"):
         raise InputError(
             f"The rule {head.gold} does not make {head.of}",
-            hint="majority, plurality, all_inclusive and soft_label count labels; mean and ewe average values.",
+            hint=f"{' and '.join(sorted(_AVERAGING))} average strengths and dimensions; the others make labels.",
         )
     every = ratings(name, data=data)
     gold = RULES[head.gold](every)
-    names = every.space.labels if head.gold in _COUNTING else every.channels
+    names = every.channels if head.gold in _AVERAGING else every.space.labels
     picked = gold.values[:, [names.index(c) for c in columns]]
     return dict(zip(gold.items, picked.tolist(), strict=True))
 

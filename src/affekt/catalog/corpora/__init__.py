@@ -55,6 +55,7 @@ class CorpusFile(_Part, frozen=True):
         split: The split that the whole file belongs to; empty where rows are split otherwise.
         count: How many files a path with `*` names in the release; 0: it names one file.
         no_label: Whether its rows have none of the labels, and no column that says so.
+        beside: Column -> path of another file with as many lines, whose line is that column of the same row.
     """
 
     path: str
@@ -62,6 +63,7 @@ class CorpusFile(_Part, frozen=True):
     split: str = ""
     count: int = 0
     no_label: bool = False
+    beside: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Table(_Part, frozen=True):
@@ -78,6 +80,8 @@ class Table(_Part, frozen=True):
             then have the columns `@block` and `@part`, counted from 0.
         run_on: Number of rows of the file in which a quote that was never closed has swallowed the rows after it;
             they are left out. Without it, cells may run over lines.
+        turns: What stands after each turn, where a row is a whole dialogue: each turn is then a row of its own, with
+            its place from 0 as `@turn`. Columns of files `beside` hold one value a turn, with spaces between.
         encoding: Character encoding.
     """
 
@@ -89,24 +93,30 @@ class Table(_Part, frozen=True):
     empty_cells: bool = False
     blocks: bool = False
     run_on: int | None = None
+    turns: str = ""
     encoding: str = "utf-8"
 
 
 class Json(_Part, frozen=True):
     """Layout `json`: records, and within them turns.
 
-    A column is a path: names and numbers joined by dots. Where there are turns, it is looked up in the turn, and
-    with `^` before it in the record. `@key` is the key of a record, `@turn` the place of a turn.
+    A column is a path: names and numbers joined by dots, `.` for the whole. Where there are turns, it is looked up in
+    the turn, and with `^` before it in the record, or in what the last `*` of `turns` went through. `@key` is the key
+    of a record, `@turn` the place of a turn from 0, or its key where turns are an object. In a path, `{turn}` stands
+    for that, and `{nr}` for the place from 1.
 
     Attributes:
         lines: Whether each line is a record of its own (JSONL).
         records: Path to the records, a list or an object of records; empty where the whole document is that.
         turns: Path from a record to its turns; empty where a record is one row. `.` where the record is the list.
+            A step `*` goes through all items of a list, as in `scenes.*.utterances`; items without turns have none.
+        between: What stands between turns, where the path leads to one text.
     """
 
     lines: bool = False
     records: str = ""
     turns: str = ""
+    between: str = ""
 
 
 class Xml(_Part, frozen=True):
@@ -172,7 +182,8 @@ class Gold(_Part, frozen=True):
 
     Attributes:
         labels: Column that holds labels, or numbers of `label_ids`; `a+b` where they stand in two. Several columns
-            are several annotators: the gold has the labels of all of them, and the share of annotators who gave each.
+            are several annotators: the gold has the labels of all of them (in a space of one label, the one that most
+            gave), and the share of annotators who gave each. So is one column of JSON that holds a list of lists.
         separator: What stands between labels in one cell; empty where a cell holds one.
         names: Spelling in the release -> label; "" where it stands for none. Empty: labels as in the space.
         columns: Label -> column with 0 or 1, a strength, or a number of votes.
@@ -267,17 +278,17 @@ class SplitList(_Part, frozen=True):
     """A file of the release, a table, that says which row is in which split.
 
     Attributes:
-        path: Path below the corpus folder.
+        path: Path below the corpus folder. With `{split}` in it, each split has a list of its own under that name.
         id: Its column with the id.
-        split: Its column with the split.
+        split: Its column with the split; empty where each split has a list of its own.
         of: The corpus' column that holds the same id.
         table: How it is delimited.
     """
 
     path: str
     id: str
-    split: str
     of: str
+    split: str = ""
     table: Table = Table()
 
 
@@ -285,11 +296,12 @@ class SplitFacts(_Part, frozen=True):
     """What is known of a split.
 
     Attributes:
-        rows: Number of rows in the release that the entry describes; `affekt corpora check` counts them.
+        rows: Number of rows in the release that the entry describes; `affekt corpora check` counts them. 0 where
+            nobody published it: they are counted, and compared with nothing.
         values: What the split is called in the split column, where that is not its name.
     """
 
-    rows: int
+    rows: int = 0
     values: tuple[str, ...] = ()
 
 
@@ -326,8 +338,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         table: How tables are delimited.
         json: How JSON is nested.
         xml: Which elements are rows.
-        code: Names that are taken apart into columns. In layout `files`, where each file is a row, that is how its
-            name is read.
+        code: Names that are taken apart into columns, one or several. In layout `files`, where each file is a row,
+            that is how its name is read.
         columns: Where the parts of a clip stand.
         gold: Where the gold stands.
         label_ids: Labels in the corpus' own numbering.
@@ -348,6 +360,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         missing: What the release had and cannot be had any more, or what is not in the data folder.
         made_by: The command that makes it, where it is made here and had from nowhere.
         verified: Whether the layout was read from the files themselves; otherwise it is as published.
+        optional: Whether it is no part of the data folder that Affekt is developed with, so that `check --all` does
+            not hold its absence against anybody. The layout may be verified all the same.
         citation: The publication to cite.
         works: Ids of the works that the corpus belongs to.
         views: Other ways to read the release: name -> the fields that differ.
@@ -373,7 +387,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     table: Table = Table()
     json: Json = Json()
     xml: Xml | None = None
-    code: Code | None = None
+    code: Code | tuple[Code, ...] | None = None
     columns: Columns = Columns()
     gold: Gold = Gold()
     label_ids: tuple[str, ...] = ()
@@ -393,9 +407,15 @@ class Corpus(Entry, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     made_by: str = ""
     verified: bool = True
+    optional: bool = False
     works: tuple[str, ...] = ()
     views: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     matrix: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The names that are taken apart, one after another."""
+        return self.code if isinstance(self.code, tuple) else (self.code,) if self.code else ()
 
     @property
     def parts(self) -> tuple[Corpus, ...]:

@@ -29,6 +29,10 @@ __all__ = [
 
 Setting = int | float | str | bool
 
+GoldRule = Literal[
+    "corpus", "majority", "plurality", "all-inclusive", "soft-label", "presence", "dawid-skene", "mean", "ewe"
+]
+
 
 class HeadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a head says.
@@ -36,16 +40,16 @@ class HeadPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes:
         space: Label space of its outputs.
         of: What of a corpus it learns: the labels, the strengths of labels, or the dimensions.
-        gold: Where that comes from: the gold of the corpus, or a rule over its single annotators' judgements
-            (`affekt.core.ratings`): `majority`, `plurality`, `all_inclusive` or `soft_label` for labels, `mean` or
-            `ewe` for strengths and dimensions. What a rule does not decide is not learned.
+        gold: Where that comes from: the gold of the `corpus`, or a rule over its single annotators' judgements, as
+            `affekt agree` names them: `mean` and `ewe` for strengths and dimensions, the others for labels. What a
+            rule does not decide is not learned.
         export: Whether the model has it; one that is not exported only helps training.
         mix_layers: Whether a ridge regression on the lower layers is mixed in; for dimensions with spread.
     """
 
     space: str
     of: Literal["labels", "intensities", "dimensions"] = "labels"
-    gold: Literal["corpus", "majority", "plurality", "all_inclusive", "soft_label", "mean", "ewe"] = "corpus"
+    gold: GoldRule = "corpus"
     export: bool = True
     mix_layers: bool = False
 

@@ -38,7 +38,7 @@ _KINDS = {
 }
 _CODE = ("bench", "core", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
 _MENTION = re.compile(r"\b(?:source|works)\s*=\s*[\[(\"']")
-_ERRORS = frozenset({"brier", "cross_entropy", "ece", "eder", "jsd", "mae", "rmse"})
+_ERRORS = frozenset({"brier", "cross", "ece", "eder", "jsd", "mae", "rmse"})
 
 
 class Level(enum.IntEnum):
@@ -87,7 +87,7 @@ class Claim:
 
     @property
     def lower_is_better(self) -> bool:
-        """Whether the metric is an error, so that less is better; `ece_label` goes by its first word."""
+        """Whether the metric is an error, so that less is better; it goes by the first word (`ece_label`)."""
         return re.split(r"[^a-z]", self.metric, maxsplit=1)[0] in _ERRORS
 
     @property

@@ -123,11 +123,11 @@ function columns(bytes) {
   const width = win.start.length ? win.scores.length / win.start.length : 0;
   const text = strings('text');
   return {
-    n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, numbers,
+    n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, languages: head.languages, numbers,
     id: strings('id'), text, source: strings('source'), time: strings('time'),
     index: get('index'), length: get('length'), start: get('start'), end: get('end'),
     confidence: Float32Array.from(get('confidence'), (v) => (v === NONE ? NaN : v / 1000)),
-    speaker: get('speaker'), reason: get('abstained'),
+    speaker: get('speaker'), reason: get('abstained'), language: get('language'),
     score: (i, l) => { const v = scores[l * n + i]; return v === NONE ? NaN : v / 1000; },
     labels: (i) => labels.subarray(labelsTo[i], labelsTo[i + 1]),
     first: (i) => (labelsTo[i] === labelsTo[i + 1] ? -1 : labels[labelsTo[i]]),

@@ -53,7 +53,7 @@ function drawPanel() {
   if (!answered(i)) parts.push(el('p', { class: 'p-why' }, `No answer: ${reasonText(D.reason[i])}.`));
   else if (labels.length) parts.push(el('ul', { class: 'p-labels' }, ...labels.map((l) => el('li', {}, el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), words(P.labels[l])))));
   else parts.push(el('p', { class: 'p-why' }, 'An answer, but no label reached its threshold.'));
-  const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Speaker', D.speakers[D.speaker[i]]], ['Time', D.time(i)],
+  const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Language', D.languages[D.language[i]]], ['Speaker', D.speakers[D.speaker[i]]], ['Time', D.time(i)],
     ['Seconds', Number.isNaN(D.start[i]) ? '' : `${fixed(D.start[i])} to ${fixed(D.end[i])}`], ['Id', D.id(i)], ['Source', D.source(i)]].filter(([, v]) => v);
   if (meta.length) parts.push(el('dl', { class: 'p-meta' }, ...meta.flatMap(([k, v]) => [el('dt', {}, k), el('dd', { dir: 'auto' }, v)])));
 

@@ -72,6 +72,7 @@ class Packed(NamedTuple):
     abstained: str
     evidence: tuple[tuple[str, bytes, float, float, float, int], ...]
     windows: tuple[tuple[int, int, tuple[int, int, int], bytes], ...]
+    language: str
 
 
 # Held rows are short byte strings: as Python objects they would take several times the room.
@@ -200,6 +201,7 @@ def pack(row: Row, number: int, labels: dict[str, int]) -> Packed:
         abstained="" if row.abstained is None else kind_of(row.abstained) or "unnamed",
         evidence=tuple(evidence),
         windows=tuple(windows),
+        language=row.language or "",
     )
 
 
@@ -288,6 +290,7 @@ def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
     labels, labels_to = array("H"), array("I", [0])
     speakers: list[str] = []
     reasons: list[str] = []
+    languages: list[str] = []
     evidence, evidence_to = _Evidence(), array("I", [0])
     windows, windows_to = _Windows(), array("I", [0])
     for r in rows:
@@ -303,6 +306,7 @@ def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
         labels_to.append(len(labels))
         speakers.append(r.speaker)
         reasons.append(r.abstained)
+        languages.append(r.language)
         for e in r.evidence:
             evidence.add(e)
         evidence_to.append(len(evidence.label))
@@ -329,6 +333,7 @@ def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
     names = {
         "speakers": out.put_names("speaker", speakers),
         "reasons": out.put_names("abstained", reasons),
+        "languages": out.put_names("language", languages),
         "modalities": out.put_names("evidence.modality", evidence.modality),
     }
     out.put("evidence.to", "u4", evidence_to)
