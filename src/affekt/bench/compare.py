@@ -22,9 +22,9 @@ from affekt.core.run import Run
 from affekt.metrics.bootstrap import Difference
 from affekt.metrics.curves import Bin, Selective, reliability, selective_risk
 from affekt.metrics.significance import Spread, difference, draws_of_systems, holm, summarise
-from affekt.metrics.statistic import Statistic
+from affekt.metrics.statistic import Array, Statistic
 
-__all__ = ["Comparison", "Contrast", "System", "calibration", "compare", "set_apart", "systems_of"]
+__all__ = ["Comparison", "Contrast", "System", "calibration", "compare", "contrasts_of", "set_apart", "systems_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +193,17 @@ def set_apart(
     """
     drawn = draws_of_systems(statistics, samples=samples, seed=seed)
     scores = {name: summarise(seeds, drawn[name]) for name, seeds in statistics.items()}
-    others = [name for name in statistics if name != baseline]
+    return scores, contrasts_of(scores, drawn, baseline, higher_is_better=higher_is_better)
+
+
+def contrasts_of(
+    scores: Mapping[str, Spread], drawn: Mapping[str, Array], baseline: str, *, higher_is_better: bool
+) -> dict[str, Contrast]:
+    """How far each system is from the baseline, from its score and its resamples of shape (samples,)."""
+    others = [name for name in scores if name != baseline]
     apart = {n: difference(scores[n], scores[baseline], drawn[n] - drawn[baseline]) for n in others}
     corrected = holm([apart[name].p for name in others])
-    return scores, {
+    return {
         name: Contrast(apart[name], float(p), _better(apart[name], higher_is_better))
         for name, p in zip(others, corrected, strict=True)
     }

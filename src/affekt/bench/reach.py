@@ -165,6 +165,8 @@ def _to_labels(task: Task, recogniser: Recogniser) -> Reach:
 
 def _to_dimensions(task: Task, recogniser: Recogniser) -> Reach:
     spec = recogniser.spec
+    if task.space.id in spec.spaces:
+        return Reach(task, asked=task.space.id)
     missing = set(task.names) - set(spec.dimensions)
     if not missing:
         own = _own_ranges(recogniser)

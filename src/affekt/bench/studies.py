@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from affekt.bench.asides import means, note
-from affekt.bench.compare import Comparison, Contrast, compare, set_apart
+from affekt.bench.compare import Comparison, Contrast, compare, contrasts_of, set_apart
 from affekt.bench.runs import RECORD, read_run, run_task
 from affekt.bench.scoring import statistics
 from affekt.bench.tasks import task
@@ -24,9 +24,10 @@ from affekt.core.clip import Clip
 from affekt.core.errors import CatalogError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
-from affekt.metrics.significance import Spread
-from affekt.metrics.statistic import Statistic
-from affekt.models.text import TextRecogniser
+from affekt.metrics.bootstrap import percentiles
+from affekt.metrics.significance import Spread, draws_of_systems, summarise
+from affekt.metrics.statistic import Array, Statistic
+from affekt.models.registry import TextRecogniser, load
 
 __all__ = ["Outcome", "Table", "plain", "recipe_of", "run_study"]
 
@@ -146,7 +147,7 @@ def run_study(
     """
     entry.check()
     also: dict[str, list[str]] = {entry.task: [entry.metric]}
-    for name, keys in entry.also.items():
+    for name, keys in (*entry.also.items(), *entry.unseen.items()):
         also.setdefault(name, []).extend(keys)
     for name, asked in also.items():
         if missing := [key for key in asked if key not in task(name).keys]:
@@ -170,6 +171,8 @@ def run_study(
     tables = [_table(entry, found[name], key) for name, keys in also.items() for key in keys]
     if entry.within:
         tables.insert(1, _within(entry, found[entry.task]))
+    if entry.mean:
+        tables.insert(0, _mean(entry, found))
     first = tables[0]
     record = {
         "study": msgspec.to_builtins(entry) | {"variants": msgspec.to_builtins(entry.ways), "subsets": ()},
@@ -210,10 +213,13 @@ class _Model:
 def _models(entry: Study, variant: Variant) -> Iterator[_Model]:
     """The models of a variant: that of the study's task, and one for each further task that it has no head for."""
     main = recipe_of(entry, variant)
+    if variant.floor:
+        yield _Model(main, (entry.task, *(n for n in entry.also if n != entry.task), *entry.unseen))
+        return
     others = [name for name in entry.also if name != entry.task]
     heads = {head.space for head in main.heads.values() if head.export}
     mine = [name for name in others if entry_and_corpus(name)[0].space in heads]
-    yield _Model(main, (entry.task, *mine))
+    yield _Model(main, (entry.task, *mine, *entry.unseen))
     for name in others:
         if name not in mine:
             yield _Model(recipe_of(entry, variant, name=name), (name,))
@@ -239,6 +245,12 @@ def _make_and_score(
         for _, name, folder in runs:
             run_task(name, floor, out=folder, data=data)
         return
+    if any(v.floor for v in entry.ways if v.name == variant):
+        from affekt.train.names import NameLikeness
+
+        for _, name, folder in runs:
+            run_task(name, NameLikeness(name, encoder=model.recipe.encoder), out=folder, data=data)
+        return
     from affekt.catalog.recipes import with_seed
     from affekt.train.make import make_model
 
@@ -253,7 +265,7 @@ def _make_and_score(
         progress=(lambda *at: progress(f"{variant}, seed {seed}", *at)) if progress else None,
     )
     for way, name, folder in runs:
-        reader = TextRecogniser(work)
+        reader = load(work)
         run_task(name, reader if way == variant else _OthersTurns(reader), out=folder, data=data)
         if way == variant:
             note(name, reader, folder, data=data)
@@ -317,6 +329,40 @@ def _within(entry: Study, found: Comparison) -> Table:
         seed=found.seed,
     )
     return Table(entry.task, key, groups, entry.within, _outcomes(entry, scores, contrasts))
+
+
+def _mean(entry: Study, found: Mapping[str, Comparison]) -> Table:
+    """The mean over tasks of the scores that decide; every resample draws the rows of each and the seeds of all."""
+    scored = [(name, key) for name, keys in (entry.unseen or entry.also).items() for key in keys]
+    if not entry.unseen:
+        scored = list(dict.fromkeys(((entry.task, entry.metric), *scored)))
+    if lower := [key for name, key in scored if not found[name].task.keys[key].higher_is_better]:
+        raise CatalogError(f"A mean over tasks cannot be taken with {lower[0]}, of which less is better")
+    spreads: dict[str, list[Spread]] = {v.name: [] for v in entry.ways}
+    drawn: dict[str, list[Array]] = {v.name: [] for v in entry.ways}
+    for name, key in scored:
+        of_task = found[name]
+        every = [a for s in of_task.systems for a in s.answers]
+        each = {s.name: [statistics(of_task.task, a, beside=every)[key] for a in s.answers] for s in of_task.systems}
+        # The same seed for all tasks draws the same seeds of a system in all of them.
+        for system, draws in draws_of_systems(each, samples=of_task.samples, seed=of_task.seed).items():
+            drawn[system].append(draws)
+            spreads[system].append(summarise(each[system], draws))
+    rows = sum(s.n for s in spreads[entry.baseline])
+    means = {system: np.mean(d, 0) for system, d in drawn.items()}
+    scores = {}
+    for system, each_task in spreads.items():
+        low, high = percentiles(means[system], 0.95)
+        value = float(np.mean([s.value for s in each_task]))
+        scores[system] = Spread(value, float(low), float(high), np.nan, each_task[0].seeds, rows)
+    contrasts = contrasts_of(scores, means, entry.baseline, higher_is_better=True)
+    return Table(
+        "mean over " + ", ".join(dict.fromkeys(name for name, _ in scored)),
+        "mean",
+        rows,
+        "",
+        _outcomes(entry, scores, contrasts),
+    )
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:

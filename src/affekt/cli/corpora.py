@@ -81,7 +81,7 @@ def list_(data: str | None, as_json: bool) -> None:
         stated = sum(facts.rows for facts in c.splits.values())
         size = f"{stated:,}" if stated else "not published"
         languages = " ".join(c.languages) if len(c.languages) < 4 else f"{len(c.languages)} languages"
-        found = "yes" if here else "no" if c.verified else "no, layout unverified"
+        found = "yes" if here else "no, is made" if c.made_by else "no" if c.verified else "no, layout unverified"
         table.add_row(name, size, c.space, languages, c.licence, c.commercial, found)
     terminal().print(table)
     click.echo(f"\n{len(rows)} corpora. affekt corpora show ID tells about one, with its views and parts.")
@@ -127,6 +127,8 @@ def show(name: str, as_json: bool) -> None:
     fact("commercial use", f"{c.commercial}. {c.commercial_note}")
     if c.ratings:
         fact("single ratings", ", ".join(dict.fromkeys(r.perspective or r.path for r in c.ratings)))
+    if c.made_by:
+        fact("made by", c.made_by)
     if not c.verified:
         fact("layout", "unverified: as published, never read from the files")
     fact("from", f"{c.home}, {c.release}")
@@ -323,3 +325,27 @@ def export(name: str, to: str, out: Path, data: str | None) -> None:
     for split, rows in write(name, out=out, to=chosen, data=data).items():
         click.echo(f"{out / f'{split}.{to}'}: {rows:,} rows")
     click.echo(f"Licence: {corpus(name).licence}. {corpus(name).commercial_note}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write into.")
+@click.option("--sentences", type=click.IntRange(min=1), default=2, show_default=True, help="Texts in a passage.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the machines.")
+@click.option("--limit", type=click.IntRange(min=8), help="Most passages of each split; for a trial.")
+@_DATA
+def imitate(name: str, out: Path, sentences: int, seed: int, limit: int | None, data: str | None) -> None:
+    """Make a corpus for telling people from machines: passages of NAME, and as many by machines that learned from it.
+
+    An n-gram model and a small recurrent network are made on the train split. The second writes only in the split
+    `unseen`, so that a detector can be tried on a machine that it never met. Needs the `train` extra.
+    """
+    from affekt.extras import need
+
+    need("torch", extra="train")
+    from affekt.train.imitate import imitate as write
+
+    where = Path(data) if data else None
+    for split, rows in write(name, out, sentences=sentences, seed=seed, data=where, limit=limit).items():
+        click.echo(f"{split}: {rows:,} rows")
+    click.echo(f"Written: {out / 'passages.csv'}")

@@ -61,7 +61,7 @@ def corpus_folder(corpus: Corpus, data: str | Path | None = None) -> Path:
     raise DataError(
         f"The data folder has no {corpus.title}",
         where=str(root / corpus.folder),
-        hint=f"Get it from {corpus.home} and put it there.",
+        hint=f"Make it: `{corpus.made_by}`." if corpus.made_by else f"Get it from {corpus.home} and put it there.",
     )
 
 

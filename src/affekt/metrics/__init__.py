@@ -26,6 +26,7 @@ from affekt.metrics.classification import (
     unweighted_average_recall,
     weighted_f1,
 )
+from affekt.metrics.ranking import area_under_roc
 from affekt.metrics.registry import METRICS, Metric, metric
 from affekt.metrics.regression import (
     concordance_cc,
@@ -47,6 +48,7 @@ __all__ = [
     "RiskCoverage",
     "Statistic",
     "accuracy",
+    "area_under_roc",
     "bootstrap",
     "brier_score",
     "cohen_kappa",

@@ -10,6 +10,7 @@ from typing import Literal
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.metrics import calibration as ca
 from affekt.metrics import classification as cl
+from affekt.metrics import ranking as rk
 from affekt.metrics import regression as rg
 from affekt.metrics import tables as tb
 from affekt.metrics.statistic import Statistic
@@ -66,6 +67,9 @@ _ALL = (
         1,
     ),
     Metric("brier", "Brier score, all decisions", "probabilities", ca.brier_score_statistic, False, 0, 1),
+    Metric(
+        "auc", "area under the ROC curve, mean over labels", "probabilities", rk.area_under_roc_statistic, True, 0, 1
+    ),
     Metric("jsd", "Jensen-Shannon divergence, bits", "distributions", ca.jensen_shannon_statistic, False, 0, 1),
     Metric("pcc", "Pearson correlation", "dimension", rg.pearson_cc_statistic, True, -1, 1),
     Metric("ccc", "concordance correlation", "dimension", rg.concordance_cc_statistic, True, -1, 1),

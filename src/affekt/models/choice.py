@@ -71,7 +71,9 @@ class Way:
             self.spec, self.card = model.spec, getattr(model, "card", {})
         self.head = space if space in self.spec.spaces else None
         self.map: SpaceMap | None = None
-        if space is None or space in self.spec.spaces:
+        if space is not None and self.card.get("asks"):
+            self.head = space  # what is asked by name has an answer in every space
+        if space is None or space == self.head:
             self.space = self._own_space(space or self.spec.space)
         else:
             from affekt.catalog.maps import space_map
@@ -83,9 +85,9 @@ class Way:
     def recogniser(self) -> Recogniser:
         """The model; loaded now, if it was not yet."""
         if isinstance(self._model, Path):
-            from affekt.models.text import TextRecogniser
+            from affekt.models.registry import load
 
-            return TextRecogniser(self._model, jobs=self._jobs)
+            return load(self._model, jobs=self._jobs)
         return self._model
 
     @property

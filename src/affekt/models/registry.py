@@ -61,4 +61,9 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
         UnknownNameError: There is no such model.
         ModelError: The model cannot be loaded.
     """
-    return TextRecogniser(model_folder(name), jobs=jobs)
+    folder = model_folder(name)
+    if read_card(folder).asks is not None:
+        from affekt.models.asked import AskedRecogniser
+
+        return AskedRecogniser(folder, jobs=jobs)
+    return TextRecogniser(folder, jobs=jobs)

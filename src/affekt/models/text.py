@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SEPARATOR",
+    "Asks",
     "Card",
+    "Dimensions",
     "Figure",
     "Head",
     "Outputs",
@@ -128,6 +130,18 @@ class Abstention(msgspec.Struct, frozen=True, kw_only=True):
     measured_on: str
 
 
+class Asks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model that is asked by name was trained on; see `affekt.models.asked`.
+
+    Attributes:
+        of: Space -> what of it was asked.
+        dimensions: Space -> how answers are carried to the ranges of its dimensions.
+    """
+
+    of: dict[str, Literal["labels", "intensities", "dimensions"]]
+    dimensions: dict[str, Dimensions]
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured on a test split, with its 95 % bootstrap interval.
 
@@ -190,6 +204,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     window_tokens: int
     context: int = 0
     target: Aim = "plain"
+    asks: Asks | None = None
     fields: tuple[str, ...] = ()
     files: dict[str, str]
     scores: dict[str, tuple[Figure, ...]] = {}
@@ -319,7 +334,18 @@ class TextRecogniser:
         Args:
             texts: At most a few thousand at a time; each is expected to fit the model's positions (512 tokens).
         """
-        return self._run([np.asarray(e.ids, np.int64) for e in self._tokenizer.encode_batch_fast(list(texts))])
+        return self._run(self._tokens(texts))
+
+    def _tokens(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        return [np.asarray(e.ids, np.int64) for e in self._tokenizer.encode_batch_fast(list(texts))]
+
+    def _outputs_for(self, rows: Sequence[NDArray[np.int64]], space: str | None) -> Outputs:
+        """What the graph says of token rows about a space; here one reading says it of all."""
+        return self._run(rows)
+
+    def _dimensional(self, space: str | None) -> Dimensions | None:
+        """How dimensions are given along with the answers in a space."""
+        return self._card.dimensions
 
     def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
         lengths = np.fromiter((len(r) for r in rows), np.int64, len(rows))
@@ -357,7 +383,7 @@ class TextRecogniser:
 
     def read_bare(self, texts: Sequence[str], *, space: str | None = None) -> NDArray[np.float64]:
         """Calibrated probabilities of texts as they stand, without windows or abstention: (texts, labels)."""
-        return self.probabilities(self.run(texts), space=space)
+        return self.probabilities(self._outputs_for(self._tokens(texts), space), space=space)
 
     def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
         """Read each clip; see `Recogniser.predict`.
@@ -371,14 +397,15 @@ class TextRecogniser:
         spans, rows, owner = self._windows([self._read(aim.clip) for aim in aims])
         if self._card.target != "plain":
             spans = [(aims[o].origin(a), aims[o].origin(b)) for (a, b), o in zip(spans, owner.tolist(), strict=True)]
-        outputs = self._run(rows)
+        outputs = self._outputs_for(rows, space)
         n = len(clips)
         labels = self.space(space).labels if head else ()
         by_window = self.probabilities(outputs, space=space) if rows else np.zeros((0, len(labels)))
         weight = (outputs.tokens - 2).clip(1).astype(np.float64)
         total = np.bincount(owner, weight, n).astype(np.float64)
         scores = _pooled(by_window, owner, weight, total, n)
-        centre, low, high = self._dimensions(outputs)
+        dimensional = self._dimensional(space)
+        centre, low, high = _on_ranges(dimensional, outputs)
         centres, lows, highs = (_pooled(v, owner, weight, total, n) for v in (centre, low, high))
 
         confidence: list[float | None] = [None] * n
@@ -387,7 +414,8 @@ class TextRecogniser:
             a, b = head.confidence
             confidence = (1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))).tolist()
         firsts = np.searchsorted(owner, np.arange(n + 1)).tolist()
-        name, dimensions = self.spec.name, self.spec.dimensions
+        name = self.spec.name
+        dimensions = tuple(d.name for d in catalogue_space(dimensional.space).dimensions) if dimensional else ()
         ranged = dimensions if low.shape[1] else ()
         # Lists, since taking numbers out of arrays one by one would cost more than all the rest of this loop.
         reached = head.reached(scores, self._thresholds(head, clips)) if head else [[] for _ in clips]
@@ -498,25 +526,6 @@ class TextRecogniser:
             return None
         return np.array([own.get(clip.language or "", head.thresholds) for clip in clips])
 
-    def _dimensions(self, outputs: Outputs) -> tuple[NDArray[np.float64], ...]:
-        """Centre, low and high on the native ranges, each of shape (windows, dimensions)."""
-        d = self._card.dimensions
-        n = len(outputs.tokens)
-        if d is None or n == 0:
-            empty = np.zeros((n, len(d.mean) if d else 0))
-            bounds = empty if d and d.width else np.zeros((n, 0))
-            return empty, bounds, bounds
-        raw = outputs.logits[d.output].astype(np.float64)
-        k = len(d.mean)
-        ranges = catalogue_space(d.space).dimensions
-        floor, ceiling = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
-        sd = np.array(d.sd)
-        centre = np.clip(raw[:, :k] * sd + np.array(d.mean), floor, ceiling)
-        if not d.width:
-            return centre, np.zeros((n, 0)), np.zeros((n, 0))
-        half = np.exp(np.clip(raw[:, k:], -5, 3)) * sd * np.array(d.width)
-        return centre, np.clip(centre - half, floor, ceiling), np.clip(centre + half, floor, ceiling)
-
 
 def _letters(token: str) -> bool:
     return any(map(str.isalpha, token))
@@ -589,3 +598,22 @@ def _pooled(
     np.add.at(out, owner, values * weight[:, None])
     result: NDArray[np.float64] = out / np.maximum(total, 1e-12)[:, None]
     return result
+
+
+def _on_ranges(d: Dimensions | None, outputs: Outputs) -> tuple[NDArray[np.float64], ...]:
+    """Centre, low and high on the native ranges, each of shape (windows, dimensions)."""
+    n = len(outputs.tokens)
+    if d is None or n == 0:
+        empty = np.zeros((n, len(d.mean) if d else 0))
+        bounds = empty if d and d.width else np.zeros((n, 0))
+        return empty, bounds, bounds
+    raw = outputs.logits[d.output].astype(np.float64)
+    k = len(d.mean)
+    ranges = catalogue_space(d.space).dimensions
+    floor, ceiling = np.array([r.low for r in ranges]), np.array([r.high for r in ranges])
+    sd = np.array(d.sd)
+    centre = np.clip(raw[:, :k] * sd + np.array(d.mean), floor, ceiling)
+    if not d.width:
+        return centre, np.zeros((n, 0)), np.zeros((n, 0))
+    half = np.exp(np.clip(raw[:, k:], -5, 3)) * sd * np.array(d.width)
+    return centre, np.clip(centre - half, floor, ceiling), np.clip(centre + half, floor, ceiling)

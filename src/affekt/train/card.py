@@ -93,7 +93,7 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         if "dev_macro_f1" in found:
             out.append(f"| {space} | {found['rows']:,} | macro-F1 {found['dev_macro_f1']:.3f} |")
         else:
-            each = ", ".join(f"{r:.3f}" for r in found["dev_pcc"])
+            each = ", ".join("undefined" if r is None else f"{r:.3f}" for r in found["dev_pcc"])
             out.append(f"| {space} | {found['rows']:,} | Pearson's r {each} |")
     out += ["", "## Course of training\n", "| trained | epoch | loss on dev |", "|---|---|---|"]
     for row in facts["history"]:

@@ -16,8 +16,10 @@ from affekt.catalog.recipes import HeadPlan, Part, Recipe, Stage
 from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
+from affekt.models.questions import ANSWER
 from affekt.models.target import CLOSE, OPEN
 from affekt.train import checkpoint
+from affekt.train.asking import cast, for_asking
 from affekt.train.encoder import TextModel
 from affekt.train.learner import Learner, pace
 from affekt.train.mechanisms import mechanisms_of
@@ -35,6 +37,9 @@ else:
     torch = need("torch", extra="train")
 
 __all__ = ["Progress", "Trained", "answers", "train"]
+
+# Questions about the dev split of a corpus that tell how training goes, where a model is asked by name.
+_WATCHED = 500
 
 Progress = Callable[[str, int, int, float], None]
 
@@ -73,6 +78,7 @@ class _Source:
     """A part of a stage with its tokenised rows."""
 
     part: Part
+    output: str
     rows: Rows
     targets: NDArray[np.float64]
     tokens: list[NDArray[np.int64]]
@@ -110,6 +116,7 @@ class _School:
             out.append(
                 _Source(
                     part=p,
+                    output=ANSWER if self.recipe.asks else p.head,
                     rows=self.rows[key],
                     targets=targets,
                     tokens=self.tokens[key],
@@ -122,9 +129,9 @@ class _School:
         return out
 
 
-def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows]) -> Scale:
+def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows], *, asked: bool) -> Scale:
     values = np.concatenate([r.values for r in rows])
-    if head.of == "dimensions":
+    if head.of == "dimensions" or (asked and head.of == "intensities"):
         return np.nanmean(values, 0), np.maximum(np.nanstd(values, 0), 1e-6)
     columns = values.shape[1]
     top = (space(head.space).intensity or 1.0) if reading == "strengths" else 1.0
@@ -172,9 +179,21 @@ def _read_all(
         add_markers(tokenizer_file, (OPEN, CLOSE), out / "tokenizer.json")
         tokenizer_file = out / "tokenizer.json"
 
-    def tokens(r: Rows) -> list[NDArray[np.int64]]:
-        return token_rows(tokenizer_file, r.texts, recipe.max_tokens)
-
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokens = {key: token_rows(tokenizer_file, r.texts, recipe.max_tokens) for key, r in rows.items()}
+    dev_tokens = {key: token_rows(tokenizer_file, r.texts, recipe.max_tokens) for key, r in dev.items()}
+    if recipe.asks:
+        for read, of_read, most in ((rows, tokens, None), (dev, dev_tokens, _WATCHED)):
+            for key, r in read.items():
+                read[key], of_read[key] = cast(
+                    r,
+                    of_read[key],
+                    recipe.heads[key[1]],
+                    tokenizer=tokenizer,
+                    negatives=recipe.asks.negatives,
+                    seed=recipe.stages[0].seed,
+                    most=most,
+                )
     scales = {}
     for head, plan in recipe.heads.items():
         keys = [key for key in parts if key[1] == head]
@@ -182,15 +201,15 @@ def _read_all(
             raise CatalogError(f"No part of the recipe trains the head {head}")
         first = parts[keys[0]]
         reading = objective(first.objective, rows[keys[0]].values, **first.settings).reading
-        scales[head] = _scale(plan, reading, [rows[key] for key in keys])
+        scales[head] = _scale(plan, reading, [rows[key] for key in keys], asked=bool(recipe.asks))
     school = _School(
         recipe=recipe,
         rows=rows,
-        tokens={key: tokens(r) for key, r in rows.items()},
-        dev={key: (r, tokens(r)) for key, r in dev.items() if r.ids},
+        tokens=tokens,
+        dev={key: (r, dev_tokens[key]) for key, r in dev.items() if r.ids},
         scales=scales,
         soft={},
-        mask=Tokenizer.from_file(str(tokenizer_file)).token_to_id("[MASK]") or 0,
+        mask=tokenizer.token_to_id("[MASK]") or 0,
         history=[],
     )
     return school, Start(folder, tokenizer_file, given)
@@ -219,6 +238,8 @@ def train(
         DataError: A corpus is missing.
         MissingExtraError: The `train` extra is not installed.
     """
+    if recipe.asks:
+        recipe = for_asking(recipe)
     out.mkdir(parents=True, exist_ok=True)
     folder = start_of(recipe, out, data=data, limit=limit)
     school, start = _read_all(recipe, folder, data=data, limit=limit, out=out)
@@ -229,7 +250,7 @@ def train(
         for source in school.sources(stage):
             by_head[source.part.head] = source
             corpus_of.setdefault(source.part.head, source.part.corpus)
-    units = {head: s.targets.shape[1] * s.objective.units for head, s in by_head.items()}
+    units = {s.output: s.targets.shape[1] * s.objective.units for s in by_head.values()}
 
     mechanisms = mechanisms_of(recipe, start.tokenizer, vocabulary=start.vocabulary, data=data)
     encoder = None
@@ -384,7 +405,7 @@ def _dev_losses(model: TextModel, sources: Sequence[_Source], precision: str) ->
         if source.dev is None:
             continue
         tokens, targets = source.dev
-        outputs = torch.from_numpy(answers(model, tokens, precision=precision)[source.part.head])
+        outputs = torch.from_numpy(answers(model, tokens, precision=precision)[source.output])
         each = source.objective.loss(outputs, torch.from_numpy(targets.astype(np.float32)))
         out[f"{source.part.corpus}:{source.part.head}"] = float(each.mean())
     return out
@@ -440,7 +461,7 @@ def _run_stage(
                 if not len(at):
                     continue
                 which = pairs[at, 1]
-                head, wanted = source.part.head, targets[s][which]
+                head, wanted = source.output, targets[s][which]
                 each = source.objective.loss(outputs[head][at].float(), wanted)
                 for weight, term in source.beside:
                     seen = outputs["embedding" if term.on == "embedding" else head]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,10 @@ from affekt.catalog.recipes import HeadPlan, Recipe
 from affekt.catalog.spaces import space
 from affekt.core.errors import DataError, ModelError
 from affekt.extras import need
+from affekt.metrics import pearson_cc
+from affekt.models.questions import ANSWER
 from affekt.models.text import Head
+from affekt.train.asking import every_question
 from affekt.train.calibrate import (
     choose_thresholds,
     fit_platt,
@@ -88,7 +91,10 @@ def measure_ranges(model: Any, places: Sequence[str], rows: Sequence[NDArray[np.
 
 @dataclass(frozen=True)
 class _Head:
-    """An exported head with the split that it is calibrated on."""
+    """An exported head with the split that it is calibrated on.
+
+    Its `output` is that of the recogniser: of the graph, or what is asked of a model that is asked by name.
+    """
 
     name: str
     plan: HeadPlan
@@ -96,6 +102,7 @@ class _Head:
     scale: Scale
     corpus: str
     dev: Rows
+    output: str
 
     @property
     def truth(self) -> NDArray[np.float64]:
@@ -118,9 +125,13 @@ def _calibrated_labels(head: _Head, logits: NDArray[np.float64]) -> tuple[Head, 
         scale, offset = platt[:, 0], platt[:, 1]
     elif reading == "single":
         scale[:] = 1 / fit_temperature(truth=head.shares, logits=logits)
+    elif reading == "strengths":
+        mean, sd = head.scale
+        top = space(head.plan.space).intensity or 1.0
+        scale[:], offset[:] = sd / top, mean / top
     made = Head(
         space=head.plan.space,
-        output=head.plan.space,
+        output=head.output,
         scale=tuple(round(float(v), 6) for v in scale),
         offset=tuple(round(float(v), 6) for v in offset),
         thresholds=(0.5,) * truth.shape[1],
@@ -174,22 +185,32 @@ def _calibrated_dimensions(
         sigma = np.exp(np.clip(raw[:, k:], -5, 3)) * sd
         single = single_ratings(head.corpus, head.dev.ids, data=data)
         width = interval_width(centre=centre, sigma=sigma, ratings=single, level=level)
-    known = ~np.isnan(head.dev.values)
+    each = (pearson_cc(truth=head.dev.values[:, j], prediction=centre[:, j], ignore_nan=True) for j in range(k))
     figures = {
         "rows": len(raw),
-        "dev_pcc": [
-            float(np.corrcoef(centre[known[:, j], j], head.dev.values[known[:, j], j])[0, 1]) for j in range(k)
-        ],
+        "dev_pcc": [None if r != r else r for r in each],
         "width": width.tolist(),
     }
     return {
         "space": head.plan.space,
-        "output": head.plan.space,
+        "output": head.output,
         "mean": mean.tolist(),
         "sd": sd.tolist(),
         "width": [round(float(w), 6) for w in width],
         "level": level,
     }, figures
+
+
+def _exported(name: str, plan: HeadPlan, trained: Trained, dev: Rows, *, asked: bool) -> _Head:
+    objective, (mean, sd) = trained.objectives[name], trained.scales[name]
+    output: str = plan.space
+    if asked:
+        # One answer is asked for each name, in one unit for all names of a space.
+        output, k = plan.of, dev.values.shape[1]
+        mean, sd = np.repeat(mean, k), np.repeat(sd, k)
+        if plan.of == "labels" and space(plan.space).kind == "single":
+            objective = replace(objective, reading="single")
+    return _Head(name, plan, objective, (mean, sd), trained.corpora[name], dev, output)
 
 
 def package(
@@ -230,6 +251,8 @@ def package(
         DataError: A corpus that a head is calibrated on has no dev split.
         ModelError: The graph does not say what the module says.
     """
+    from tokenizers import Tokenizer
+
     onnx = need("onnx", extra="train")
 
     def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
@@ -245,13 +268,12 @@ def package(
         )
 
     heads = [
-        _Head(
+        _exported(
             name,
             plan,
-            trained.objectives[name],
-            trained.scales[name],
-            trained.corpora[name],
+            trained,
             rows_in("dev", trained.corpora[name], plan),
+            asked=bool(recipe.asks),
         )
         for name, plan in recipe.heads.items()
         if plan.export
@@ -259,19 +281,29 @@ def package(
     if any(not h.dev.ids for h in heads):
         raise DataError("A head is calibrated on dev, and its corpus has no rows there")
     weights = dict(trained.weights)
-    outputs = {h.name: h.plan.space for h in heads}
+    outputs = {ANSWER: ANSWER} if recipe.asks else {h.name: h.plan.space for h in heads}
     config = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))
     shape = {"n_heads": config["num_attention_heads"], "eps": config.get("layer_norm_eps", 1e-12)}
 
     def tokens(texts: Sequence[str]) -> list[NDArray[np.int64]]:
         return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
 
+    def rows_for(texts: Sequence[str], h: _Head) -> list[NDArray[np.int64]]:
+        if not recipe.asks:
+            return tokens(texts)
+        return every_question(tokens(texts), h.plan, tokenizer=Tokenizer.from_file(str(trained.start.tokenizer)))
+
+    def outputs_of(session: Any, h: _Head) -> NDArray[np.float64]:
+        name = ANSWER if recipe.asks else h.plan.space
+        said = _infer(session, rows_for(h.dev.texts, h), [name])[name]
+        return said.reshape(len(h.dev.texts), -1)
+
     main = heads[0]
     first = rows_in("train", main.corpus, main.plan)
     rng = np.random.default_rng(seed)
-    some = [first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]]
+    some = rows_for([first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]], main)
     for h in heads[1:]:
-        some += [h.dev.texts[i] for i in rng.permutation(len(h.dev.texts))[: calibration_texts // 5]]
+        some += rows_for([h.dev.texts[i] for i in rng.permutation(len(h.dev.texts))[: calibration_texts // 5]], h)
 
     mixed: dict[str, list[dict[str, Any]]] = {}
     for h in heads:
@@ -291,23 +323,25 @@ def package(
     onnx.checker.check_model(plain)
     graph = plain
     if recipe.bits < 32:
-        ranges = measure_ranges(plain, places, tokens(some))
+        ranges = measure_ranges(plain, places, some)
         graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     sessions = {"float": _session(plain), "shipped": _session(graph)}
-    alike = {h.name: h.plan.space for h in heads if h.name not in mixed}
-    _assert_parity(trained, alike, sessions["float"], [t for h in heads for t in tokens(h.dev.texts[:8])])
+    alike = {name: output for name, output in outputs.items() if name not in mixed}
+    _assert_parity(trained, alike, sessions["float"], [t for h in heads for t in rows_for(h.dev.texts[:8], h)])
 
     out.mkdir(parents=True, exist_ok=True)
     card_heads: dict[str, Any] = {}
     dimensions: dict[str, Any] | None = None
+    each_dimensions: dict[str, Any] = {}
     policy = {"min_confidence": 0.0, "coverage": 1.0, "risk_all": 0.0, "risk_answered": 0.0, "measured_on": ""}
     figures: dict[str, Any] = {}
     for h in heads:
-        z = _infer(sessions["shipped"], tokens(h.dev.texts), [h.plan.space])[h.plan.space]
+        z = outputs_of(sessions["shipped"], h)
         if not np.isfinite(z).all():
             raise ModelError("The graph gives values that are not finite", where=str(out))
         if h.plan.of == "dimensions":
             dimensions, figures[h.plan.space] = _calibrated_dimensions(h, z, level=level, data=data)
+            each_dimensions[h.plan.space] = dimensions
             if h.name in mixed:
                 figures[h.plan.space]["mixed"] = mixed[h.name]
             if floats:
@@ -318,10 +352,10 @@ def package(
         if floats:
             _keep_answers(h, made.scores(z), out)
         card_heads[h.plan.space] = msgspec.to_builtins(made)
-        if h is main:
+        if h is main and not recipe.asks:
             policy = _policy(h, made, made.scores(z), coverage)
             if recipe.bits < 32:
-                float_z = _infer(sessions["float"], tokens(h.dev.texts), [h.plan.space])[h.plan.space]
+                float_z = outputs_of(sessions["float"], h)
                 figures[h.plan.space] |= _price_of_int8(h.truth, made, float_z, z)
 
     onnx.save(graph, str(out / "model.onnx"))
@@ -332,12 +366,15 @@ def package(
         **identity,
         "main": main.plan.space,
         "heads": card_heads,
-        "dimensions": dimensions,
+        "dimensions": None if recipe.asks else dimensions,
         "policy": policy,
         "max_tokens": recipe.max_tokens,
         "window_tokens": recipe.max_tokens * 3 // 4,
         "context": recipe.context,
         "target": recipe.target,
+        "asks": {"of": {h.plan.space: h.plan.of for h in heads}, "dimensions": each_dimensions}
+        if recipe.asks
+        else None,
         "fields": recipe.fields,
         "files": {f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "tokenizer.json")},
     }
@@ -359,7 +396,7 @@ def _assert_parity(
     Raises:
         ModelError: They differ by more than rounding.
     """
-    model = trained.start.trained(trained.weights, trained.objectives)
+    model = trained.start.trained(trained.weights)
     said = answers(model, rows)
     found = _infer(session, rows, list(outputs.values())) if outputs else {}
     for head, name in outputs.items():

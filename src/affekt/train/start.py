@@ -173,13 +173,14 @@ class Start:
         found: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
         return found
 
-    def trained(self, weights: Mapping[str, Any], heads: Iterable[str]) -> TextModel:
+    def trained(self, weights: Mapping[str, Any]) -> TextModel:
         """The module of weights that were trained from here, ready to read.
 
         Args:
             weights: State of the module, as arrays.
-            heads: Names of its heads.
         """
+        # Heads stand at the top of the module: `NAME.bias`, where all else has longer names.
+        heads = [name.removesuffix(".bias") for name in weights if name.endswith(".bias") and name.count(".") == 1]
         polarity, vectors = weights.get("enc.polarity"), weights.get("tandem.vectors")
         model = _model(
             self.config,

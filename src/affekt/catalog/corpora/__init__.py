@@ -376,6 +376,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
         html_entities: Whether texts hold HTML entities (`&amp;`), which are resolved.
         defects: What is known to be wrong or surprising.
         missing: What the release had and cannot be had any more, or what is not in the data folder.
+        made_by: The command that makes it, where it is made here and had from nowhere.
         verified: Whether the layout was read from the files themselves; otherwise it is as published.
         optional: Whether it is no part of the data folder that Affekt is developed with, so that `check --all` does
             not hold its absence against anybody. The layout may be verified all the same.
@@ -423,6 +424,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     html_entities: bool = False
     defects: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    made_by: str = ""
     verified: bool = True
     optional: bool = False
     works: tuple[str, ...] = ()

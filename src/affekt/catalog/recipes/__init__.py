@@ -11,6 +11,7 @@ from affekt.catalog.load import Entry, entry, names
 from affekt.core.errors import CatalogError
 
 __all__ = [
+    "Asks",
     "Fresh",
     "HeadPlan",
     "Part",
@@ -158,6 +159,20 @@ class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     heads: tuple[str, ...]
 
 
+class Asks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """That the model is asked by name: it reads a question and a text, and has one answer for all heads.
+
+    A head then says what of a corpus is asked about, and how its answers are read. Every name of its space makes a
+    row with a text: a label a yes or no (objective `multi_label`), a strength or a dimension a value (`strengths`,
+    `squared_error`). `rows` of a part counts these.
+
+    Attributes:
+        negatives: Most questions to which the answer is no, for each to which it is yes; drawn once.
+    """
+
+    negatives: float = 2.0
+
+
 class Polarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Attention that knows how positive or negative a word is, whatever stands around it.
 
@@ -279,6 +294,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
         languages: ISO 639-1 codes.
         max_tokens: Training texts are cut here.
         heads: The heads by name; the first that is exported is the model's main one.
+        asks: Whether, and how, the model is asked by name; `None` for a head of its own for each space.
         context: Turns before a text that are read with it.
         target: How the target of a text is read, where its corpus names one: `plain` does not tell it apart, `marked`
             puts its mentions between two markers, `masked` puts the mask token in their place.
@@ -305,6 +321,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     languages: tuple[str, ...]
     max_tokens: int = 64
     heads: dict[str, HeadPlan]
+    asks: Asks | None = None
     context: int = 0
     target: Literal["plain", "marked", "masked"] = "plain"
     fields: tuple[str, ...] = ()

@@ -26,6 +26,8 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         part: Fields of the part that it trains on.
         together: Task -> fields of its part: further tasks that the same model learns, each with a head of its own
             that is named as the task is.
+        floor: A floor in place of a model: `names` is the likeness of a text to the names of what is asked, by the
+            starting weights as they are. Nothing is trained, so nothing else can be changed.
         control_of: Name of another variant. Nothing is trained then: the models of that variant are scored once
             more, each row with the turns before some other row. What they are better by than the baseline with
             these is not due to what the turns say.
@@ -37,6 +39,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     head: dict[str, Any] = {}
     part: dict[str, Any] = {}
     together: dict[str, dict[str, Any]] = {}
+    floor: Literal["", "names"] = ""
     control_of: str = ""
 
 
@@ -52,6 +55,8 @@ class Study(Entry, frozen=True, kw_only=True):
         metric: Report key of the score that decides.
         also: Task -> report keys of further scores. A variant whose model has no head for such a task has one of
             its own for it, with the same changes.
+        unseen: Task -> report keys of tasks that no model here is made for: that of the study's task answers them.
+        mean: Whether the mean over all scores decides; where there are unseen tasks, over theirs.
         within: A fact of the rows, such as the story that they are of: the metric is then also taken within each
             group of rows, and its mean over the groups compared.
         trains: The encoder, or the floor that counts words; for that only `fields` of a recipe can differ.
@@ -72,6 +77,8 @@ class Study(Entry, frozen=True, kw_only=True):
     task: str
     metric: str
     also: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    unseen: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    mean: bool = False
     within: str = ""
     trains: Literal["encoder", "hashed-linear"] = "encoder"
     seeds: tuple[int, ...]
@@ -104,7 +111,7 @@ class Study(Entry, frozen=True, kw_only=True):
             changes = (v.stage, v.head, v.part, v.together, v.control_of, v.recipe.keys() - {"fields"})
             if self.trains != "encoder" and (any(changes) or self.recipe or self.stage or self.part):
                 raise CatalogError(f"The variant {v.name} changes what {self.trains} does not have")
-            if v.control_of and (any(changes[:4]) or v.recipe):
+            if (v.control_of or v.floor) and (any(changes[:4]) or v.recipe):
                 raise CatalogError(f"The variant {v.name} trains nothing, and so cannot change a recipe")
             if v.control_of and (v.control_of not in ways or ways[v.control_of].control_of):
                 raise CatalogError(f"The variant {v.name} is the control of {v.control_of}, which is not trained")

@@ -1,0 +1,61 @@
+"""How well scores order rows, whatever the threshold."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from affekt.metrics.calibration import decisions_of
+from affekt.metrics.statistic import Array, Statistic, divide
+
+__all__ = ["area_under_roc", "area_under_roc_statistic"]
+
+# Steps of the curve that are kept apart. With no more values than this, the area is exact.
+_STEPS = 1000
+
+
+def area_under_roc_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> Statistic:
+    """`area_under_roc` as sums over rows."""
+    t, p = decisions_of(truth, probability)
+    rows, labels = t.shape
+    tables = []
+    for j in range(labels):
+        values, place = np.unique(p[:, j], return_inverse=True)
+        steps = min(len(values), _STEPS)
+        place = place * steps // max(1, len(values))
+        each = np.zeros((2, max(1, steps), rows))
+        each[np.where(t[:, j] > 0, 0, 1), place, np.arange(rows)] = 1.0
+        tables.append(each.reshape(-1, rows))
+    ends = np.cumsum([0, *(len(table) for table in tables)])
+
+    def finish(sums: Array) -> Array:
+        out = []
+        for a, b in pairwise(ends):
+            yes, no = np.moveaxis(sums[..., a:b].reshape(*sums.shape[:-1], 2, -1), -2, 0)
+            below = np.cumsum(no, -1) - no
+            right = (yes * (below + no / 2)).sum(-1)
+            out.append(divide(right, yes.sum(-1) * no.sum(-1)))
+        return np.mean(out, 0) if out else np.full(sums.shape[:-1], np.nan)
+
+    return Statistic(np.concatenate(tables) if tables else np.zeros((0, rows)), finish)
+
+
+def area_under_roc(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> float:
+    """Share of pairs of a row with a label and one without in which the first has the higher score, over labels.
+
+    Ties count one half. The area under the curve of true against false positives is the Mann-Whitney statistic
+    (Hanley and McNeil 1982). Of a label with more than 1000 different scores, neighbours in rank are taken for ties.
+
+    Args:
+        truth: 0/1 of shape (rows, labels).
+        probability: Shape (rows, labels), each in 0..1; the mean over labels is taken.
+
+    Returns:
+        0..1, 0.5 for chance; NaN where a label has rows of one kind alone.
+
+    Raises:
+        ValueError: The shapes differ, or values are out of range or NaN.
+    """
+    return area_under_roc_statistic(truth=truth, probability=probability).value

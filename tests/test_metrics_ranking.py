@@ -1,0 +1,41 @@
+"""The area under the ROC curve, against scikit-learn's and as a bootstrap statistic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as skl
+
+from affekt.metrics import area_under_roc
+from affekt.metrics.ranking import area_under_roc_statistic
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(4, 60), st.integers(1, 4), st.booleans())
+def test_the_area_is_scikit_learns_ties_and_all(seed, rows, labels, tied):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((rows, labels)) < 0.5).astype(float)
+    truth[0], truth[1] = 0.0, 1.0
+    p = rng.random((rows, labels))
+    p = p.round(1) if tied else p
+    wanted = np.mean([skl.roc_auc_score(truth[:, j], p[:, j]) for j in range(labels)])
+    assert area_under_roc(truth=truth, probability=p) == pytest.approx(wanted)
+    assert area_under_roc(truth=1 - truth, probability=1 - p) == pytest.approx(wanted)
+    counts = rng.multinomial(rows, np.full(rows, 1 / rows))
+    again = np.repeat(np.arange(rows), counts)
+    drawn = area_under_roc_statistic(truth=truth, probability=p).resampled(counts[None].astype(float))[0]
+    both = [len(np.unique(truth[again, j])) == 2 for j in range(labels)]
+    if all(both):
+        assert drawn == pytest.approx(area_under_roc(truth=truth[again], probability=p[again]))
+    else:
+        assert np.isnan(drawn)
+
+
+def test_one_kind_of_row_has_no_area_and_many_scores_are_close():
+    assert np.isnan(area_under_roc(truth=[[1], [1]], probability=[[0.1], [0.2]]))
+    rng = np.random.default_rng(0)
+    truth = (rng.random((6000, 1)) < 0.3).astype(float)
+    p = np.clip(rng.normal(0.4 + 0.2 * truth, 0.1), 0, 1)
+    assert area_under_roc(truth=truth, probability=p) == pytest.approx(skl.roc_auc_score(truth, p), abs=1e-3)
