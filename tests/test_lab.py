@@ -154,6 +154,7 @@ def test_a_study_runs_every_variant_and_seed_and_goes_on_where_it_stopped(data, 
 
 def make_tales(data):
     """Tales whose sentences are pleasant where the one before says so: without it they all read the same."""
+    rng = np.random.default_rng(0)
     rows = ["ID,story,V_EWE,A_EWE,author,partition,text,splitter,lexicon_r"]
     for tale in range(24):
         part = ("train", "train", "val", "test")[tale % 4]
@@ -162,7 +163,7 @@ def make_tales(data):
             text, valence = (f"the {mood} came", 0.5) if i % 2 == 0 else ("and then", 0.9 if mood == "sun" else 0.1)
             rows.append(f"t{tale}_{i},tale{tale},{valence},{0.1 * (i % 3)},grimm,{part},{text},0,0.3")
             if i % 2:
-                mood = "sun" if (i * 7 + tale) % 3 else "rain"
+                mood = "sun" if rng.random() < 0.6 else "rain"
     (data / "alm_va_trajectories/aligned_here").mkdir(parents=True, exist_ok=True)
     (data / "alm_va_trajectories/aligned_here/alm_va_with_text.csv").write_text("\n".join(rows) + "\n", "utf-8")
 
@@ -274,7 +275,7 @@ def test_probabilities_of_a_model_of_shares_are_shares(data, tmp_path):
         ),
     )
     hard, soft = run_study(entry, tmp_path, data=data)
-    assert hard.outcomes[1].mean > 0.9
+    assert hard.outcomes[1].mean > 0.75
     assert soft.outcomes[1].holds == "better" and soft.outcomes[1].contrast.difference.value < 0
     answers = read_run(tmp_path / "shares" / "seed-1" / "stackoverflow-shares")[1]
     one_of_three = np.isclose(answers.truth[:, 0], 1 / 3)
