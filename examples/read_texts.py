@@ -17,8 +17,10 @@ for text, reading in zip(TEXTS, affekt.analyze(TEXTS), strict=True):
         print("  no answer:", reading.abstained)
         continue
     labels = [f"{label} {reading.scores[label]:.2f}" for label in reading.labels]
-    low, high = reading.intervals["valence"]
+    print("  language:   ", reading.language or "not asked, there is English enough in it")
     print("  labels:     ", ", ".join(labels) or f"none reached its threshold; nearest is {reading.top}")
     print("  Ekman:      ", ", ".join(reading.to("ekman").labels) or "none")
-    print(f"  valence:     {reading.dimensions['valence']:.2f}, single ratings within {low:.2f} to {high:.2f}")
+    if "valence" in reading.dimensions:  # the model for other languages gives labels alone
+        low, high = reading.intervals["valence"]
+        print(f"  valence:     {reading.dimensions['valence']:.2f}, single ratings within {low:.2f} to {high:.2f}")
     print(f"  confidence:  {reading.confidence:.2f}")

@@ -15,7 +15,8 @@ TABLE = Path(__file__).parent / "data" / "voices.csv"
 
 weeks: dict[str, list[float]] = defaultdict(list)
 unread = 0
-for reading in stream(TABLE, column="text"):
+# Only the English model gives valence; it is named, so that texts in other languages get no answer.
+for reading in stream(TABLE, column="text", model="text-en"):
     if reading.prediction.abstained is not None:
         unread += 1
         continue

@@ -14,6 +14,7 @@ folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 for name in ("voices.jsonl", "voices.html"):
     summary = affekt.analyze(TABLE, column="text", out=folder / name)
     answered = summary.rows - sum(summary.abstained.values())
-    print(f"{name}: {summary.rows} rows, {answered} with an answer, by {summary.model} in the space {summary.space}")
+    models = ", ".join(f"{model} ({rows})" for model, rows in summary.models.items())
+    print(f"{name}: {summary.rows} rows, {answered} with an answer, by {models}")
 for reason, count in summary.abstained.items():
     print(f"  no answer to {count}: {reason}")

