@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from pages import write_or_check
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 HEAD = """# Command line
@@ -59,16 +57,7 @@ def page() -> str:
 
 def main() -> None:
     """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only; exit code 1 where the page is old")
-    check = parser.parse_args().check
-    new = page()
-    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    if not check:
-        PAGE.write_text(new, encoding="utf-8")
-    elif new != old:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "docs/cli.md", "--help"))
-        sys.exit("docs/cli.md is old; run: make docs-pages")
+    write_or_check(PAGE, page(), about=__doc__, source="--help")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import difflib
-import sys
 from pathlib import Path
+
+from pages import write_or_check
 
 from affekt.bench.records import Recorded
 from affekt.bench.results import TaskResults, results
@@ -137,18 +136,7 @@ def page() -> str:
 
 def main() -> None:
     """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only; exit code 1 where the page is old")
-    check = parser.parse_args().check
-    new = page()
-    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    if not check:
-        PAGE.write_text(new, encoding="utf-8")
-    elif new != old:
-        sys.stdout.writelines(
-            difflib.unified_diff(old.splitlines(True), new.splitlines(True), "docs/results.md", "records")
-        )
-        sys.exit("docs/results.md is old; run: make docs-pages")
+    write_or_check(PAGE, page(), about=__doc__, source="records")
 
 
 if __name__ == "__main__":

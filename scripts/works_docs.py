@@ -5,10 +5,9 @@ The page holds what the entries say. The status is left out: it is computed, and
 
 from __future__ import annotations
 
-import argparse
-import difflib
-import sys
 from pathlib import Path
+
+from pages import write_or_check
 
 from affekt.catalog.works import PILLARS, Work, works
 
@@ -57,18 +56,7 @@ def page() -> str:
 
 def main() -> None:
     """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only; exit code 1 where the page is old")
-    check = parser.parse_args().check
-    new = page()
-    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    if not check:
-        PAGE.write_text(new, encoding="utf-8")
-    elif new != old:
-        sys.stdout.writelines(
-            difflib.unified_diff(old.splitlines(True), new.splitlines(True), "docs/works.md", "works")
-        )
-        sys.exit("docs/works.md is old; run: python scripts/works_docs.py")
+    write_or_check(PAGE, page(), about=__doc__, source="works")
 
 
 if __name__ == "__main__":
