@@ -20,9 +20,10 @@ from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import CatalogError, InputError  # noqa: E402
 from affekt.models.text import TextRecogniser  # noqa: E402
 from affekt.train.encoder import TextModel  # noqa: E402
+from affekt.train.lexicon import speaking  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
 from affekt.train.make import make_model  # noqa: E402
-from affekt.train.pretraining import Guesser, _hide, emotion_tokens  # noqa: E402
+from affekt.train.pretraining import Guesser, _hide  # noqa: E402
 from affekt.train.start import fresh_folder, texts_of  # noqa: E402
 
 FRESH = Fresh(corpora=("goemotions", "vader"), vocabulary=600, width=16, layers=2, attention_heads=2, inner=32)
@@ -131,6 +132,10 @@ def test_seeds_are_for_pre_training_too():
     assert with_seed(small(), 7).pretraining.seed == 7
 
 
+def told(rows, labels):
+    return speaking(rows, labels, vocabulary=60)[0].any(0)
+
+
 def test_words_of_emotion_are_told_by_how_much_more_often_they_stand_with_a_label():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (400, 2)).astype(float)
@@ -139,11 +144,11 @@ def test_words_of_emotion_are_told_by_how_much_more_often_they_stand_with_a_labe
         np.array([3, *([1] if a else []), *([2] if b else []), *([4] if rng.random() < 0.5 else []), 5 + i % 40])
         for i, (a, b) in enumerate(labels)
     ]
-    found = emotion_tokens(rows, labels, size=60)
+    found = told(rows, labels)
     assert np.flatnonzero(found).tolist() == [1, 2]
     order = rng.permutation(400)
-    assert np.array_equal(found, emotion_tokens([rows[i] for i in order], labels[order][:, ::-1], size=60))
-    assert not emotion_tokens(rows, np.full_like(labels, np.nan), size=60).any()
+    assert np.array_equal(found, told([rows[i] for i in order], labels[order][:, ::-1]))
+    assert not told(rows, np.full_like(labels, np.nan)).any()
 
 
 def test_as_many_words_are_hidden_as_asked_and_never_the_frame():

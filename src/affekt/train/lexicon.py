@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["label_words", "log_odds", "mean_values", "whole_words"]
+__all__ = ["label_words", "log_odds", "mean_values", "speaking", "whole_words"]
 
 
 def whole_words(tokenizer_file: Path, texts: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -109,6 +109,32 @@ def log_odds(
     return ratio, ratio / np.sqrt(1 / a + 1 / b), count.astype(np.int64)
 
 
+def speaking(
+    rows: Sequence[NDArray[np.int64]],
+    given: NDArray[np.float64],
+    *,
+    vocabulary: int,
+    least: float = 3.0,
+    times: float = 3.0,
+    rows_at_least: int = 5,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which tokens speak for which label.
+
+    Args:
+        rows: Token ids of each row.
+        given: As for `log_odds`.
+        vocabulary: Number of tokens that there are.
+        least: Standard deviations of the log odds from which a token counts, and
+        times: factor of the odds. With many rows the first alone would let in words such as "the".
+        rows_at_least: Fewest rows with the label that hold the token.
+
+    Returns:
+        Whether each does, and its log odds over their standard deviation; each of shape (labels, vocabulary).
+    """
+    odds, sure, count = log_odds(rows, given, vocabulary=vocabulary)
+    return (sure >= least) & (odds >= np.log(times)) & (count >= rows_at_least), sure
+
+
 def label_words(
     rows: Sequence[NDArray[np.int64]],
     given: NDArray[np.float64],
@@ -126,15 +152,14 @@ def label_words(
         given: As for `log_odds`.
         vocabulary: Number of tokens that there are.
         most: Most tokens of a label; `None` for all.
-        least: Standard deviations of the log odds from which a token counts, and
-        times: factor of the odds. With many rows the first alone would let in words such as "the".
-        rows_at_least: Fewest rows with the label that hold the token.
+        least: As for `speaking`, and
+        times: likewise, and
+        rows_at_least: likewise.
 
     Returns:
         For each label the ids of its tokens, the surest first. A token has one label, of which it is surest.
     """
-    odds, sure, count = log_odds(rows, given, vocabulary=vocabulary)
-    there = (sure >= least) & (odds >= np.log(times)) & (count >= rows_at_least)
+    there, sure = speaking(rows, given, vocabulary=vocabulary, least=least, times=times, rows_at_least=rows_at_least)
     owner = sure.argmax(0)
     out = []
     for label in range(len(there)):

@@ -7,7 +7,7 @@ will do: a token is one that stands clearly more often in texts with some label 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import DataError, InputError
 from affekt.extras import need
 from affekt.train.learner import Learner, pace
-from affekt.train.lexicon import log_odds
+from affekt.train.lexicon import speaking
 from affekt.train.start import Start, texts_of
 from affekt.train.targets import rows_of, token_rows
 
@@ -34,7 +34,7 @@ else:
     torch = need("torch", extra="train")
     nn, functional = torch.nn, torch.nn.functional
 
-__all__ = ["Guesser", "emotion_tokens", "pretrained"]
+__all__ = ["Guesser", "pretrained"]
 
 Progress = Callable[[str, int, int, float], None]
 
@@ -63,33 +63,6 @@ class Guesser(nn.Module):
         return functional.linear(guess, self.enc.word.weight, self.bias)
 
 
-def emotion_tokens(
-    rows: Sequence[NDArray[np.int64]],
-    labels: NDArray[np.float64],
-    *,
-    size: int,
-    least: float = 3.0,
-    times: float = 3.0,
-) -> NDArray[np.bool_]:
-    """Which tokens speak for a label.
-
-    Judged by its log odds in rows with a label against rows without it (`affekt.train.lexicon.log_odds`).
-
-    Args:
-        rows: Token ids of each row.
-        labels: 0/1 or shares, NaN for not asked, shape (rows, labels).
-        size: Number of words of the vocabulary.
-        least: Standard deviations from which a token counts, and
-        times: factor of the odds. With many rows the first alone would let in words such as "the".
-
-    Returns:
-        Shape (size,).
-    """
-    odds, sure, count = log_odds(rows, labels, vocabulary=size)
-    out: NDArray[np.bool_] = ((sure >= least) & (odds >= np.log(times)) & (count >= 5)).any(0)
-    return out
-
-
 def _labelled(
     plan: Pretraining, start: Start, most: int, *, data: Path | None, limit: int | None, size: int
 ) -> NDArray[np.bool_]:
@@ -100,7 +73,8 @@ def _labelled(
         if not space(own).labels:
             raise InputError(f"The corpus {name} has no labels that could tell words of emotion")
         rows = rows_of(name, HeadPlan(space=own), data=data, limit=limit)
-        out |= emotion_tokens(token_rows(start.tokenizer, rows.texts, most), rows.values, size=size)
+        tokens = token_rows(start.tokenizer, rows.texts, most)
+        out |= speaking(tokens, rows.values, vocabulary=size)[0].any(0)
     return out
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affekt.core.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["NGram"]
 
@@ -66,14 +70,15 @@ class NGram:
             before = [*before, word][1 - self.order :] if self.order > 1 else []
 
     def _draw(self, before: Sequence[str], rng: np.random.Generator) -> str:
-        for back in range(min(self.order - 1, len(before)), -1, -1):
+        for back in range(min(self.order - 1, len(before)), 0, -1):
             key = tuple(before[len(before) - back :])
             if key not in self._after:
                 continue
             seen, counts = self._after[key]
-            off = self.discount if back else 0.0
-            if back and rng.random() < off * len(seen) / counts.sum():
-                continue
-            weights = counts - off
-            return seen[int(rng.choice(len(seen), p=weights / weights.sum()))]
-        raise AssertionError("the empty context was seen")  # pragma: no cover
+            if rng.random() >= self.discount * len(seen) / counts.sum():
+                return self._pick(seen, counts - self.discount, rng)
+        return self._pick(*self._after[()], rng)
+
+    @staticmethod
+    def _pick(seen: Sequence[str], weights: NDArray[np.float64], rng: np.random.Generator) -> str:
+        return seen[int(rng.choice(len(seen), p=weights / weights.sum()))]
