@@ -33,8 +33,9 @@ from affekt.catalog.tasks import task_entry
 from affekt.core.run import Run
 from affekt.corpora import read
 from affekt.metrics import expected_calibration_error
+from affekt.models.card import Figure, read_card
 from affekt.models.registry import load
-from affekt.models.text import Figure, TextRecogniser, read_card
+from affekt.models.text import TextRecogniser
 
 ROOT = Path(__file__).parent.parent
 TASKS = ("goemotions", "emobank", "xed")

@@ -19,8 +19,9 @@ from affekt.catalog.spaces import space as catalogue_space
 from affekt.catalog.spaces import spaces
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.core.protocols import RecogniserSpec
+from affekt.models.card import Asks, Dimensions, Head
 from affekt.models.questions import ANSWER, Kind, asked, columns_of, question_tokens
-from affekt.models.text import Asks, Dimensions, Head, Outputs, TextRecogniser
+from affekt.models.text import Outputs, TextRecogniser
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -63,7 +63,7 @@ class Way:
         if isinstance(model, Path):
             import msgspec
 
-            from affekt.models.text import read_card, spec_of
+            from affekt.models.card import read_card, spec_of
 
             card = read_card(model)
             self.spec, self.card = spec_of(card), msgspec.to_builtins(card)

@@ -6,7 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 from affekt.core.errors import ModelError, UnknownNameError
-from affekt.models.text import Card, TextRecogniser, read_card
+from affekt.models.card import Card, read_card
+from affekt.models.text import TextRecogniser
 
 __all__ = ["DEFAULT", "Card", "TextRecogniser", "automatic", "bundled", "load", "model_folder", "read_card"]
 

@@ -17,8 +17,8 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import DataError, ModelError
 from affekt.extras import need
 from affekt.metrics import pearson_cc
+from affekt.models.card import Head
 from affekt.models.questions import ANSWER
-from affekt.models.text import Head
 from affekt.train.asking import every_question
 from affekt.train.calibrate import (
     choose_thresholds,
