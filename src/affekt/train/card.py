@@ -96,7 +96,7 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
             each = ", ".join("undefined" if r is None else f"{r:.3f}" for r in found["dev_pcc"])
             out.append(f"| {space} | {found['rows']:,} | Pearson's r {each} |")
     out += ["", "## Course of training\n", "| trained | epoch | loss on dev |", "|---|---|---|"]
-    for row in facts["history"]:
+    for row in (row for row in facts["history"] if row["dev_loss"]):
         losses = ", ".join(f"{name} {loss:.4f}" for name, loss in row["dev_loss"].items())
         out.append(f"| {row['trained']} | {row['epoch']} | {losses} |")
     if recipe["not_for"]:

@@ -477,7 +477,9 @@ def _run_stage(
             if progress:
                 progress(what, learner.step, steps, float(loss.detach()))
         learner.epochs += 1
-        losses = _dev_losses(model, sources, stage.precision)
+        # Without patience nothing hangs on dev, so that it is read once.
+        due = stage.patience or learner.epochs == stage.epochs
+        losses = _dev_losses(model, sources, stage.precision) if due else {}
         learner.history.append({"trained": what, "epoch": learner.epochs, "dev_loss": losses})
         first = f"{stage.parts[0].corpus}:{stage.parts[0].head}"
         if stage.patience and losses.get(first, -np.inf) < learner.best:
