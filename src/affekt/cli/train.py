@@ -15,7 +15,11 @@ __all__ = ["command"]
 @click.option(
     "--task", metavar="NAME", help="Instead of a recipe: the plain one of this task, see `affekt bench list`."
 )
-@click.option("--encoder", metavar="DIR", help="With --task: folder of a BERT to start from, as transformers saves it.")
+@click.option(
+    "--encoder",
+    metavar="DIR|ngrams",
+    help="With --task: folder of a BERT to start from, as transformers saves it, or counts of n-grams instead.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
 @click.option(
     "--floor",
@@ -47,7 +51,9 @@ def command(
     """Run RECIPE, a name or a TOML file: train, calibrate on dev, and make OUT a model folder.
 
     With --task and no recipe, the corpus of the task is trained on in the plainest way: one head on the encoder,
-    stopped early on dev. With --floor as well, nothing is trained but a floor to stand on, and its run goes to OUT.
+    stopped early on dev. With --encoder ngrams, a linear model on character n-grams takes the encoder's place: it
+    reads any language, and is made in a minute. With --floor, nothing is trained but a floor to stand on, and its
+    run goes to OUT.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
     weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
@@ -67,8 +73,10 @@ def command(
         score_floor(task, floor, out, data=Path(data) if data else None, on=on, split=split)
         return
     if task is not None:
-        from affekt.train.plain import ENCODER, plain_recipe
+        from affekt.train.plain import ENCODER, NGRAMS, plain_recipe
 
+        if encoder == NGRAMS and epochs:
+            raise InputError("Counts of n-grams are fitted in one go", hint="Leave out --epochs.")
         capped = {"epochs": epochs} if epochs else {}
         chosen, name = plain_recipe(task, encoder=encoder or ENCODER, **capped), task.replace(":", "-")
     else:

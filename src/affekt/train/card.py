@@ -16,6 +16,7 @@ from affekt.catalog.recipes import Recipe
 
 if TYPE_CHECKING:
     from affekt.train.loop import Trained
+    from affekt.train.ngrams import Counted
 
 __all__ = ["identity_of", "licence_note", "write_card"]
 
@@ -29,12 +30,12 @@ def licence_note(names: Iterable[str]) -> str:
     return "; ".join(f"{what} is what {' and '.join(who)}, its data, asks for" for what, who in asked.items())
 
 
-def identity_of(name: str, recipe: Recipe, trained: Trained) -> dict[str, Any]:
+def identity_of(name: str, recipe: Recipe, trained: Trained | Counted) -> dict[str, Any]:
     """What `affekt.json` says of where a model comes from: licences, seeds, versions, the recipe and its course."""
     used = {p.corpus for stage in recipe.stages for p in stage.parts}
     used |= {recipe.polarity.corpus} if recipe.polarity else set()
     used |= {recipe.tandem.lexicon} if recipe.tandem else set()
-    packages = ("torch", "onnxruntime", "numpy", "tokenizers")
+    packages = ("scikit-learn" if recipe.ngrams else "torch", "onnxruntime", "numpy", "tokenizers")
     return {
         "id": name,
         "version": recipe.version,

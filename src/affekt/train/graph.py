@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.extras import need
+from affekt.train.writing import FLOAT, INT32, MICROSOFT, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["LAYER_MEANS", "Ranges", "build_graph"]
 
 LAYER_MEANS = "layer_means"
-
-_MS = "com.microsoft"
-_FLOAT, _INT8, _UINT8, _INT32, _INT64 = 1, 3, 2, 6, 7  # onnx.TensorProto element types
 
 
 @dataclass
@@ -42,24 +39,13 @@ def _per_channel(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int
     return np.clip(np.rint(weight / scale), -top, top).astype(np.int8), scale.astype(np.float32)
 
 
-class _Graph:
+class _Network(Graph):
     def __init__(self, ranges: Ranges | None, bits: int, eps: float) -> None:
-        self.helper: Any = need("onnx.helper", extra="train")
-        self.numpy_helper: Any = need("onnx.numpy_helper", extra="train")
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+        super().__init__()
         self.places: list[str] = []
         self.ranges = ranges
         self.bits = bits
         self.eps = eps
-
-    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        self.constants.append(self.numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
-        return name
-
-    def add(self, op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any) -> str:
-        self.nodes.append(self.helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
-        return output
 
     def quantised(self, x: str) -> tuple[str, str, str]:
         """Quantise a tensor with its fixed range to uint8: (tensor, scale, zero point)."""
@@ -81,7 +67,7 @@ class _Graph:
         w = self.constant(output + ".weight", ints, np.int8)
         ws = self.constant(output + ".weight.scale", scale)
         wz = self.constant(output + ".weight.zero", np.zeros(len(scale), np.int8), np.int8)
-        return self.add("MatMulIntegerToFloat", [q, w, s, ws, z, wz, b], output, domain=_MS)
+        return self.add("MatMulIntegerToFloat", [q, w, s, ws, z, wz, b], output, domain=MICROSOFT)
 
     def normalised(self, x: str, other: str, gamma: str, beta: str, output: str) -> str:
         """Layer norm of a sum. The fused kernel for both (SkipLayerNormalization) is far slower on processors."""
@@ -120,8 +106,7 @@ def build_graph(
         The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
         (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32.
     """
-    g = _Graph(ranges, bits, eps)
-    h = g.helper
+    g = _Network(ranges, bits, eps)
     width = weights["enc.ln.weight"].shape[0]
     n_layers = 1 + max(int(k.split(".")[2]) for k in weights if k.startswith("enc.layers."))
 
@@ -132,7 +117,7 @@ def build_graph(
     else:
         scale = np.maximum(np.abs(word).max(1, keepdims=True), 1e-8) / 127
         table = g.constant("word", np.rint(word / scale), np.int8)
-        rows = g.add("Cast", [g.add("Gather", [table, "input_ids"], "word.rows.q")], "word.rows.f", to=_FLOAT)
+        rows = g.add("Cast", [g.add("Gather", [table, "input_ids"], "word.rows.q")], "word.rows.f", to=FLOAT)
         by = g.add("Gather", [g.constant("word.scale", scale), "input_ids"], "word.rows.scale")
         x = g.add("Mul", [rows, by], "word.rows")
     shape = g.add("Shape", ["input_ids"], "shape")
@@ -144,7 +129,7 @@ def build_graph(
     g.normalised(x, place, gamma, beta, "x0")
     x = "x0"
     layers = [x]
-    mask = g.add("Cast", ["attention_mask"], "mask.int", to=_INT32)
+    mask = g.add("Cast", ["attention_mask"], "mask.int", to=INT32)
     marks = ""
     if "enc.polarity" in weights:
         marks = g.add("Gather", [g.constant("polarity", weights["enc.polarity"]), "input_ids"], "polarity.rows")
@@ -159,19 +144,19 @@ def build_graph(
         given = [*parts, "", mask]
         if marks:
             given.append(_attention_bias(g, marks, weights[p + "polarity"], i))
-        a = g.add("MultiHeadAttention", given, f"l{i}.context", domain=_MS, num_heads=n_heads)
+        a = g.add("MultiHeadAttention", given, f"l{i}.context", domain=MICROSOFT, num_heads=n_heads)
         a = g.linear(a, g.place(a), weights[p + "out.weight"].T, weights[p + "out.bias"], f"l{i}.attended")
         gamma, beta = (g.constant(f"l{i}.n1.{k}", weights[p + f"ln1.{k}"]) for k in ("weight", "bias"))
         x = g.normalised(a, x, gamma, beta, f"l{i}.x1")
         m = g.linear(x, g.place(x), weights[p + "up.weight"].T, weights[p + "up.bias"], f"l{i}.up")
-        m = g.add("Gelu", [m], f"l{i}.gelu", domain=_MS)
+        m = g.add("Gelu", [m], f"l{i}.gelu", domain=MICROSOFT)
         m = g.linear(m, g.place(m), weights[p + "down.weight"].T, weights[p + "down.bias"], f"l{i}.down")
         gamma, beta = (g.constant(f"l{i}.n2.{k}", weights[p + f"ln2.{k}"]) for k in ("weight", "bias"))
         x = g.normalised(m, x, gamma, beta, f"x{i + 1}")
         layers.append(x)
 
     # Pooling over the tokens that are there.
-    keep = g.add("Cast", ["attention_mask"], "mask.float", to=_FLOAT)
+    keep = g.add("Cast", ["attention_mask"], "mask.float", to=FLOAT)
     keep = g.add("Unsqueeze", [keep, g.constant("last", [-1], np.int64)], "mask.column")
     axis = g.constant("axis1", [1], np.int64)
     count = g.add("ReduceSum", [keep, axis], "count", keepdims=0)
@@ -191,25 +176,17 @@ def build_graph(
     if "tandem.vectors" in weights:
         beside = _tandem(g, weights, mask)
         top = g.add("Concat", [pooled, beside], "both", axis=1)
-    outputs = []
+    outputs: list[tuple[str, int]] = []
     if layer_means:
-        outputs.append(h.make_tensor_value_info(every, _FLOAT, ["batch", width * len(layers)]))
+        outputs.append((every, width * len(layers)))
     for head, name in heads.items():
         source = every if head in wide else top
         g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
-        outputs.append(h.make_tensor_value_info(name, _FLOAT, ["batch", weights[head + ".weight"].shape[0]]))
-    graph = h.make_graph(
-        g.nodes,
-        "affekt-text",
-        [h.make_tensor_value_info(n, _INT64, ["batch", "length"]) for n in ("input_ids", "attention_mask")],
-        outputs,
-        g.constants,
-    )
-    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid(_MS, 1)], ir_version=8)
-    return model, g.places
+        outputs.append((name, weights[head + ".weight"].shape[0]))
+    return g.model(outputs), g.places
 
 
-def _attention_bias(g: _Graph, marks: str, weight: NDArray[np.float32], layer: int) -> str:
+def _attention_bias(g: _Network, marks: str, weight: NDArray[np.float32], layer: int) -> str:
     """What each head adds to its scores of each token by what is known of it: (batch, heads, length, length)."""
     name = f"l{layer}.polarity"
     each = g.add("MatMul", [marks, g.constant(name + ".weight", weight.T)], name + ".each")
@@ -221,7 +198,7 @@ def _attention_bias(g: _Graph, marks: str, weight: NDArray[np.float32], layer: i
     return g.add("Expand", [row, shape], name)
 
 
-def _tandem(g: _Graph, weights: Mapping[str, NDArray[np.float32]], mask: str) -> str:
+def _tandem(g: _Network, weights: Mapping[str, NDArray[np.float32]], mask: str) -> str:
     """The net beside the encoder (`affekt.train.tandem`), in float: (batch, 2 * hidden)."""
     own = {k.removeprefix("tandem."): v for k, v in weights.items() if k.startswith("tandem.")}
     hidden = own["lstm.weight_hh_l0"].shape[1]

@@ -72,6 +72,15 @@ class Trained:
     history: list[dict[str, Any]]
     measured: dict[str, Any]
 
+    @property
+    def tokenizer(self) -> Path:
+        """File of its tokenizer."""
+        return self.start.tokenizer
+
+    def answers(self, rows: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[Any]]:
+        """Outputs of all heads on token rows, as they were trained: head -> (rows, units)."""
+        return answers(self.start.trained(self.weights), rows)
+
 
 @dataclass
 class _Source:

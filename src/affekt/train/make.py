@@ -9,6 +9,7 @@ from typing import Any
 from affekt.catalog.recipes import Recipe
 from affekt.train.card import identity_of, write_card
 from affekt.train.loop import Progress, train
+from affekt.train.ngrams import count
 from affekt.train.package import package
 
 __all__ = ["make_model"]
@@ -39,7 +40,8 @@ def make_model(
     Returns:
         Figures on dev by space.
     """
-    trained = train(recipe, out / "training", data=data, limit=limit, progress=progress)
+    made = count if recipe.ngrams else train
+    trained = made(recipe, out / "training", data=data, limit=limit, progress=progress)
     identity = identity_of(name, recipe, trained)
     figures = package(trained, recipe, out, identity=identity, data=data, limit=limit, floats=floats)
     (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")

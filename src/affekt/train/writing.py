@@ -1,0 +1,52 @@
+"""Writing an ONNX graph node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from affekt.extras import need
+
+__all__ = ["FLOAT", "INT32", "INT64", "MICROSOFT", "UINT8", "Graph"]
+
+MICROSOFT = "com.microsoft"
+FLOAT, UINT8, INT32, INT64 = 1, 2, 6, 7  # onnx.TensorProto element types
+
+
+class Graph:
+    """Nodes and constants so far; every tensor is named after what it is."""
+
+    def __init__(self) -> None:
+        self.helper: Any = need("onnx.helper", extra="train")
+        self.numpy_helper: Any = need("onnx.numpy_helper", extra="train")
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
+        """Add a constant; gives its name."""
+        self.constants.append(self.numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
+        return name
+
+    def add(self, op: str, inputs: list[str], output: str, *, domain: str = "", **attributes: Any) -> str:
+        """Add a node with one output; gives the output's name."""
+        self.nodes.append(self.helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
+        return output
+
+    def model(self, outputs: Sequence[tuple[str, int]]) -> Any:
+        """The whole model: `input_ids` and `attention_mask`, int64 (batch, length), to float32 (batch, units) each.
+
+        Args:
+            outputs: Names and units.
+        """
+        h = self.helper
+        graph = h.make_graph(
+            self.nodes,
+            "affekt-text",
+            [h.make_tensor_value_info(n, INT64, ["batch", "length"]) for n in ("input_ids", "attention_mask")],
+            [h.make_tensor_value_info(name, FLOAT, ["batch", units]) for name, units in outputs],
+            self.constants,
+        )
+        opsets = [h.make_opsetid("", 17), h.make_opsetid(MICROSOFT, 1)]
+        return h.make_model(graph, opset_imports=opsets, ir_version=8)
