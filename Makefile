@@ -57,8 +57,7 @@ test: $(VENV)/.test
 # The tests of training need torch; they have an environment of their own, so that all others run without it.
 test-train:
 	@$(MAKE) --no-print-directory VENV=$(VENV)-train $(VENV)-train/.train
-	$(VENV)-train/bin/python -m pytest tests/test_train.py tests/test_pretraining.py tests/test_families.py tests/test_objectives.py tests/test_lab.py \
-		tests/test_ngrams.py tests/test_mechanisms.py tests/test_target.py tests/test_asked.py tests/test_imitate.py $(ARGS)
+	$(VENV)-train/bin/python -m pytest tests/training $(ARGS)
 
 $(VENV)/.train: $(VENV)/.test
 	@echo "Installing torch for the tests of training"
