@@ -17,6 +17,8 @@ from tiny import LABELS, TinyRecogniser
 from affekt.analysis import Analyzer, Policy, analyze, open_input, stream
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.prediction import Prediction
+from affekt.core.protocols import RecogniserSpec
 from affekt.core.row import make_row
 from affekt.media.text import Columns, ReadOptions
 from affekt.report.exports import format_of, jsonl
@@ -267,3 +269,34 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
             peak.append(int(done.stdout))
         assert peak[1] <= 1.3 * peak[0], (kind, peak)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+def test_dimensions_other_than_vad_are_written(name, tmp_path):
+    class Appraiser:
+        spec = RecogniserSpec(
+            id="appraiser",
+            version="1",
+            space="enisear-appraisals",
+            spaces=("enisear-appraisals",),
+            dimensions=("suddenness", "control"),
+            languages=("en",),
+            licence="Apache-2.0",
+        )
+
+        def predict(self, clips, *, space=None):
+            given = {"suddenness": 4.25, "control": 1.5}
+            return [Prediction(c.id, self.spec.space, dimensions=given, model="appraiser@1") for c in clips]
+
+    source = open_input(["The lamp fell on my foot"])
+    write(source, tmp_path / name, Analyzer(model=Appraiser(), policy=ANY))
+    if name.endswith("jsonl"):
+        (row,) = (json.loads(line) for line in (tmp_path / name).read_text("utf-8").splitlines())
+        assert row["dimensions"] == {"suddenness": 4.25, "control": 1.5} and row["valence"] is None
+        return
+    if name.endswith("csv"):
+        with (tmp_path / name).open(encoding="utf-8", newline="") as file:
+            (row,) = csv.DictReader(file)
+    else:
+        (row,) = pq.read_table(tmp_path / name).to_pylist()
+    assert (float(row["dimension.suddenness"]), float(row["dimension.control"])) == (4.25, 1.5)

@@ -224,7 +224,8 @@ label = st.sampled_from(["joy", "anger", "a b", "a-b", "ängstlich", "불평/불
 scores = st.dictionaries(label, share, min_size=1)
 on_scale = st.none() | st.floats(0.5, 5.5).map(lambda x: round(x, 6))
 seconds = st.floats(0, 1e5)
-windows = st.builds(WindowRow, st.integers(0, 99), st.integers(0, 99), scores, on_scale, on_scale, on_scale)
+others = st.none() | st.dictionaries(st.sampled_from(["control", "distress", "wie es ist"]), seconds, min_size=1)
+windows = st.builds(WindowRow, st.integers(0, 99), st.integers(0, 99), scores, *[on_scale] * 3, others)
 rows = st.builds(
     Row,
     id=legal,
@@ -244,11 +245,9 @@ rows = st.builds(
     confidence=st.none() | share,
     abstained=st.none() | legal,
     evidence=st.lists(st.builds(EvidenceRow, legal, legal, seconds, seconds, seconds, st.none() | legal), max_size=2),
-    trajectory=st.none()
-    | st.lists(
-        st.builds(WindowRow, st.integers(0, 99), st.integers(0, 99), scores, *[on_scale] * 3), min_size=1, max_size=2
-    ),
+    trajectory=st.none() | st.lists(windows, min_size=1, max_size=2),
     model=legal,
+    dimensions=others,
 )
 
 

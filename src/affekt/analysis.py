@@ -18,7 +18,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
-from affekt.core.row import Row, make_row
+from affekt.core.row import OWN, Row, make_row
 from affekt.core.space import LabelSpace
 from affekt.media.text import FileSource, Read, ReadOptions, read_items
 from affekt.models.choice import Choice, Chooser, Licence, Way, ways_of
@@ -138,6 +138,14 @@ class Analyzer:
         """All labels that readings can have: those of `space`, then what other models add."""
         spaces = [self.space, *(way.space for way in self.ways if way.refused is None)]
         return tuple(dict.fromkeys(label for space in spaces for label in space.labels))
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What readings can give beside labels and beside valence, arousal and dominance."""
+        ways = [way for way in self.ways if way.refused is None]
+        asked = (d.name for way in ways if way.card.get("asks") for d in way.space.dimensions)
+        given = (*(name for way in ways for name in way.spec.dimensions), *asked)
+        return tuple(name for name in dict.fromkeys(given) if name not in OWN)
 
     @property
     def _home(self) -> Way:

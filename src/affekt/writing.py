@@ -187,14 +187,14 @@ def write_stream(
         raise InputError(f"{format} cannot go to a stream", hint="Name a file with --out, or take jsonl or csv.")
     started, rows = time.monotonic(), 0
     tally = _Tally({}, [])
-    labels = analyzer.labels
+    columns = {"labels": analyzer.labels, "dimensions": analyzer.dimensions}
     if format == "csv":
-        _write_all(file, csv.encode((), labels=labels, with_header=True))
+        _write_all(file, csv.encode((), **columns, with_header=True))
     for block in analyzer.blocks(source, strict=strict):
         readings = analyzer.answer(block)
         tally.add(readings, [read.problem for read in block.reads])
         out = [reading.row for reading in readings]
-        _write_all(file, jsonl.encode(out) if format == "jsonl" else csv.encode(out, labels=labels, with_header=False))
+        _write_all(file, jsonl.encode(out) if format == "jsonl" else csv.encode(out, **columns, with_header=False))
         file.flush()
         rows += len(out)
         if progress:
@@ -236,7 +236,7 @@ def _put(spool: Spool, out: Path, format: Format, source: Input, analyzer: Analy
 
             write_report(spool.read(), made, facts=_facts(source, analyzer, command, spool.notes))
         else:
-            export(spool.read(), made, format=format, labels=analyzer.labels)
+            export(spool.read(), made, format=format, labels=analyzer.labels, dimensions=analyzer.dimensions)
         made.replace(out)
     except BaseException:
         made.unlink(missing_ok=True)

@@ -6,14 +6,18 @@ is `null`, never invented. `affekt schema` prints its JSON Schema.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from affekt.core.clip import Clip
 from affekt.core.prediction import Prediction
 
-__all__ = ["ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row"]
+__all__ = ["OWN", "ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row"]
 
-ROW_VERSION = "1.1"
+ROW_VERSION = "1.2"
+
+# What has fields of its own; every other dimension goes into `dimensions`.
+OWN = ("valence", "arousal", "dominance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class WindowRow:
     valence: float | None
     arousal: float | None
     dominance: float | None
+    # Since 1.2.
+    dimensions: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Row:
     # Since 1.1: rows of 1.0 lack them.
     language: str | None = None
     language_probability: float | None = None
+    # Since 1.2.
+    dimensions: dict[str, float] | None = None
 
 
 _DIGITS = 6
@@ -73,6 +81,10 @@ _DIGITS = 6
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, _DIGITS)
+
+
+def _others(dimensions: Mapping[str, float]) -> dict[str, float] | None:
+    return {k: round(v, _DIGITS) for k, v in dimensions.items() if k not in OWN} or None
 
 
 def make_row(clip: Clip, prediction: Prediction) -> Row:
@@ -107,6 +119,7 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
                 _rounded(w.dimensions.get("valence")),
                 _rounded(w.dimensions.get("arousal")),
                 _rounded(w.dimensions.get("dominance")),
+                _others(w.dimensions),
             )
             for w in prediction.trajectory
         ]
@@ -114,4 +127,5 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         model=prediction.model,
         language=prediction.language,
         language_probability=_rounded(prediction.language_probability),
+        dimensions=_others(dims),
     )

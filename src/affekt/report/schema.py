@@ -55,6 +55,11 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
             "or by common words. Since 1.1.",
             {"minimum": 0, "maximum": 1},
         ),
+        "dimensions": (
+            "Dimension -> value on the native range, for what the model gives beside valence, arousal and dominance: "
+            "appraisals, empathy and the like; null where there are none. Since 1.2.",
+            {},
+        ),
     },
     EvidenceRow: {
         "modality": ("Channel that it was found in.", {"enum": ["text", "voice", "face", "scene", "music"]}),
@@ -71,6 +76,7 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
         "valence": ("Valence on the model's native range; null where the model gives none.", {}),
         "arousal": ("Arousal on the model's native range; null where the model gives none.", {}),
         "dominance": ("Dominance on the model's native range; null where the model gives none.", {}),
+        "dimensions": ("As for the row. Since 1.2.", {}),
     },
 }
 

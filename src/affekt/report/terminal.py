@@ -386,7 +386,8 @@ class _Page:
             dash = "—" if self._unicode else "-"
             cells["reading"] = (f"{dash} {self._flat(kind_of(prediction.abstained))}", "yellow")
         elif not prediction.labels:
-            cells["reading"] = ("no label", "dim")
+            others = [f"{name} {value:.1f}" for name, value in prediction.dimensions.items() if name not in _VAD]
+            cells["reading"] = (self._flat(", ".join(others)), "") if others else ("no label", "dim")
         else:
             first = prediction.labels[0]
             cells["reading"] = (", ".join(self._flat(label) for label in prediction.labels), self._style(first))

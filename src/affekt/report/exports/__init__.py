@@ -48,7 +48,9 @@ def format_of(path: Path, format: str | None = None) -> Format:
     return found
 
 
-def export(rows: Iterable[Row], path: Path, *, format: Format, labels: Sequence[str]) -> None:
+def export(
+    rows: Iterable[Row], path: Path, *, format: Format, labels: Sequence[str], dimensions: Sequence[str] = ()
+) -> None:
     """Write rows in one of the table formats, one after the other as they come.
 
     Args:
@@ -56,6 +58,7 @@ def export(rows: Iterable[Row], path: Path, *, format: Format, labels: Sequence[
         path: The file; it is overwritten.
         format: `jsonl`, `csv`, `parquet` or `emotionml`. A report is written by `affekt.report.html`.
         labels: Labels of the rows' spaces, in order; they become columns.
+        dimensions: Their dimensions beside valence, arousal and dominance, in order; likewise.
 
     Raises:
         ValueError: `format` is `html`.
@@ -68,11 +71,11 @@ def export(rows: Iterable[Row], path: Path, *, format: Format, labels: Sequence[
     elif format == "csv":
         from affekt.report.exports import csv
 
-        csv.write(rows, path, labels=labels)
+        csv.write(rows, path, labels=labels, dimensions=dimensions)
     elif format == "parquet":
         from affekt.report.exports import parquet
 
-        parquet.write(rows, path, labels=labels)
+        parquet.write(rows, path, labels=labels, dimensions=dimensions)
     elif format == "emotionml":
         from affekt.report.exports import emotionml
 

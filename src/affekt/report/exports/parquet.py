@@ -1,7 +1,7 @@
 """Parquet: one fixed, typed schema for each label space; a row group every few thousand rows.
 
-Scores are columns `score.<label>`, intervals are `<dimension>.low` and `<dimension>.high`; labels, evidence and
-trajectory are lists.
+Scores are columns `score.<label>`, further dimensions `dimension.<name>`, intervals are `<dimension>.low` and
+`<dimension>.high`; labels, evidence and trajectory are lists.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ __all__ = ["schema", "write"]
 _ROW_GROUP = 8192
 
 
-def schema(labels: Sequence[str]) -> Any:
-    """The `pyarrow.Schema` of rows whose space has these labels."""
+def schema(labels: Sequence[str], dimensions: Sequence[str] = ()) -> Any:
+    """The `pyarrow.Schema` of rows whose space has these labels, and dimensions beside valence, arousal, dominance."""
     import pyarrow as pa
 
     text, number, whole = pa.string(), pa.float64(), pa.int64()
@@ -31,7 +31,11 @@ def schema(labels: Sequence[str]) -> Any:
         ]
     )
     window = pa.struct(
-        [("start", whole), ("end", whole), ("scores", pa.map_(text, number)), *((d, number) for d in DIMENSIONS)]
+        [
+            *(("start", whole), ("end", whole), ("scores", pa.map_(text, number))),
+            *((d, number) for d in DIMENSIONS),
+            ("dimensions", pa.map_(text, number)),
+        ]
     )
     return pa.schema(
         [
@@ -44,6 +48,7 @@ def schema(labels: Sequence[str]) -> Any:
             *((name, number) for name in DIMENSIONS),
             *((f"{name}.{side}", number) for name in DIMENSIONS for side in ("low", "high")),
             *((f"score.{label}", number) for label in labels),
+            *((f"dimension.{name}", number) for name in dimensions),
             ("evidence", pa.list_(evidence)),
             ("trajectory", pa.list_(window)),
             ("model", text),
@@ -58,7 +63,7 @@ _PLAIN = ("id", "text", "source", "start", "end", "speaker", "time", "space", "l
 _EVIDENCE = ("modality", "cue", "start", "end", "weight", "label")
 
 
-def _columns(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Any]]:
+def _columns(rows: Sequence[Row], labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in (*_PLAIN, *DIMENSIONS)}
     for name in DIMENSIONS:
         pairs = [(row.intervals or {}).get(name, (None, None)) for row in rows]
@@ -66,6 +71,8 @@ def _columns(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Any]]
         columns[f"{name}.high"] = [high for _, high in pairs]
     for label in labels:
         columns[f"score.{label}"] = [row.scores.get(label) if row.scores else None for row in rows]
+    for name in dimensions:
+        columns[f"dimension.{name}"] = [row.dimensions.get(name) if row.dimensions else None for row in rows]
     columns["evidence"] = [[{name: getattr(e, name) for name in _EVIDENCE} for e in row.evidence] for row in rows]
     columns["trajectory"] = [
         [
@@ -74,6 +81,7 @@ def _columns(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Any]]
                 "end": w.end,
                 "scores": list(w.scores.items()),
                 **{name: getattr(w, name) for name in DIMENSIONS},
+                "dimensions": list(w.dimensions.items()) if w.dimensions else None,
             }
             for w in row.trajectory
         ]
@@ -86,19 +94,20 @@ def _columns(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Any]]
     return columns
 
 
-def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str]) -> None:
+def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str], dimensions: Sequence[str] = ()) -> None:
     """Write rows to a file, which is overwritten.
 
     Args:
         rows: The rows.
         path: The file.
         labels: Labels of their spaces, in order.
+        dimensions: Their dimensions beside valence, arousal and dominance, in order.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    typed = schema(labels)
+    typed = schema(labels, dimensions)
     pending = iter(rows)
     with pq.ParquetWriter(path, typed, compression="zstd") as writer:
         while chunk := list(islice(pending, _ROW_GROUP)):
-            writer.write_table(pa.table(_columns(chunk, labels), schema=typed), row_group_size=_ROW_GROUP)
+            writer.write_table(pa.table(_columns(chunk, labels, dimensions), schema=typed), row_group_size=_ROW_GROUP)

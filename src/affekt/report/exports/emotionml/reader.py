@@ -235,7 +235,15 @@ def _read_emotion(context: _Context, element: Element, line: int, rows: list[Row
         if not rows or window.get("of") != context.last:
             raise context.refuse("A window does not follow the emotion that it belongs to", line)
         first, last = (int(_number(context, window, key, line)) for key in ("start", "end"))
-        step = WindowRow(first, last, scores, *(values.get(name) for name in PAD))
+        step = WindowRow(
+            first,
+            last,
+            scores,
+            values.get("valence"),
+            values.get("arousal"),
+            values.get("dominance"),
+            _others(values),
+        )
         rows[-1] = replace(rows[-1], trajectory=[*(rows[-1].trajectory or ()), step])
         return
     context.last = element.get("id")
@@ -288,8 +296,13 @@ def _read_emotion(context: _Context, element: Element, line: int, rows: list[Row
             evidence=evidence,
             trajectory=None,
             model=facts.get("model", ""),
+            dimensions=_others(values),
         )
     )
+
+
+def _others(values: Mapping[str, float]) -> dict[str, float] | None:
+    return {name: value for name, value in values.items() if name not in PAD} or None
 
 
 def _read_categories(
@@ -321,7 +334,7 @@ def _read_categories(
 
 
 def _read_values(context: _Context, element: Element, info: Element, line: int) -> dict[str, float]:
-    """Valence, arousal and dominance of an emotion; other dimensions have no place in a row."""
+    """Dimension -> value of an emotion, on the ranges that are known; pleasure is called valence."""
     values: dict[str, float] = {}
     if dimensions := element.findall(_emo("dimension")):
         address, items = _items(context, element, "dimension", line)
@@ -330,8 +343,8 @@ def _read_values(context: _Context, element: Element, info: Element, line: int) 
             if name not in items:
                 raise context.refuse(f"Dimension {name!r} is not in the vocabulary {address}", line)
             value = _float(context, dimension, "value", line, scale=True)
-            own = _OURS.get(items[name])
-            if value is None or own is None:
+            own = _OURS.get(items[name], items[name])
+            if value is None:
                 continue
             if own in values:
                 raise context.refuse(f"Dimension {name!r} stands twice in one <emotion>", line)
@@ -340,6 +353,8 @@ def _read_values(context: _Context, element: Element, info: Element, line: int) 
             values[own] = round(scale.rescale(value, context.ranges.get(own, scale)), 9)
     for said in info.iterfind(_own("value")):
         values[said.get("dimension", "")] = _number(context, said, "value", line)
+    for said in info.iterfind(_own("dimension")):
+        values[said.get("name", "")] = _number(context, said, "value", line)
     return values
 
 

@@ -89,6 +89,11 @@ def _w3c_names(labels: Sequence[str]) -> tuple[str, dict[str, str]] | None:
     return None
 
 
+def _others(dimensions: Mapping[str, float] | None) -> list[str]:
+    """Dimensions that no vocabulary of the W3C has, as parts of `<info>`."""
+    return [_tag("affekt:dimension", {"name": name, "value": v}) for name, v in (dimensions or {}).items()]
+
+
 class _Writer:
     """Writes elements; a vocabulary is defined before the first emotion that needs it."""
 
@@ -134,6 +139,7 @@ class _Writer:
         info = [_tag("affekt:row", facts), *(_tag("affekt:label", {"name": label}) for label in row.labels), *about]
         for dimension, (low, high) in (row.intervals or {}).items():
             info.append(_tag("affekt:interval", {"dimension": dimension, "low": low, "high": high}))
+        info += _others(row.dimensions)
         for e in row.evidence:
             place = {"start": e.start, "end": e.end, "weight": e.weight}
             info.append(_tag("affekt:evidence", {"modality": e.modality, "cue": e.cue, **place, "label": e.label}))
@@ -148,7 +154,7 @@ class _Writer:
         values = {"valence": window.valence, "arousal": window.arousal, "dominance": window.dominance}
         attributes, about, described = self._describe(row.space, window.scores, (), values, withheld=withheld)
         place = _tag("affekt:window", {"of": of, "start": window.start, "end": window.end})
-        content = _tag("info", {}, place + "".join(about)) + described
+        content = _tag("info", {}, "".join((place, *about, *_others(window.dimensions)))) + described
         self._line(_tag("emotion", {"id": f"{of}-w{number}", **attributes}, content))
 
     def _describe(
@@ -166,7 +172,11 @@ class _Writer:
         if withheld or not (shares or labels or there):
             if not self._told_no_answer:
                 self._told_no_answer = True
-                said = _tag("info", {}, "No answer is given; the reason is in the emotion's info.")
+                said = _tag(
+                    "info",
+                    {},
+                    "Nothing of this kind is given; the emotion's info says why, or what is given.",
+                )
                 only = _tag("item", {"name": "no-answer"})
                 self._line(_tag("vocabulary", {"type": "category", "id": NO_ANSWER}, said + only))
             about = [_tag("affekt:score", {"label": label, "value": p}) for label, p in shares.items()]
