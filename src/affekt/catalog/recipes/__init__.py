@@ -19,6 +19,7 @@ __all__ = [
     "Polarity",
     "Pretraining",
     "Recipe",
+    "Schedule",
     "Stage",
     "Tandem",
     "Teachers",
@@ -99,24 +100,41 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     rare_repeats: int = 0
 
 
-class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A stretch of training with its own schedule; it starts from the weights of the stage before it.
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a stretch of training goes.
 
     Attributes:
-        epochs: Passes over the parts.
-        patience: Stop after so many epochs without a lower loss on the dev split of the first part, and go back to
-            the weights of the best; 0 trains all epochs and keeps the last.
+        epochs: Passes over the data.
         rate: Learning rate of the topmost layer.
-        rate_decay: Factor of the rate from each layer to the one below it.
-        head_rate: Learning rate of the heads.
         warm_up: Share of the steps in which the rate rises from 0; it then falls to 0 in a straight line.
         batch: Texts a step.
         dropout: Share of units set to 0.
         weight_decay: Of matrices.
         clip: Greatest norm of the gradient.
-        seed: Seed of order, sampling and dropout.
-        masked: Share of the words that are hidden behind the mask token, drawn anew each time.
+        seed: Seed of order, sampling, hiding and dropout.
         precision: Of the products of matrices; `bfloat16` is faster on processors that have it.
+    """
+
+    epochs: int
+    rate: float = 1e-4
+    warm_up: float = 0.08
+    batch: int = 32
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+class Stage(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stretch of training with its own schedule; it starts from the weights of the stage before it.
+
+    Attributes:
+        patience: Stop after so many epochs without a lower loss on the dev split of the first part, and go back to
+            the weights of the best; 0 trains all epochs and keeps the last.
+        rate_decay: Factor of the rate from each layer to the one below it.
+        head_rate: Learning rate of the heads.
+        masked: Share of the words that are hidden behind the mask token, drawn anew each time.
         taught: Share of the teachers' answer in the target of a row, where the recipe has teachers; and
         taught_weight: the weight of their answer on rows that have no gold for a head.
         share: Share of this stage's weights in the result; the rest is what the stage began with. Averaging the
@@ -124,19 +142,10 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         parts: What is trained on.
     """
 
-    epochs: int
     patience: int = 0
-    rate: float = 1e-4
     rate_decay: float = 0.9
     head_rate: float = 1e-3
-    warm_up: float = 0.08
-    batch: int = 32
-    dropout: float = 0.1
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    seed: int = 1
     masked: float = 0.0
-    precision: Literal["float32", "bfloat16"] = "float32"
     taught: float = 0.0
     taught_weight: float = 0.0
     share: float = 1.0
@@ -263,7 +272,7 @@ class Ngrams(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     strengths: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
 
 
-class Pretraining(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Pretraining(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Guessing hidden words, before anything else is learned.
 
     Attributes:
@@ -272,31 +281,17 @@ class Pretraining(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         hidden: Share of the words that is hidden.
         emotion_hidden: Share of the words of emotion that is hidden; `None` treats them as all others.
         emotion_from: Corpora whose labels tell which words are of emotion.
-        epochs: Passes over the texts.
-        rate: Learning rate.
-        warm_up: Share of the steps in which the rate rises from 0; it then falls to 0 in a straight line.
-        batch: Texts a step.
-        dropout: Share of units set to 0.
-        weight_decay: Of matrices.
-        clip: Greatest norm of the gradient.
-        precision: As for a stage.
-        seed: Seed of order, hiding and dropout.
     """
 
+    epochs: int = 1
+    rate: float = 5e-4
+    warm_up: float = 0.06
+    batch: int = 64
     corpora: tuple[str, ...]
     rows: int | None = None
     hidden: float = 0.15
     emotion_hidden: float | None = None
     emotion_from: tuple[str, ...] = ()
-    epochs: int = 1
-    rate: float = 5e-4
-    warm_up: float = 0.06
-    batch: int = 64
-    dropout: float = 0.1
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    seed: int = 1
 
 
 class Recipe(Entry, frozen=True, kw_only=True):
