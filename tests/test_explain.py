@@ -123,6 +123,8 @@ def test_nothing_to_check(model):
 
 def test_command_shows_and_checks(tmp_path):
     runner = CliRunner()
+    other = json.loads(runner.invoke(cli, ["explain", "Мне очень страшно за детей", "--json"]).stdout)
+    assert other["model"].startswith("text-multi") and other["evidence"][0]["cue"] == "страшно"
     shown = runner.invoke(cli, ["explain", "I am not happy with this.", "--json"])
     assert shown.exit_code == 0 and "not happy" in [e["cue"] for e in json.loads(shown.output)["evidence"]]
     table = tmp_path / "notes.csv"

@@ -24,7 +24,7 @@ __all__ = ["command"]
 @click.option("--split", default="dev", show_default=True, help="With --check: split of a corpus.")
 @click.option("--limit", type=click.IntRange(min=1), default=500, show_default=True, help="With --check: most texts.")
 @click.option("--column", metavar="NAME", help="Column of the text, where SOURCE is a table.")
-@click.option("--model", metavar="NAME|DIR", help="Model to explain; see `affekt models list`.")
+@click.option("--model", metavar="NAME|DIR", help="Model to explain, see `affekt models list`.  [default: by language; text-en with --check]")
 @click.option("--space", metavar="NAME", help="One of the model's own label spaces.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random order.")
@@ -56,14 +56,15 @@ def command(
     """  # noqa: D301
     from affekt.models.registry import load
 
-    recogniser = load(model)
     if not measure:
         if Path(source).suffix and Path(source).exists():
             raise InputError(
                 "SOURCE is a file", where=source, hint="Use `affekt analyze FILE --explain`, or add --check."
             )
-        _show(recogniser, source, space, as_json=as_json)
+        # Without a name, the model is that for the language of the text.
+        _show(load(model) if model else None, source, space, as_json=as_json)
         return
+    recogniser = load(model)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -82,7 +83,7 @@ def command(
     _print(found, as_json=as_json, name=f"{source} {split}" if not Path(source).exists() else source)
 
 
-def _show(recogniser: TextRecogniser, text: str, space: str | None, *, as_json: bool) -> None:
+def _show(recogniser: TextRecogniser | None, text: str, space: str | None, *, as_json: bool) -> None:
     from affekt.analysis import Policy, Reading, analyze
     from affekt.core.clip import Clip
 
