@@ -24,7 +24,11 @@ __all__ = ["command"]
 @click.option("--split", default="dev", show_default=True, help="With --check: split of a corpus.")
 @click.option("--limit", type=click.IntRange(min=1), default=500, show_default=True, help="With --check: most texts.")
 @click.option("--column", metavar="NAME", help="Column of the text, where SOURCE is a table.")
-@click.option("--model", metavar="NAME|DIR", help="Model to explain, see `affekt models list`.  [default: by language; text-en with --check]")
+@click.option(
+    "--model",
+    metavar="NAME|DIR",
+    help="Model to explain, see `affekt models list`.  [default: by language; text-en with --check]",
+)
 @click.option("--space", metavar="NAME", help="One of the model's own label spaces.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random order.")
