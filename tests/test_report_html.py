@@ -310,6 +310,23 @@ def test_rows_come_back_as_they_went_in(rows, big):
                 assert np.array(found) / 1000 == pytest.approx([value, *r.intervals[name]], abs=0.00051)
 
 
+def appraised(folder):
+    """A page of rows that have dimensions of their own, and no labels."""
+    path = folder / "appraisals.html"
+    bare = {"scores": None, "labels": [], "confidence": None}
+    some = [plain("so it went", id=str(i), dimensions={"control": i / 4, "effort": 0.5}, **bare) for i in range(5)]
+    facts = ReportFacts(dimensions=("control", "effort"), ranges={"control": (0.0, 1.0), "effort": (0.0, 1.0)})
+    write_report(some, path, facts=facts)
+    return path
+
+
+def test_dimensions_of_other_names_come_along(tmp_path):
+    facts, head, arrays = read_page(appraised(tmp_path))
+    assert head["dimensions"] == ["valence", "arousal", "dominance", "control", "effort"]
+    assert (arrays["control"] / 1000).tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert facts["stats"]["dims"]["control"] == {"n": 5, "mean": 0.5, "sd": 0.3536, "width": None}
+
+
 def test_counts_are_those_of_the_rows(rows, big):
     stats = read_page(big)[0]["stats"]
     said = [r for r in rows if r.abstained is None]
@@ -685,6 +702,15 @@ def test_the_page_says_what_was_read(rows, big, show):
         assert reason in shown and f"{n:,}" in shown
     for word in ("Apache-2.0", "23.4 MB", "Decisions about people", "affekt analyze mail.csv"):
         assert word in page.inner_text("#s-facts")
+
+
+@browser_test
+@pytest.mark.browser
+def test_a_page_without_labels_shows_the_scales(tmp_path, show):
+    page = show(appraised(tmp_path))
+    assert "Control" in page.inner_text("#dims") and not page.is_visible("#s-labels")
+    page.click("[role=row][aria-rowindex='2']")
+    assert "scale 0 to 1" in page.inner_text("#panel")
 
 
 @browser_test

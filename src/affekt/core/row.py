@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from affekt.core.clip import Clip
 from affekt.core.prediction import Prediction
 
-__all__ = ["OWN", "ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row"]
+__all__ = ["OWN", "ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row", "value_of"]
 
 ROW_VERSION = "1.2"
 
@@ -74,6 +74,14 @@ class Row:
     language_probability: float | None = None
     # Since 1.2.
     dimensions: dict[str, float] | None = None
+
+
+def value_of(row: Row, dimension: str) -> float | None:
+    """The value of any dimension of a row, whichever field it stands in."""
+    if dimension in OWN:
+        found: float | None = getattr(row, dimension)
+        return found
+    return (row.dimensions or {}).get(dimension)
 
 
 _DIGITS = 6

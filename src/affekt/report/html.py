@@ -28,9 +28,8 @@ from typing import Any
 
 from affekt.core.errors import InputError, OutputError
 from affekt.core.prediction import kind_of
-from affekt.core.row import Row
+from affekt.core.row import OWN, Row, value_of
 from affekt.report.page.payload import (
-    DIMENSIONS,
     MAX_BYTES,
     MAX_ROWS,
     MAX_TEXT,
@@ -99,6 +98,7 @@ class ReportFacts:
         groups: Group -> labels: the coarser reading that gives bars and points their colours.
         colours: Group -> `#rrggbb`, used on light and dark ground alike; without it, the page's own
             colours, which hold their contrast on both and differ for colour-blind readers.
+        dimensions: What the models give beside labels and beside valence, arousal and dominance.
         ranges: Dimension -> (lowest, highest) of its native scale.
         not_for: What the models must not be used for, a sentence each.
         affekt_version: Version that wrote the report.
@@ -116,6 +116,7 @@ class ReportFacts:
     neutral: str | None = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
+    dimensions: Sequence[str] = ()
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     not_for: Sequence[str] = ()
     affekt_version: str = ""
@@ -145,14 +146,15 @@ def write_report(rows: Iterable[Row | Mapping[str, Any]], path: Path, *, facts: 
         InputError: A mapping is not a published row.
         OutputError: The file cannot be written.
     """
-    tally = _Tally()
+    dimensions = (*OWN, *facts.dimensions)
+    tally = _Tally(dimensions)
     sample = Sample()
     labels = {label: i for i, label in enumerate(facts.labels)}
     for number, row in enumerate(_as_rows(rows)):
         tally.add(row)
         key = sample.key()
         if sample.wants(key):
-            sample.add(key, pack(row, number, labels))
+            sample.add(key, pack(row, number, labels, dimensions))
     page = _render(sample, tally, facts, tuple(labels))
     write_whole(Path(path), page)
 
@@ -180,7 +182,7 @@ def _as_rows(rows: Iterable[Row | Mapping[str, Any]]) -> Iterator[Row]:
 class _Tally:
     """Exact counts and moments over every row, however many the page holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, dimensions: Sequence[str]) -> None:
         self.n = 0
         self.abstained: Counter[str] = Counter()
         self.labels: Counter[str] = Counter()
@@ -189,8 +191,8 @@ class _Tally:
         self.models: Counter[str] = Counter()
         self.confidence = [[0] * _BINS, [0] * _BINS]
         self.confidence_sum = [0.0, 0]
-        self.moments = {d: [0, 0.0, 0.0] for d in DIMENSIONS}
-        self.widths = {d: [0, 0.0] for d in DIMENSIONS}
+        self.moments = {d: [0, 0.0, 0.0] for d in dimensions}
+        self.widths = {d: [0, 0.0] for d in dimensions}
 
     def add(self, row: Row) -> None:
         self.n += 1
@@ -211,10 +213,9 @@ class _Tally:
             if row.abstained is None:
                 self.confidence_sum[0] += confidence
                 self.confidence_sum[1] += 1
-        for name, value in zip(DIMENSIONS, (row.valence, row.arousal, row.dominance), strict=True):
-            if row.abstained is not None or (value := finite(value)) is None:
+        for name, moment in self.moments.items():
+            if row.abstained is not None or (value := finite(value_of(row, name))) is None:
                 continue
-            moment = self.moments[name]
             moment[0] += 1
             moment[1] += value
             moment[2] += value * value
@@ -308,7 +309,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
     style = read("style.css")
     groups, group_of, colours = _grouping(labels, facts)
     counts = tally.as_json()
-    packed = gzip.compress(columns(rows, len(labels)), compresslevel=6, mtime=0)
+    packed = gzip.compress(columns(rows, len(labels), (*OWN, *facts.dimensions)), compresslevel=6, mtime=0)
     payload = {
         "stats": counts,
         "labels": labels,
@@ -316,7 +317,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         "groupOf": group_of,
         "colours": colours,
         "neutral": facts.neutral,
-        "ranges": {d: facts.ranges[d] for d in DIMENSIONS if d in facts.ranges},
+        "ranges": {d: facts.ranges[d] for d in (*OWN, *facts.dimensions) if d in facts.ranges},
         # Of several models, a label has several.
         "thresholds": dict(facts.models[0].thresholds) if len(facts.models) == 1 else {},
         "input": utf8(facts.input_name).decode(),

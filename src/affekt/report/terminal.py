@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from affekt.catalog.spaces import space as load_space
 from affekt.core.clip import Clip
 from affekt.core.prediction import Evidence, Prediction, Window, kind_of
+from affekt.core.row import OWN
 from affekt.core.space import Dimension, LabelSpace
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_VAD = ("valence", "arousal", "dominance")
+
 _INDENT = "  "
 # Marks that change the direction of the text around them.
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -298,7 +299,7 @@ class _Page:
 
     def _course(self, clip: Clip, prediction: Prediction) -> None:
         windows = prediction.trajectory
-        names = [n for n in _VAD if n in self._dimensions and any(n in w.dimensions for w in windows)]
+        names = [n for n in OWN if n in self._dimensions and any(n in w.dimensions for w in windows)]
         if len(windows) < 2 or not names:
             return
         self.line()
@@ -354,7 +355,7 @@ class _Page:
         """Widths: on a narrow terminal the identifier goes first, then arousal and dominance, then the bar."""
         columns = {"id": 10 if self._width >= 90 else 0, "reading": 24 if self._width >= 90 else 16}
         columns |= {"bar": 8 if self._width >= 76 else 0, "share": 4}
-        for i, name in enumerate(_VAD):
+        for i, name in enumerate(OWN):
             columns[name] = 4 if i == 0 or self._width >= 100 else 0
         gaps = 2 * sum(1 for width in columns.values() if width)
         columns["text"] = max(self._width - sum(columns.values()) - gaps, 8)
@@ -367,7 +368,7 @@ class _Page:
                 text, style = cells.get(name, ("", ""))
                 if parts:
                     parts.append(("  ", ""))
-                if name in (*_VAD, "share"):
+                if name in (*OWN, "share"):
                     text = text.rjust(width)
                 elif not (self._wide and name == "text"):
                     text = self._cell(text, width)
@@ -386,7 +387,7 @@ class _Page:
             dash = "—" if self._unicode else "-"
             cells["reading"] = (f"{dash} {self._flat(kind_of(prediction.abstained))}", "yellow")
         elif not prediction.labels:
-            others = [f"{name} {value:.1f}" for name, value in prediction.dimensions.items() if name not in _VAD]
+            others = [f"{name} {value:.1f}" for name, value in prediction.dimensions.items() if name not in OWN]
             cells["reading"] = (self._flat(", ".join(others)), "") if others else ("no label", "dim")
         else:
             first = prediction.labels[0]
@@ -398,7 +399,7 @@ class _Page:
         if prediction.abstained is None:
             cells |= {
                 name: (f"{prediction.dimensions[name]:.1f}", "")
-                for name in _VAD
+                for name in OWN
                 if isfinite(prediction.dimensions.get(name, float("nan")))
             }
         self._cells(cells)

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from affekt.core.row import Row
+from affekt.core.row import OWN, Row
 
-__all__ = ["DIMENSIONS", "encode", "header", "write"]
+__all__ = ["encode", "header", "write"]
 
-DIMENSIONS = ("valence", "arousal", "dominance")
 _CHUNK = 1024
 _json = msgspec.json.Encoder()
 
@@ -28,8 +27,8 @@ def header(labels: Sequence[str], dimensions: Sequence[str] = ()) -> list[str]:
     """Names of the columns, in order."""
     return [
         *("id", "text", "source", "start", "end", "speaker", "time", "space", "labels", "confidence", "abstained"),
-        *DIMENSIONS,
-        *(f"{d}.{side}" for d in DIMENSIONS for side in ("low", "high")),
+        *OWN,
+        *(f"{d}.{side}" for d in OWN for side in ("low", "high")),
         *(f"score.{label}" for label in labels),
         *(f"dimension.{name}" for name in dimensions),
         *("evidence", "trajectory", "model", "language", "language_probability"),
@@ -41,7 +40,7 @@ def _cells(row: Row, labels: Sequence[str], dimensions: Sequence[str]) -> Iterat
     yield from (";".join(row.labels), row.confidence, row.abstained)
     yield from (row.valence, row.arousal, row.dominance)
     intervals = row.intervals or {}
-    for dimension in DIMENSIONS:
+    for dimension in OWN:
         yield from intervals.get(dimension, (None, None))
     scores = row.scores or {}
     for label in labels:

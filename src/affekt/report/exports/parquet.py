@@ -11,8 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from affekt.core.row import ROW_VERSION, Row
-from affekt.report.exports.csv import DIMENSIONS
+from affekt.core.row import OWN, ROW_VERSION, Row
 
 __all__ = ["schema", "write"]
 
@@ -33,7 +32,7 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = ()) -> Any:
     window = pa.struct(
         [
             *(("start", whole), ("end", whole), ("scores", pa.map_(text, number))),
-            *((d, number) for d in DIMENSIONS),
+            *((d, number) for d in OWN),
             ("dimensions", pa.map_(text, number)),
         ]
     )
@@ -45,8 +44,8 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = ()) -> Any:
             ("labels", pa.list_(text)),
             ("confidence", number),
             ("abstained", text),
-            *((name, number) for name in DIMENSIONS),
-            *((f"{name}.{side}", number) for name in DIMENSIONS for side in ("low", "high")),
+            *((name, number) for name in OWN),
+            *((f"{name}.{side}", number) for name in OWN for side in ("low", "high")),
             *((f"score.{label}", number) for label in labels),
             *((f"dimension.{name}", number) for name in dimensions),
             ("evidence", pa.list_(evidence)),
@@ -64,8 +63,8 @@ _EVIDENCE = ("modality", "cue", "start", "end", "weight", "label")
 
 
 def _columns(rows: Sequence[Row], labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in (*_PLAIN, *DIMENSIONS)}
-    for name in DIMENSIONS:
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in (*_PLAIN, *OWN)}
+    for name in OWN:
         pairs = [(row.intervals or {}).get(name, (None, None)) for row in rows]
         columns[f"{name}.low"] = [low for low, _ in pairs]
         columns[f"{name}.high"] = [high for _, high in pairs]
@@ -80,7 +79,7 @@ def _columns(rows: Sequence[Row], labels: Sequence[str], dimensions: Sequence[st
                 "start": w.start,
                 "end": w.end,
                 "scores": list(w.scores.items()),
-                **{name: getattr(w, name) for name in DIMENSIONS},
+                **{name: getattr(w, name) for name in OWN},
                 "dimensions": list(w.dimensions.items()) if w.dimensions else None,
             }
             for w in row.trajectory

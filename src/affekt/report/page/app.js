@@ -4,6 +4,7 @@
 
 function drawSpectrum() {
   const box = $('spectrum'), { stats } = P;
+  if (!P.labels.length) return;
   if (!stats.n) return;
   const totals = P.groups.map(() => 0);
   P.labels.forEach((label, l) => { totals[P.groupOf[l]] += stats.first[label] || 0; });
@@ -230,6 +231,8 @@ async function start() {
   fillFilters();
   applyFilter();
   if (none) { $('s-labels').parentElement.classList.add('single'); $('rows').hidden = P.stats.n === 0; $('s-labels').hidden = P.stats.n === 0; }
+  // Of a model that gives dimensions alone there are no labels to show.
+  if (!P.labels.length) { $('s-labels').hidden = true; $('s-labels').parentElement.classList.add('single'); }
   setUpPlane();
   if ($('s-plane').hidden) $('s-plane').parentElement.classList.add('single');
   setUpTime();

@@ -113,7 +113,7 @@ function columns(bytes) {
   const thousandths = (name) => Float32Array.from(get(name), (v) => (v === -2147483648 ? NaN : v / 1000));
   const n = head.n, scores = get('scores'), labels = get('labels'), labelsTo = get('labels.to');
   const numbers = {};
-  for (const d of ['valence', 'arousal', 'dominance']) {
+  for (const d of head.dimensions) {
     numbers[d] = { value: thousandths(d), low: thousandths(d + '.low'), high: thousandths(d + '.high') };
   }
   const ev = { to: get('evidence.to'), modality: get('evidence.modality'), cue: strings('evidence.cue'), start: get('evidence.start'),
@@ -123,7 +123,7 @@ function columns(bytes) {
   const width = win.start.length ? win.scores.length / win.start.length : 0;
   const text = strings('text');
   return {
-    n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, languages: head.languages, numbers,
+    n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, languages: head.languages, numbers, dimensions: head.dimensions,
     id: strings('id'), text, source: strings('source'), time: strings('time'),
     index: get('index'), length: get('length'), start: get('start'), end: get('end'),
     confidence: Float32Array.from(get('confidence'), (v) => (v === NONE ? NaN : v / 1000)),

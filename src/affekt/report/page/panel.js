@@ -34,7 +34,7 @@ function scaleRow(d, i) {
   if (known) scale.append(el('i', { style: { left: `${at(low[i])}%`, width: `${Math.max(0.5, at(high[i]) - at(low[i]))}%` } }));
   scale.append(el('b', { style: { left: `${at(value[i])}%` } }));
   return el('div', { class: 'dim' }, el('span', {}, capital(d)), scale,
-    el('span', { class: 'v' }, `${fixed(value[i])}${known ? `, ratings expected from ${fixed(low[i])} to ${fixed(high[i])}` : ''}; scale ${fixed(a, 0)} (${AXIS_WORDS[d][0]}) to ${fixed(b, 0)} (${AXIS_WORDS[d][1]})`));
+    el('span', { class: 'v' }, `${fixed(value[i])}${known ? `, ratings expected from ${fixed(low[i])} to ${fixed(high[i])}` : ''}; scale ${fixed(a, 0)}${axisWord(d, 0)} to ${fixed(b, 0)}${axisWord(d, 1)}`));
 }
 
 function drawPanel() {
@@ -63,7 +63,7 @@ function drawPanel() {
     parts.push(el('h3', {}, 'Through the text'), spark);
     requestAnimationFrame(() => { if (spark.isConnected) drawSpark(spark, i); });
   }
-  const scales = ['valence', 'arousal', 'dominance'].map((d) => scaleRow(d, i)).filter(Boolean);
+  const scales = D.dimensions.map((d) => scaleRow(d, i)).filter(Boolean);
   if (scales.length) parts.push(el('h3', {}, 'Scales'), ...scales);
   if (evidence.length) {
     const shown = evidence.filter((e) => panel.label < 0 || e.label === panel.label || e.label < 0).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, 40);

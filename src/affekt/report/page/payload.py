@@ -22,10 +22,9 @@ import msgspec
 import numpy as np
 
 from affekt.core.prediction import kind_of
-from affekt.core.row import Row, WindowRow
+from affekt.core.row import OWN, Row, WindowRow, value_of
 
 __all__ = [
-    "DIMENSIONS",
     "MAX_BYTES",
     "MAX_ROWS",
     "MAX_TEXT",
@@ -50,7 +49,6 @@ MAX_WINDOWS = 400
 _SEED = 20_030  # fixes which rows a sample holds
 _MISSING = 65_535  # in columns of thousandths
 _NO_NUMBER = -(2**31)  # in columns of signed thousandths
-DIMENSIONS = ("valence", "arousal", "dominance")
 
 
 class Packed(NamedTuple):
@@ -160,8 +158,8 @@ def _scores(scores: Mapping[str, float], labels: dict[str, int]) -> bytes:
     return out.tobytes()
 
 
-def pack(row: Row, number: int, labels: dict[str, int]) -> Packed:
-    """Pack a row; labels that are new are added to `labels`."""
+def pack(row: Row, number: int, labels: dict[str, int], dimensions: Sequence[str] = OWN) -> Packed:
+    """Pack a row with the values of these dimensions; labels that are new are added to `labels`."""
     whole = row.text or ""
     text = whole[:MAX_TEXT]
     # Positions are characters; the page counts UTF-16 units, in which those beyond the BMP take two.
@@ -171,9 +169,9 @@ def pack(row: Row, number: int, labels: dict[str, int]) -> Packed:
         return position + bisect_left(wide, position) if wide else position
 
     numbers: list[int] = []
-    for name, value in zip(DIMENSIONS, (row.valence, row.arousal, row.dominance), strict=True):
+    for name in dimensions:
         low, high = (row.intervals or {}).get(name, (None, None))
-        numbers += [_milli(value), _milli(low), _milli(high)]
+        numbers += [_milli(value_of(row, name)), _milli(low), _milli(high)]
     evidence = []
     for e in row.evidence:
         start, end = (unit(e.start), unit(e.end)) if e.modality == "text" else (e.start, e.end)
@@ -219,7 +217,7 @@ def _thinned(windows: Sequence[WindowRow]) -> Sequence[WindowRow]:
     for a, b in pairwise(edges):
         run = windows[a:b]
         scores = {label: mean(w.scores.get(label) for w in run) or 0.0 for label in run[0].scores}
-        v, ar, d = (mean(getattr(w, name) for w in run) for name in DIMENSIONS)
+        v, ar, d = (mean(getattr(w, name) for w in run) for name in OWN)
         out.append(WindowRow(run[0].start, run[-1].end, scores, v, ar, d))
     return out
 
@@ -273,12 +271,13 @@ class _Columns:
         return b"".join([len(head).to_bytes(4, "little"), head, *self._parts])
 
 
-def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
+def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = OWN) -> bytes:
     """Lay rows out in columns, in one pass.
 
     Args:
         rows: Packed rows in the order of the input.
         n_labels: Number of labels; scores have the shape (labels, rows).
+        dimensions: The dimensions that the rows were packed with.
 
     Returns:
         The container that `decode.js` reads, not yet compressed.
@@ -325,8 +324,8 @@ def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
     out.put("scores", "u2", np.frombuffer(scores, dtype=np.uint16).reshape(n, n_labels).T.ravel())
     out.put("labels.to", "u4", labels_to)
     out.put("labels", "u2", labels)
-    by_row = np.frombuffer(numbers, dtype=np.intc).reshape(n, 3 * len(DIMENSIONS))
-    for i, name in enumerate(DIMENSIONS):
+    by_row = np.frombuffer(numbers, dtype=np.intc).reshape(n, 3 * len(dimensions))
+    for i, name in enumerate(dimensions):
         for j, part in enumerate(("", ".low", ".high")):
             out.put(name + part, "i4", by_row[:, 3 * i + j])
     out.put("confidence", "u2", plain["confidence"])
@@ -345,15 +344,15 @@ def columns(rows: Iterable[Packed], n_labels: int) -> bytes:
     out.put("windows.to", "u4", windows_to)
     out.put("windows.start", "u4", windows.start)
     out.put("windows.end", "u4", windows.end)
-    by_window = np.frombuffer(windows.dimensions, dtype=np.intc).reshape(len(windows.start), len(DIMENSIONS))
-    for i, name in enumerate(DIMENSIONS):
+    by_window = np.frombuffer(windows.dimensions, dtype=np.intc).reshape(len(windows.start), len(OWN))
+    for i, name in enumerate(OWN):
         out.put(f"windows.{name}", "i4", by_window[:, i])
     out.put("windows.scores", "u2", np.frombuffer(windows.scores, dtype=np.uint16))
     time = texts["time"]
     times = [time.blob[a:b].decode().strip() for a, b in pairwise(time.ends)]
     axis, positions = _axis(plain["number"], times, starts)
     out.put("axis", "f8", positions)
-    return out.to_bytes({"n": n, "axis": axis, **names})
+    return out.to_bytes({"n": n, "axis": axis, "dimensions": list(dimensions), **names})
 
 
 class _Evidence:

@@ -1,6 +1,7 @@
 // The canvases: valence-arousal plane, time, a long text, histogram, sparkline. Each draws from the store.
 
 const AXIS_WORDS = { valence: ['unpleasant', 'pleasant'], arousal: ['calm', 'stirred'], dominance: ['yielding', 'in control'] };
+const axisWord = (d, end) => (AXIS_WORDS[d] ? ` (${AXIS_WORDS[d][end]})` : '');
 const hasDim = (d) => Boolean(P.stats.dims[d]);
 
 function rangeOf(d) {
@@ -254,7 +255,7 @@ function setUpTime() {
   Object.assign(time, { low, high, n });
   $('h-time').textContent = { date: 'Over time', number: 'Along the time column', seconds: 'Through the recording', order: 'In the order of the rows' }[D.axisKind];
   const pick = $('time-what');
-  for (const d of ['valence', 'arousal', 'dominance']) if (hasDim(d)) pick.append(el('option', { value: d }, capital(d)));
+  for (const d of D.dimensions) if (hasDim(d)) pick.append(el('option', { value: d }, capital(d)));
   const counted = P.labels.map((_, l) => l).filter((l) => P.stats.labels[P.labels[l]]).sort((a, b) => P.stats.labels[P.labels[b]] - P.stats.labels[P.labels[a]]);
   if (counted.length) pick.append(el('optgroup', { label: 'Share of rows with' }, ...counted.map((l) => el('option', { value: `l:${l}` }, words(P.labels[l])))));
   pick.append(el('option', { value: 'abstained' }, 'Share without an answer'));

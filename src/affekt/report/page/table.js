@@ -4,7 +4,7 @@
 const COLUMNS = [
   { name: 'order', title: '#', rem: 4.4, num: true, cell: (i) => whole(D.index[i] + 1) },
   { name: 'text', title: 'Text', width: 'minmax(0, 1fr)', cell: (i) => D.text(i).slice(0, 400) || noText(i) },
-  { name: 'labels', title: 'Labels', width: 'minmax(9rem, .45fr)', cell: labelCell },
+  { name: 'labels', title: 'Labels', width: 'minmax(9rem, .45fr)', cell: labelCell, when: () => P.labels.length > 0 },
   { name: 'confidence', title: 'Confidence', rem: 6.9, num: true, cell: (i) => fixed(D.confidence[i]), when: () => some(D.confidence), rank: 1 },
   { name: 'valence', title: 'Valence', rem: 5.3, num: true, cell: (i) => fixed(D.numbers.valence.value[i]), when: () => some(D.numbers.valence.value), rank: 2 },
   { name: 'arousal', title: 'Arousal', rem: 5.3, num: true, cell: (i) => fixed(D.numbers.arousal.value[i]), when: () => some(D.numbers.arousal.value), rank: 3 },
@@ -188,7 +188,7 @@ function csvCell(value) {
 const tidy = (x) => (Number.isNaN(x) ? NaN : Math.round(x * 1000) / 1000);
 
 function csv() {
-  const dims = ['valence', 'arousal', 'dominance'].filter((d) => some(D.numbers[d].value));
+  const dims = D.dimensions.filter((d) => some(D.numbers[d].value));
   const head = ['id', 'text', 'source', 'start', 'end', 'speaker', 'time', 'labels', 'confidence', 'abstained',
     ...dims.flatMap((d) => [d, `${d}_low`, `${d}_high`]), ...P.labels.map((l) => `score_${l}`)];
   const lines = [head.map(csvCell).join(',')];
