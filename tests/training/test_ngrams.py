@@ -186,6 +186,8 @@ def test_what_counting_cannot_do_is_said(data, tmp_path):
         (msgspec.structs.replace(base, encoder="somewhere"), "no encoder"),
         (msgspec.structs.replace(base, teachers=teachers), "no encoder"),
         (msgspec.structs.replace(base, stages=(stage, stage)), "one stage"),
+        (msgspec.structs.replace(base, ngrams=Ngrams(strengths=())), "strengths"),
+        (msgspec.structs.replace(base, ngrams=Ngrams(longest=0)), "longest"),
         (with_part(objective="focal"), "focal"),
         (with_part(repeats=2), "repeats"),
         (with_part(head="other"), "no head other"),

@@ -95,7 +95,7 @@ def count(
         DataError: A corpus is missing.
         MissingExtraError: The `train` extra is not installed.
     """
-    plan, parts = recipe.ngrams, _parts(recipe)
+    parts, plan = _parts(recipe), recipe.ngrams
     assert plan is not None
 
     def rows_in(part: Part, split: str) -> Rows:
@@ -208,6 +208,13 @@ def _parts(recipe: Recipe) -> tuple[Part, ...]:
         raise CatalogError(
             "A recipe with [ngrams] has no encoder, and nothing that stands beside one",
             hint=f"Leave out: {', '.join(['encoder', 'fresh', 'emoji', *_OTHER])}.",
+        )
+    plan = recipe.ngrams
+    assert plan is not None
+    if plan.longest < 1 or plan.slots < 1 or not plan.strengths or min(plan.strengths) <= 0:
+        raise CatalogError(
+            "[ngrams] needs a `longest` and `slots` of at least 1, and `strengths` above 0",
+            hint=f"It has {plan.longest}, {plan.slots} and {list(plan.strengths)}.",
         )
     if len(recipe.stages) != 1:
         raise CatalogError("A recipe with [ngrams] has one stage")
