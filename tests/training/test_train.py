@@ -75,6 +75,28 @@ def test_the_graph_says_what_the_module_says(tiny):
         assert np.allclose(found[0], packed(tiny, [row])["go"][0], atol=1e-3)
 
 
+def test_the_heads_read_the_last_turn_alone_and_so_does_the_graph(tiny):
+    end = 7
+    turns = TextModel(
+        {"go": 5, "vad": 6, "xed": 8}, vocabulary=50, width=24, layers=2, attention_heads=2, separator=end
+    )
+    turns.load_state_dict(tiny.state_dict())
+    turns.eval()
+    texts = [
+        np.array(t) for t in ([3, 9, end], [3, 9, end, 8, 8, 11, end], [3, 4, end, 5, end, 9, 9, 9, 9, end], [3, 5])
+    ]
+    said = packed(turns, texts)
+    with torch.no_grad():
+        for i, (row, first) in enumerate(zip(texts, (0, 3, 5, 0), strict=True)):
+            tokens, _ = turns.enc(torch.from_numpy(row), torch.tensor([len(row)]))
+            assert torch.allclose(said["embedding"][i], tokens[first:].mean(0), atol=1e-4)
+    graph, _ = build_graph(arrays(turns), heads=HEADS, n_heads=2, separator=end)
+    run = session(graph)
+    for i, row in enumerate(texts):
+        (found,) = run.run(["goemotions"], {"input_ids": row[None], "attention_mask": np.ones_like(row)[None]})
+        assert np.allclose(found[0], said["go"][i], atol=1e-3)
+
+
 def test_padding_is_masked_in_the_graph(tiny):
     graph, _ = build_graph(arrays(tiny), heads=HEADS, n_heads=2)
     run = session(graph)

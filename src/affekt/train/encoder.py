@@ -23,7 +23,7 @@ else:
     torch = need("torch", extra="train")
     nn, functional = torch.nn, torch.nn.functional
 
-__all__ = ["Dropout", "Encoder", "TextModel", "bert_names", "load_bert"]
+__all__ = ["Dropout", "Encoder", "TextModel", "bert_names", "last_turn", "load_bert"]
 
 # Texts in one attention group. Batches are sorted by length, so that a group holds little padding.
 _GROUP = 32
@@ -170,6 +170,8 @@ class TextModel(nn.Module):
         eps: What is added to the variance in layer norm.
         marks: As for `Encoder`.
         tandem: Size of a word's vector and units in each direction of the net beside the encoder; `None` for none.
+        separator: Token after each turn of a text that is read with turns before it. The heads then read the mean over
+            the last turn alone, which attention has shown what came before. `None` for the mean over all.
     """
 
     def __init__(
@@ -185,8 +187,10 @@ class TextModel(nn.Module):
         eps: float = 1e-12,
         marks: int = 0,
         tandem: tuple[int, int] | None = None,
+        separator: int | None = None,
     ) -> None:
         super().__init__()
+        self.separator = separator
         self.enc = Encoder(
             vocabulary=vocabulary,
             width=width,
@@ -208,17 +212,29 @@ class TextModel(nn.Module):
             self.add_module(name, nn.Linear(width, units))
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> dict[str, Tensor]:
-        """Outputs of all heads on the mean of each text's token vectors, and that mean as `embedding`.
+        """Outputs of all heads on the mean vector of each text, or of its last turn, and that mean as `embedding`.
 
         With a net beside the encoder, what it says of the text stands after that mean. Each of shape (texts, units).
         """
         x, owner = self.enc(ids, lengths, dropout)
-        pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / lengths[:, None]
+        count = lengths
+        if self.separator is not None:
+            own = last_turn(ids, lengths, self.separator)
+            x, owner, count = x[own], owner[own], torch.bincount(owner[own], minlength=len(lengths))
+        pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / count[:, None]
         if self.tandem is not None:
             pooled = torch.cat([pooled, self.tandem(ids, lengths)[0]], 1)
         if dropout:
             pooled = dropout(pooled)
         return {"embedding": pooled, **{name: self.get_submodule(name)(pooled) for name in self.head_names}}
+
+
+def last_turn(ids: Tensor, lengths: Tensor, separator: int) -> Tensor:
+    """Which tokens of packed texts are of the last turn, the separator that ends it included; shape (tokens,)."""
+    ends = (ids == separator).long()
+    so_far = ends.cumsum(0)
+    last = so_far[lengths.cumsum(0) - 1]
+    return torch.repeat_interleave(last, lengths) - so_far + ends <= 1
 
 
 _LAYER_PARTS: tuple[tuple[str, str], ...] = (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.train.writing import FLOAT, INT32, MICROSOFT, Graph
+from affekt.train.writing import FLOAT, INT32, INT64, MICROSOFT, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,6 +89,7 @@ def build_graph(
     n_heads: int = 12,
     bits: int = 8,
     eps: float = 1e-12,
+    separator: int | None = None,
 ) -> tuple[Any, list[str]]:
     """Build the model as ONNX.
 
@@ -101,6 +102,7 @@ def build_graph(
         n_heads: Attention heads.
         bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
         eps: What is added to the variance in layer norm.
+        separator: As for `TextModel`.
 
     Returns:
         The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
@@ -155,10 +157,18 @@ def build_graph(
         x = g.normalised(m, x, gamma, beta, f"x{i + 1}")
         layers.append(x)
 
-    # Pooling over the tokens that are there.
+    # Pooling over the tokens that are there, or those of the last turn.
     keep = g.add("Cast", ["attention_mask"], "mask.float", to=FLOAT)
     keep = g.add("Unsqueeze", [keep, g.constant("last", [-1], np.int64)], "mask.column")
     axis = g.constant("axis1", [1], np.int64)
+    if separator is not None:
+        ends = g.add("Equal", ["input_ids", g.constant("separator", separator, np.int64)], "ends")
+        ends = g.add("Cast", [ends], "ends.whole", to=INT64)
+        left = g.add("CumSum", [ends, g.constant("along", 1, np.int64)], "ends.left", reverse=1)
+        own = g.add("LessOrEqual", [left, g.constant("only", 1, np.int64)], "own")
+        own = g.add("Cast", [own], "own.float", to=FLOAT)
+        own = g.add("Unsqueeze", [own, g.constant("own.last", [-1], np.int64)], "own.column")
+        keep = g.add("Mul", [keep, own], "own.kept")
     count = g.add("ReduceSum", [keep, axis], "count", keepdims=0)
 
     def mean(tensor: str) -> str:

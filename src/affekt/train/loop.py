@@ -18,6 +18,7 @@ from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
 from affekt.models.questions import ANSWER
 from affekt.models.target import CLOSE, OPEN
+from affekt.models.text import SEPARATOR
 from affekt.train import checkpoint
 from affekt.train.asking import cast, for_asking
 from affekt.train.encoder import TextModel
@@ -221,7 +222,8 @@ def _read_all(
         mask=tokenizer.token_to_id("[MASK]") or 0,
         history=[],
     )
-    return school, Start(folder, tokenizer_file, given)
+    turns = tokenizer.token_to_id(SEPARATOR) if recipe.context and not recipe.asks else None
+    return school, Start(folder, tokenizer_file, given, turns)
 
 
 def train(

@@ -216,7 +216,11 @@ def _exported(name: str, plan: HeadPlan, trained: Trained | Counted, dev: Rows, 
 
 def _shape_of(trained: Trained) -> dict[str, Any]:
     config = json.loads((trained.start.folder / "config.json").read_text(encoding="utf-8"))
-    return {"n_heads": config["num_attention_heads"], "eps": config.get("layer_norm_eps", 1e-12)}
+    return {
+        "n_heads": config["num_attention_heads"],
+        "eps": config.get("layer_norm_eps", 1e-12),
+        "separator": trained.start.separator,
+    }
 
 
 def _with_layers_mixed_in(

@@ -161,11 +161,13 @@ class Start:
         folder: The encoder's folder.
         tokenizer: Its tokenizer, which may have got emoji.
         emoji: Emoji -> the place that each got.
+        separator: As for `TextModel`.
     """
 
     folder: Path
     tokenizer: Path
     emoji: Mapping[str, int]
+    separator: int | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -185,6 +187,7 @@ class Start:
         model = _model(
             self.config,
             {name: len(weights[f"{name}.bias"]) for name in heads},
+            separator=self.separator,
             marks=0 if polarity is None else polarity.shape[1],
             tandem=None if vectors is None else (vectors.shape[1], weights["tandem.lstm.weight_hh_l0"].shape[1]),
         )
@@ -214,7 +217,8 @@ class Start:
             mechanisms: What stands beside the encoder.
         """
         torch.manual_seed(seed)
-        model = _model(self.config, heads, **(mechanisms.shape if mechanisms else {}))
+        shape = mechanisms.shape if mechanisms else {}
+        model = _model(self.config, heads, separator=self.separator, **shape)
         if encoder is None:
             load_bert(model.enc, self.folder / "model.safetensors")
             self._place_emoji(model)

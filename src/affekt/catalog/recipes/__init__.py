@@ -311,7 +311,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
         max_tokens: Training texts are cut here.
         heads: The heads by name; the first that is exported is the model's main one.
         asks: Whether, and how, the model is asked by name; `None` for a head of its own for each space.
-        context: Turns before a text that are read with it.
+        context: Turns before a text that are read with it; the heads read the mean over the text's own tokens.
         target: How the target of a text is read, where its corpus names one: `plain` does not tell it apart, `marked`
             puts its mentions between two markers, `masked` puts the mask token in their place.
         fields: What of a row is read, one after another: `text`, and the further texts that its corpus has (a
