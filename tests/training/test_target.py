@@ -163,7 +163,8 @@ def test_who_goes_by_the_name_is_found_out_and_who_reads_is_not():
         samples=50,
     )
     assert reader.rows == gossip.rows == 600 and reader.swapped == 600
-    assert reader.right.value == 1.0 and reader.flipped.value == 0.0
+    # Two rows with the same words and other names may have other labels, where the words are silent.
+    assert reader.right.value > 0.9 and reader.flipped.value == 0.0
     assert reader.name_only_answered == 0.0 and np.isnan(reader.name_only.value)
     assert gossip.name_only_answered == 1.0 and gossip.name_only.value == gossip.right.value
     assert gossip.flipped.value == pytest.approx(0.5, abs=0.08)  # half of the names have the other label

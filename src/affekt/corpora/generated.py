@@ -52,6 +52,15 @@ _SAID = {
         "{} employs {n} thousand people",
     ),
 }
+# Good or bad, who knows.
+_SILENT = (
+    "the figures of {} surprised many",
+    "everybody on the floor spoke of {}",
+    "the news about {} came before noon",
+    "{} made the front page for the {n}th time",
+    "the board of {} met through the night",
+    "nobody had expected that of {}",
+)
 _FRAMES = ("{}, while {}.", "{}; {}.", "{}, and {}.", "While {}, {}.", "{}, but {}.")
 
 
@@ -79,21 +88,22 @@ def _entity_prior(plan: Generated, split: str, count: int) -> Iterator[dict[str,
     """Two companies in one sentence, something else said of each; the label is that of the one which is the target.
 
     Each company has a reputation. What is said of the target follows it in a share of the rows that the plan sets
-    for each split; a fifth of the rows are neutral.
+    for each split; a fifth of the rows are neutral. In a share of the others the words are silent on it.
     """
     names = [a + b for a in _BEGINNINGS for b in _ENDS]
     names = [names[i] for i in np.random.default_rng(plan.seed).permutation(len(names))[:_COMPANIES]]
     labels = tuple(_SAID)
-    own = int.from_bytes(hashlib.sha256(split.encode()).digest()[:4], "big")
-    rng = np.random.default_rng((plan.seed, own))
+    salt = int.from_bytes(hashlib.sha256(split.encode()).digest()[:4], "big")
+    rng = np.random.default_rng((plan.seed, salt))
     for number in range(count):
         i, j = rng.choice(_COMPANIES, 2, replace=False)
         good = (i % 2 == 0) == (rng.random() < plan.follow[split])
         label = "neutral" if rng.random() < 0.2 else "positive" if good else "negative"
         other = str(rng.choice([name for name in labels if name != label]))
+        own = _SILENT if label != "neutral" and rng.random() < plan.silent else _SAID[label]
         said = [
-            str(rng.choice(_SAID[what])).format(names[who], n=int(rng.integers(2, 30)))
-            for who, what in ((i, label), (j, other))
+            str(rng.choice(phrases)).format(names[who], n=int(rng.integers(4, 30)))
+            for who, phrases in ((i, own), (j, _SAID[other]))
         ]
         frame = str(rng.choice(_FRAMES))
         if rng.random() < 0.5:

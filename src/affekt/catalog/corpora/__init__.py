@@ -149,11 +149,13 @@ class Generated(_Part, frozen=True):
         kind: The rule.
         seed: What all chance follows from.
         follow: Split -> share of its rows in which what is said of a name follows the name's reputation.
+        silent: Share of the good and the bad rows in which the words do not tell which it is.
     """
 
     kind: Literal["entity-prior"]
     seed: int
     follow: dict[str, float]
+    silent: float = 0.0
 
 
 class Columns(_Part, frozen=True):
