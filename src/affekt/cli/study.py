@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+# Studies of more variants than this are told in numbers.
+_NAMED = 4
+
+
 @click.group(name="study", short_help="Try a method against its plain baseline.")
 def command() -> None:
     """Compare ways of training on one task, with several seeds and paired intervals."""
@@ -29,12 +33,21 @@ def list_() -> None:
     table = NarrowTable(*heads, left=heads, drop=("task",), wrap=("question", "here"))
     for name in studies():
         entry, record = study(name), recorded(name)
-        here = "not recorded"
-        if record:
-            others = [o for o in record["outcomes"] if o["difference"]]
-            here = "; ".join(f"{o['variant']} {o['difference'][0]:+.3f}" for o in others)
-        table.add_row(name, entry.task, entry.question, here)
+        table.add_row(name, entry.task, entry.question, _in_short(record["outcomes"]) if record else "not recorded")
     terminal().print(table)
+
+
+def _in_short(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """What came out, in a few words: the variants that are better or worse than the baseline, or how many are."""
+    others = [o for o in outcomes if o["difference"]]
+    said = []
+    for word in ("better", "worse"):
+        found = [o for o in others if o["holds"] == word]
+        if len(others) > _NAMED and found:
+            said.append(f"{len(found)} of {len(others)} {word}")
+        else:
+            said += [f"{o['variant']} {word} ({o['difference'][0]:+.3f})" for o in found]
+    return "; ".join(said) or "no difference shown"
 
 
 @command.command()
