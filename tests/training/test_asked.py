@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
-from train_data import make_corpora
+from train_data import make_corpora, rainy_emobank
 
 pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
@@ -39,12 +39,7 @@ FRESH = Fresh(corpora=("goemotions", "emobank"), vocabulary=600, width=32, layer
 def data(tmp_path_factory):
     """EmoBank rows of rain, which are unpleasant, and of sun, which are pleasant; GoEmotions rows as they come."""
     folder = make_corpora(tmp_path_factory.mktemp("data"))
-    lines = ["id,split,V,A,D,text"]
-    for i in range(300):
-        wet = i % 3 > 0
-        split = ("train", "train", "train", "dev", "test")[i % 5]
-        lines.append(f"e{i},{split},{2.0 if wet else 4.0},{2 + i % 3 * 0.5},3,{'rain' if wet else 'sun'} again {i % 7}")
-    (folder / "emobank/emobank.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    rainy_emobank(folder)
     return folder
 
 

@@ -10,7 +10,7 @@ import json
 import msgspec
 import numpy as np
 import pytest
-from train_data import make_corpora
+from train_data import make_corpora, rainy_emobank, rainy_goemotions
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
@@ -39,17 +39,8 @@ from affekt.train.targets import rows_of  # noqa: E402
 def data(tmp_path_factory):
     """Corpora in which the word `rain` makes a GoEmotions row one of sadness, and an EmoBank row unpleasant."""
     folder = make_corpora(tmp_path_factory.mktemp("data"))
-    labels = (folder / "goemotions/original/labels.txt").read_text("utf-8").split()
-    sad, joy = labels.index("sadness"), labels.index("joy")
-    for split, n in (("train", 240), ("dev", 80), ("test", 80)):
-        rows = [f"{'rain' if i % 3 else 'sun'} again {i % 7}\t{sad if i % 3 else joy}\t{split}{i}" for i in range(n)]
-        (folder / f"goemotions/original/{split}.tsv").write_text("\n".join(rows) + "\n", "utf-8")
-    lines = ["id,split,V,A,D,text"]
-    for i in range(300):
-        wet = i % 3 > 0
-        split = ("train", "train", "train", "dev", "test")[i % 5]
-        lines.append(f"e{i},{split},{2.0 if wet else 4.0},{2 + i % 3 * 0.5},3,{'rain' if wet else 'sun'} again {i % 7}")
-    (folder / "emobank/emobank.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    rainy_goemotions(folder, train=240, dev=80, test=80)
+    rainy_emobank(folder)
     return folder
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from train_data import make_corpora
+from train_data import make_corpora, rainy_goemotions
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("onnx", reason="needs the train extra")
@@ -299,11 +299,7 @@ def test_word_vectors_keep_what_the_table_tells_and_bend_emotions():
 def data(tmp_path_factory):
     """Corpora in which the word `rain` makes a row one of sadness, and a lexicon that rates it."""
     folder = make_corpora(tmp_path_factory.mktemp("data"))
-    labels = (folder / "goemotions/original/labels.txt").read_text("utf-8").split()
-    sad, joy = labels.index("sadness"), labels.index("joy")
-    for split, n in (("train", 96), ("dev", 48), ("test", 48)):
-        rows = [f"{'rain' if i % 3 else 'sun'} again {i % 7}\t{sad if i % 3 else joy}\t{split}{i}" for i in range(n)]
-        (folder / f"goemotions/original/{split}.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+    rainy_goemotions(folder, train=96, dev=48, test=48)
     words = folder / "vader_lexicon/vaderSentiment/vader_lexicon.txt"
     words.parent.mkdir()
     rated = {"rain": -1.5, "sun": 2.0, ":)": 2.0, "sun again": 4.0, "unheardof": 1.0}

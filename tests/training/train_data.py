@@ -50,3 +50,22 @@ def make_corpora(data: Path) -> Path:
         )
 
     return data
+
+
+def rainy_emobank(folder: Path) -> None:
+    """EmoBank rows of rain, which are unpleasant, and of sun, which are pleasant."""
+    lines = ["id,split,V,A,D,text"]
+    for i in range(300):
+        wet = i % 3 > 0
+        split = ("train", "train", "train", "dev", "test")[i % 5]
+        lines.append(f"e{i},{split},{2.0 if wet else 4.0},{2 + i % 3 * 0.5},3,{'rain' if wet else 'sun'} again {i % 7}")
+    (folder / "emobank/emobank.csv").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def rainy_goemotions(folder: Path, *, train: int, dev: int, test: int) -> None:
+    """GoEmotions rows of rain, which are sad, and of sun, which are joyful; so many of each split."""
+    labels = corpus("goemotions").label_ids
+    sad, joy = labels.index("sadness"), labels.index("joy")
+    for split, n in (("train", train), ("dev", dev), ("test", test)):
+        rows = [f"{'rain' if i % 3 else 'sun'} again {i % 7}\t{sad if i % 3 else joy}\t{split}{i}" for i in range(n)]
+        (folder / f"goemotions/original/{split}.tsv").write_text("\n".join(rows) + "\n", "utf-8")

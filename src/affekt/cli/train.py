@@ -52,7 +52,7 @@ def command(
 
     With --task and no recipe, the corpus of the task is trained on in the plainest way: one head on the encoder,
     stopped early on dev. With --encoder ngrams, a linear model on character n-grams takes the encoder's place: it
-    reads any language, and is made in a minute. With --floor, nothing is trained but a floor to stand on, and its
+    reads any language. With --floor, nothing is trained but a floor to stand on, and its
     run goes to OUT.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same

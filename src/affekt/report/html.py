@@ -122,6 +122,11 @@ class ReportFacts:
     affekt_version: str = ""
     command: str = ""
 
+    @property
+    def all_dimensions(self) -> tuple[str, ...]:
+        """The dimensions that a row may have, valence, arousal and dominance first."""
+        return (*OWN, *self.dimensions)
+
     def __post_init__(self) -> None:
         for group, colour in self.colours.items():
             if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
@@ -146,7 +151,7 @@ def write_report(rows: Iterable[Row | Mapping[str, Any]], path: Path, *, facts: 
         InputError: A mapping is not a published row.
         OutputError: The file cannot be written.
     """
-    dimensions = (*OWN, *facts.dimensions)
+    dimensions = facts.all_dimensions
     tally = _Tally(dimensions)
     sample = Sample()
     labels = {label: i for i, label in enumerate(facts.labels)}
@@ -309,7 +314,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
     style = read("style.css")
     groups, group_of, colours = _grouping(labels, facts)
     counts = tally.as_json()
-    packed = gzip.compress(columns(rows, len(labels), (*OWN, *facts.dimensions)), compresslevel=6, mtime=0)
+    packed = gzip.compress(columns(rows, len(labels), facts.all_dimensions), compresslevel=6, mtime=0)
     payload = {
         "stats": counts,
         "labels": labels,
@@ -317,7 +322,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         "groupOf": group_of,
         "colours": colours,
         "neutral": facts.neutral,
-        "ranges": {d: facts.ranges[d] for d in (*OWN, *facts.dimensions) if d in facts.ranges},
+        "ranges": {d: facts.ranges[d] for d in facts.all_dimensions if d in facts.ranges},
         # Of several models, a label has several.
         "thresholds": dict(facts.models[0].thresholds) if len(facts.models) == 1 else {},
         "input": utf8(facts.input_name).decode(),

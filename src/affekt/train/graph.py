@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.train.writing import FLOAT, INT32, INT64, MICROSOFT, Graph
+from affekt.train.writing import FLOAT, INT32, INT64, MICROSOFT, Graph, per_channel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,13 +30,6 @@ class Ranges:
 
     low: dict[str, float] = field(default_factory=dict)
     high: dict[str, float] = field(default_factory=dict)
-
-
-def _per_channel(weight: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 for each output channel of a (in, out) matrix."""
-    top = 2 ** (bits - 1) - 1
-    scale = np.maximum(np.abs(weight).max(0), 1e-8) / top
-    return np.clip(np.rint(weight / scale), -top, top).astype(np.int8), scale.astype(np.float32)
 
 
 class _Network(Graph):
@@ -63,7 +56,7 @@ class _Network(Graph):
             w = self.constant(output + ".weight", weight)
             return self.add("Add", [self.add("MatMul", [x, w], output + ".mm"), b], output)
         q, s, z = quantised
-        ints, scale = _per_channel(np.asarray(weight), self.bits)
+        ints, scale = per_channel(np.asarray(weight), self.bits)
         w = self.constant(output + ".weight", ints, np.int8)
         ws = self.constant(output + ".weight.scale", scale)
         wz = self.constant(output + ".weight.zero", np.zeros(len(scale), np.int8), np.int8)

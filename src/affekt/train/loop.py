@@ -27,7 +27,7 @@ from affekt.train.mechanisms import mechanisms_of
 from affekt.train.objectives import WITH_SPREAD, Objective, objective
 from affekt.train.pretraining import pretrained
 from affekt.train.start import Start, start_of
-from affekt.train.targets import Rows, rows_of, token_rows
+from affekt.train.targets import Rows, rows_as_read, token_rows
 from affekt.train.vocabulary import add_emoji, add_markers
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Progress", "Trained", "answers", "train"]
+__all__ = ["Progress", "Scale", "Trained", "answers", "scale_of", "train"]
 
 # Questions about the dev split of a corpus that tell how training goes, where a model is asked by name.
 _WATCHED = 500
@@ -139,9 +139,17 @@ class _School:
         return out
 
 
-def _scale(head: HeadPlan, reading: str, rows: Sequence[Rows], *, asked: bool) -> Scale:
+def scale_of(head: HeadPlan, reading: str, rows: Sequence[Rows], *, standard: bool) -> Scale:
+    """Mean and standard deviation in whose units a head learns the values of these rows.
+
+    Args:
+        head: Space and kind of its gold.
+        reading: How it is read, by its objective.
+        rows: Its training rows.
+        standard: Whether strengths too are carried to mean 0 and standard deviation 1, and not to at most 1.
+    """
     values = np.concatenate([r.values for r in rows])
-    if head.of == "dimensions" or (asked and head.of == "intensities"):
+    if head.of == "dimensions" or (standard and head.of == "intensities"):
         return np.nanmean(values, 0), np.maximum(np.nanstd(values, 0), 1e-6)
     columns = values.shape[1]
     top = (space(head.space).intensity or 1.0) if reading == "strengths" else 1.0
@@ -162,15 +170,13 @@ def _read_all(
 
     def rows_in(split: str) -> dict[tuple[str, str], Rows]:
         return {
-            (name, head): rows_of(
+            (name, head): rows_as_read(
+                recipe,
                 name,
                 recipe.heads[head],
                 split=split,
                 data=data,
                 limit=limit,
-                context=recipe.context,
-                target=recipe.target,
-                fields=recipe.fields,
                 spread=p.objective in WITH_SPREAD,
                 mapped=p.mapped,
             )
@@ -211,7 +217,7 @@ def _read_all(
             raise CatalogError(f"No part of the recipe trains the head {head}")
         first = parts[keys[0]]
         reading = objective(first.objective, rows[keys[0]].values, **first.settings).reading
-        scales[head] = _scale(plan, reading, [rows[key] for key in keys], asked=bool(recipe.asks))
+        scales[head] = scale_of(plan, reading, [rows[key] for key in keys], standard=bool(recipe.asks))
     school = _School(
         recipe=recipe,
         rows=rows,

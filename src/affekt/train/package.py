@@ -35,7 +35,7 @@ from affekt.train.loop import Scale, Trained
 from affekt.train.ngrams import Counted
 from affekt.train.objectives import Objective
 from affekt.train.readout import mix_in_layers
-from affekt.train.targets import Rows, rows_of, single_ratings, token_rows
+from affekt.train.targets import Rows, rows_as_read, single_ratings, token_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -303,16 +303,7 @@ def package(
     onnx = need("onnx", extra="train")
 
     def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
-        return rows_of(
-            name,
-            plan,
-            split=split,
-            data=data,
-            limit=limit,
-            context=recipe.context,
-            target=recipe.target,
-            fields=recipe.fields,
-        )
+        return rows_as_read(recipe, name, plan, split=split, data=data, limit=limit)
 
     heads = [
         _exported(

@@ -18,6 +18,7 @@ from affekt.extras import need
 from affekt.train.encoder import TextModel, bert_names, load_bert
 from affekt.train.families import as_bert
 from affekt.train.mechanisms import Mechanisms
+from affekt.train.vocabulary import SPECIAL
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +26,6 @@ else:
     torch = need("torch", extra="train")
 
 __all__ = ["Start", "fresh_folder", "start_folder", "start_of", "texts_of"]
-
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def start_folder(encoder: str) -> Path:
@@ -94,12 +93,12 @@ def fresh_folder(plan: Fresh, out: Path, *, data: Path | None = None, limit: int
     trainer = trainers.BpeTrainer(
         vocab_size=plan.vocabulary,
         min_frequency=2,
-        special_tokens=list(_SPECIAL),
+        special_tokens=list(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator((text for _, text in texts_of(plan.corpora, data=data, limit=most)), trainer)
-    ids = {name: tokenizer.token_to_id(name) for name in _SPECIAL}
+    ids = {name: tokenizer.token_to_id(name) for name in SPECIAL}
     tokenizer.post_processor = processors.Sequence(
         [
             processors.ByteLevel(trim_offsets=True),

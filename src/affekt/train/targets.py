@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from affekt.catalog.corpora import corpus
 from affekt.catalog.maps import space_map
-from affekt.catalog.recipes import HeadPlan
+from affekt.catalog.recipes import HeadPlan, Recipe
 from affekt.catalog.spaces import space
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.ratings import RULES
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from affekt.corpora.read import Target
 
-__all__ = ["Rows", "rows_of", "single_ratings", "token_rows"]
+__all__ = ["Rows", "rows_as_read", "rows_of", "single_ratings", "token_rows"]
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,11 @@ def rows_of(
         if len(single):
             variances[i] = ((single - out.values[i]) ** 2).mean(0)
     return Rows(ids, texts, out.values, variances)
+
+
+def rows_as_read(recipe: Recipe, name: str, head: HeadPlan, **how: Any) -> Rows:
+    """`rows_of`, with the texts as the recipe has them read: turns before, targets, fields."""
+    return rows_of(name, head, context=recipe.context, target=recipe.target, fields=recipe.fields, **how)
 
 
 _AVERAGING = frozenset({"mean", "ewe"})

@@ -15,7 +15,11 @@ from typing import Any
 
 from affekt.core.errors import CatalogError
 
-__all__ = ["add_emoji", "add_markers", "is_emoji"]
+__all__ = ["SPECIAL", "UNKNOWN", "add_emoji", "add_markers", "is_emoji"]
+
+# The signs that every vocabulary of ours begins with.
+UNKNOWN = "[UNK]"
+SPECIAL = ("[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]")
 
 # Emoji that get a place whether or not the texts hold them: faces, gestures, hearts, festivities, skin tones.
 _RANGES = (

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from affekt.extras import need
 
-__all__ = ["FLOAT", "INT32", "INT64", "MICROSOFT", "UINT8", "Graph"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FLOAT", "INT32", "INT64", "MICROSOFT", "UINT8", "Graph", "per_channel"]
 
 MICROSOFT = "com.microsoft"
 FLOAT, UINT8, INT32, INT64 = 1, 2, 6, 7  # onnx.TensorProto element types
+
+
+def per_channel(weight: NDArray[Any], bits: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Symmetric int8 for each output channel of a (in, out) matrix, and the scale of each."""
+    top = 2 ** (bits - 1) - 1
+    scale = np.maximum(np.abs(weight).max(0), 1e-8) / top
+    return np.clip(np.rint(weight / scale), -top, top).astype(np.int8), scale.astype(np.float32)
 
 
 class Graph:

@@ -1,4 +1,4 @@
-"""Models that count character n-grams: any language, no encoder, trained in minutes."""
+"""Models that count character n-grams: any language, no encoder."""
 
 from affekt.train.ngrams.fit import Counted, count
 

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["SPECIAL", "UNKNOWN", "character_tokenizer"]
+from affekt.train.vocabulary import SPECIAL, UNKNOWN
 
-UNKNOWN = "[UNK]"
-SPECIAL = ("[PAD]", UNKNOWN, "[CLS]", "[SEP]", "[MASK]")
+__all__ = ["character_tokenizer"]
 
 
 def character_tokenizer(texts: Iterable[str], out: Path, *, least: int = 2) -> Path:

@@ -7,7 +7,7 @@ dimensions. Many languages share one table, since their n-grams hardly meet.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affekt.catalog.corpora import corpus
-from affekt.catalog.recipes import HeadPlan, Part, Recipe
+from affekt.catalog.recipes import Part, Recipe
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
-from affekt.train.ngrams.characters import SPECIAL, UNKNOWN, character_tokenizer
+from affekt.train.loop import Progress, Scale, scale_of
+from affekt.train.ngrams.characters import character_tokenizer
 from affekt.train.ngrams.graph import table_graph
 from affekt.train.ngrams.table import Table, choose
 from affekt.train.objectives import Objective, objective
-from affekt.train.targets import Rows, rows_of, token_rows
+from affekt.train.targets import Rows, rows_as_read, token_rows
+from affekt.train.vocabulary import SPECIAL, UNKNOWN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Counted", "count"]
 
-Progress = Callable[[str, int, int, float], None]
-Scale = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 Fit = tuple[Any, float]  # weights of the n-grams and offset
 
 _FITTED = ("multi_label", "one_label", "strengths", "squared_error")
@@ -99,17 +99,8 @@ def count(
     assert plan is not None
 
     def rows_in(part: Part, split: str) -> Rows:
-        return rows_of(
-            part.corpus,
-            recipe.heads[part.head],
-            split=split,
-            data=data,
-            limit=limit,
-            context=recipe.context,
-            target=recipe.target,
-            fields=recipe.fields,
-            mapped=part.mapped,
-        )
+        head = recipe.heads[part.head]
+        return rows_as_read(recipe, part.corpus, head, split=split, data=data, limit=limit, mapped=part.mapped)
 
     rng = np.random.default_rng(recipe.stages[0].seed)
     learned = [_drawn(rows_in(part, "train"), part.rows, rng) for part in parts]
@@ -125,7 +116,8 @@ def count(
     for part, rows in zip(parts, learned, strict=True):
         if part.head not in scales:
             objectives[part.head] = objective(part.objective, rows.values)
-            scales[part.head] = _scale(recipe.heads[part.head], rows.values)
+            reading = objectives[part.head].reading
+            scales[part.head] = scale_of(recipe.heads[part.head], reading, [rows], standard=True)
             corpora[part.head] = part.corpus
         mean, sd = scales[part.head]
         targets.append((rows.values - mean) / sd)
@@ -251,12 +243,6 @@ def _alias(tokenizer: Path) -> NDArray[np.int64]:
     for sign in set(SPECIAL) - {UNKNOWN}:
         alias[vocabulary[sign]] = alias[vocabulary[" "]]
     return alias
-
-
-def _scale(head: HeadPlan, values: NDArray[np.float64]) -> Scale:
-    if head.of == "labels":
-        return np.zeros(values.shape[1]), np.ones(values.shape[1])
-    return np.nanmean(values, 0), np.maximum(np.nanstd(values, 0), 1e-6)
 
 
 def _one_each(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affekt.train.ngrams.table import MARK_BY, MARKS, MODULUS, SLOT_BY, STEP, Table
-from affekt.train.writing import FLOAT, INT64, UINT8, Graph
+from affekt.train.writing import FLOAT, INT64, UINT8, Graph, per_channel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,15 +69,13 @@ def table_graph(
     rarity = np.sqrt(table.rarity.astype(np.float64) * table.rarity_step)[:, None]
     joined = np.concatenate([weight for weight, _ in heads.values()], 1) * rarity
     row = g.add("Unsqueeze", [there, axis], "there.row")
+    scale: NDArray[Any] = np.ones(joined.shape[1])
     if bits == 32:
-        scale = np.ones(joined.shape[1])
         found = g.add("Gather", [g.constant("table.weights", joined), slot], "found")
         summed = g.add("MatMul", [row, found], "summed.row")
     else:
-        top = 2 ** (bits - 1) - 1
-        scale = np.maximum(np.abs(joined).max(0), 1e-8) / top
-        whole = g.constant("table.weights", np.rint(joined / scale).clip(-top, top), np.int8)
-        found = g.add("Gather", [whole, slot], "found")
+        whole, scale = per_channel(joined, bits)
+        found = g.add("Gather", [g.constant("table.weights", whole, np.int8), slot], "found")
         # Whole numbers add up to the same in whatever order they come.
         there_whole = g.add("Cast", [row], "there.whole", to=UINT8)
         summed = g.add("Cast", [g.add("MatMulInteger", [there_whole, found], "summed.whole")], "summed.row", to=FLOAT)
