@@ -11,12 +11,13 @@ from train_data import make_corpora
 torch = pytest.importorskip("torch", reason="needs the train extra")
 transformers = pytest.importorskip("transformers", reason="needs the train extra")
 
+from safetensors import numpy as safetensors  # noqa: E402
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers  # noqa: E402
 
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import CatalogError  # noqa: E402
 from affekt.models.text import TextRecogniser  # noqa: E402
-from affekt.train.families import as_bert  # noqa: E402
+from affekt.train.families import as_bert, as_mpnet  # noqa: E402
 from affekt.train.make import make_model  # noqa: E402
 from affekt.train.plain import plain_recipe  # noqa: E402
 from affekt.train.start import Start  # noqa: E402
@@ -44,7 +45,7 @@ def saved(folder, kind):
         config = transformers.DistilBertConfig(vocab_size=size, dim=32, n_layers=2, n_heads=4, hidden_dim=48)
     else:
         made = {"bert": "BertConfig", "roberta": "RobertaConfig", "xlm-roberta": "XLMRobertaConfig"}
-        made["camembert"] = "CamembertConfig"
+        made |= {"camembert": "CamembertConfig", "mpnet": "MPNetConfig"}
         extra = {} if bert else {"max_position_embeddings": 130, "type_vocab_size": 1, "pad_token_id": 1}
         config = getattr(transformers, made[kind])(vocab_size=size, layer_norm_eps=1e-5, **SMALL, **extra)
     model = transformers.AutoModel.from_config(config).eval()
@@ -55,14 +56,15 @@ def saved(folder, kind):
     return model, tokenizer
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "camembert", "distilbert"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet"])
 def test_token_vectors_are_those_of_transformers(tmp_path, kind):
     theirs, tokenizer = saved(tmp_path, kind)
     folder = as_bert(tmp_path, tmp_path / "start")
     assert (folder == tmp_path) == (kind == "bert")
     ours = Start(folder, folder / "tokenizer.json", {}).model({}, seed=1).eval()
     renamed = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    for text in ("that film scared me", "the rain", "nobody laugh dinner was fine again"):
+    texts = ("that film scared me", "the rain", "nobody laugh dinner was fine again", "dinner " * 40)
+    for text in texts:
         ids = tokenizer.encode(text).ids
         assert renamed.encode(text).ids == ids and renamed.encode(text).tokens[0] == "[CLS]"
         with torch.no_grad():
@@ -71,10 +73,25 @@ def test_token_vectors_are_those_of_transformers(tmp_path, kind):
         assert torch.allclose(found, wanted, atol=2e-5)
 
 
+def test_mpnet_keeps_its_own_names_where_it_is_saved(tmp_path):
+    theirs, _ = saved(tmp_path / "theirs", "mpnet")
+    folder = as_bert(tmp_path / "theirs", tmp_path / "start")
+    load, save = safetensors.load_file, safetensors.save_file
+    state, config = as_mpnet(load(folder / "model.safetensors"), json.loads((folder / "config.json").read_text()))
+    (tmp_path / "again").mkdir()
+    save(state, tmp_path / "again" / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "again" / "config.json").write_text(json.dumps(config))
+    again = transformers.AutoModel.from_pretrained(tmp_path / "again").eval()
+    ids = torch.tensor([[0, *range(5, 60), 2]])
+    with torch.no_grad():
+        assert torch.allclose(again(ids).last_hidden_state, theirs(ids).last_hidden_state, atol=2e-5)
+
+
 @pytest.mark.slow
-def test_one_of_another_family_is_trained_and_used(tmp_path):
+@pytest.mark.parametrize("kind", ["roberta", "mpnet"])
+def test_one_of_another_family_is_trained_and_used(tmp_path, kind):
     data = make_corpora(tmp_path / "data")
-    saved(tmp_path, "roberta")
+    saved(tmp_path, kind)
     chosen = plain_recipe("goemotions", encoder=str(tmp_path), epochs=1, precision="float32")
     make_model(chosen, "tiny", tmp_path / "model", data=data, limit=60)
     (read,) = TextRecogniser(tmp_path / "model").predict([Clip("1", "that film scared me")])

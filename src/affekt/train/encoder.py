@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affekt.extras import need
+from affekt.train.families import RELATIVE
+from affekt.train.relative import BUCKETS, relative_buckets
 
 if TYPE_CHECKING:
     import torch
@@ -99,6 +101,7 @@ class Encoder(nn.Module):
         eps: What is added to the variance in layer norm.
         marks: What is known of each word piece beside its vector, in so many numbers; attention is biased by them
             (`affekt.train.polarity`). 0 for none.
+        relative: Whether attention also knows how far apart two tokens are (`affekt.train.relative`).
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Encoder(nn.Module):
         positions: int = 512,
         eps: float = 1e-12,
         marks: int = 0,
+        relative: bool = False,
     ) -> None:
         super().__init__()
         self.word = nn.Embedding(vocabulary, width, sparse=True)
@@ -120,6 +124,7 @@ class Encoder(nn.Module):
         self.ln = nn.LayerNorm(width, eps=eps)
         self.layers = nn.ModuleList(_Layer(width, heads, inner, marks, eps) for _ in range(layers))
         self.register_buffer("polarity", torch.zeros(vocabulary, marks) if marks else None)
+        self.register_parameter("relative", nn.Parameter(torch.zeros(BUCKETS, heads)) if relative else None)
 
     def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """Encode packed texts.
@@ -141,6 +146,11 @@ class Encoder(nn.Module):
             n, longest = len(some), int(some.max())
             missing = torch.arange(longest)[None] >= some[:, None]
             bias = torch.zeros(n, 1, 1, longest).masked_fill(missing[:, None, None], -1e9)
+            if self.relative is not None:
+                buckets = torch.from_numpy(relative_buckets(longest))
+                # A product with which bucket it is, since the gradient of a look-up adds up in any order.
+                each = functional.one_hot(buckets, BUCKETS).float() @ self.relative
+                bias = bias + each.permute(2, 0, 1)[None]
             at = torch.repeat_interleave(torch.arange(n), some) * longest + places
             marks = None
             if self.polarity is not None:
@@ -169,6 +179,7 @@ class TextModel(nn.Module):
         positions: Most tokens of a text.
         eps: What is added to the variance in layer norm.
         marks: As for `Encoder`.
+        relative: As for `Encoder`.
         tandem: Size of a word's vector and units in each direction of the net beside the encoder; `None` for none.
         separator: Token after each turn of a text that is read with turns before it. The heads then read the mean over
             the last turn alone, which attention has shown what came before. `None` for the mean over all.
@@ -186,6 +197,7 @@ class TextModel(nn.Module):
         positions: int = 512,
         eps: float = 1e-12,
         marks: int = 0,
+        relative: bool = False,
         tandem: tuple[int, int] | None = None,
         separator: int | None = None,
     ) -> None:
@@ -200,6 +212,7 @@ class TextModel(nn.Module):
             positions=positions,
             eps=eps,
             marks=marks,
+            relative=relative,
         )
         self.tandem = None
         if tandem:
@@ -264,6 +277,8 @@ def load_bert(encoder: Encoder, file: Path) -> None:
             own[f"{ours}qkv.{kind}"] = torch.cat([state[f"{theirs}attention.self.{part}.{kind}"] for part in _QKV])
             for a, b in _LAYER_PARTS:
                 own[f"{ours}{a}.{kind}"] = state[f"{theirs}{b}.{kind}"]
+    if encoder.relative is not None:
+        own["relative"] = state[RELATIVE]
     encoder.load_state_dict(own)
 
 
@@ -280,7 +295,9 @@ def bert_names(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[
     }
     for name, value in weights.items():
         body, _, kind = name.rpartition(".")
-        if kind == "polarity":
+        if name == "enc.relative":
+            out[RELATIVE] = value
+        elif kind == "polarity":
             out[f"polarity.{body.removeprefix('enc.').removeprefix('enc') or 'pieces'}"] = value
         elif name.startswith("tandem."):
             out[name] = value

@@ -1,7 +1,8 @@
 """Encoders of other families, written as the BERT that computes the same.
 
 RoBERTa, XLM-RoBERTa and CamemBERT are BERT with positions counted from 2; DistilBERT is BERT without types, under
-other names. What differs is renamed once, so that all that follows knows one encoder.
+other names; MPNet (Song et al. 2020) is RoBERTa without types whose attention also knows how far apart two tokens
+are. What differs is renamed once, so that all that follows knows one encoder.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ import numpy as np
 
 from affekt.core.errors import CatalogError
 from affekt.extras import need
+from affekt.train.relative import BUCKETS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FAMILIES", "as_bert"]
+__all__ = ["FAMILIES", "RELATIVE", "as_bert", "as_mpnet"]
 
-FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert")
+FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert", "mpnet")
+
+RELATIVE = "encoder.relative_attention_bias.weight"
+"""What each attention head adds to its scores by how far apart two tokens are, shape (buckets, heads)."""
 
 _SIGNS = {"<s>": "[CLS]", "</s>": "[SEP]", "<mask>": "[MASK]", "<pad>": "[PAD]", "<unk>": "[UNK]"}
 
@@ -38,8 +43,22 @@ _DISTIL = (
     (".output_layer_norm.", ".output.LayerNorm."),
 )
 
+_MPNET = tuple(
+    (f".attention.{theirs}.", f".attention.{ours}.")
+    for theirs, ours in (
+        ("attn.q", "self.query"),
+        ("attn.k", "self.key"),
+        ("attn.v", "self.value"),
+        ("attn.o", "output.dense"),
+        ("LayerNorm", "output.LayerNorm"),
+    )
+)
+
+_NAMES = {"distilbert": _DISTIL, "mpnet": _MPNET}
+
 _WANTED = re.compile(
-    r"embeddings\.(word_embeddings|position_embeddings|token_type_embeddings|LayerNorm)\."
+    r"encoder\.relative_attention_bias\."
+    r"|embeddings\.(word_embeddings|position_embeddings|token_type_embeddings|LayerNorm)\."
     r"|encoder\.layer\.\d+\."
     r"(attention\.(self\.(query|key|value)|output\.(dense|LayerNorm))|(intermediate|output)\.dense|output\.LayerNorm)\."
 )
@@ -102,6 +121,14 @@ def as_bert(folder: Path, out: Path) -> Path:
         "type_vocab_size": 2,
         "pad_token_id": config.get("pad_token_id", 0),
     }
+    if RELATIVE in state:
+        if state[RELATIVE].shape[0] != BUCKETS:
+            raise CatalogError(
+                f"The encoder tells {state[RELATIVE].shape[0]} distances apart",
+                where=str(folder),
+                hint=f"{BUCKETS} can be read.",
+            )
+        made["relative_attention_num_buckets"] = BUCKETS
     # Last, since it says that the folder is whole.
     (out / "config.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     return out
@@ -109,12 +136,11 @@ def as_bert(folder: Path, out: Path) -> Path:
 
 def _renamed(state: Mapping[str, NDArray[Any]], kind: str) -> dict[str, NDArray[Any]]:
     out = {}
-    prefix = {"distilbert": "distilbert.", "bert": "bert."}.get(kind, "roberta.")
+    prefix = f"{kind}." if kind in ("bert", *_NAMES) else "roberta."
     for name, value in state.items():
         theirs = name.removeprefix(prefix)
-        if kind == "distilbert":
-            for a, b in _DISTIL:
-                theirs = theirs.replace(a, b)
+        for a, b in _NAMES.get(kind, ()):
+            theirs = theirs.replace(a, b)
         if _WANTED.match(theirs):
             out[theirs] = np.asarray(value, np.float32)
     return out
@@ -127,3 +153,34 @@ def _signs(content: Any) -> Any:
     if isinstance(content, list):
         return [_signs(v) for v in content]
     return _SIGNS.get(content, content) if isinstance(content, str) else content
+
+
+def as_mpnet(
+    state: Mapping[str, NDArray[Any]], config: Mapping[str, Any]
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Write what `as_bert` made of an MPNet back under its own names.
+
+    Args:
+        state: Weights in BERT's naming, with `RELATIVE`; what is no part of the encoder keeps its name.
+        config: Their `config.json`.
+
+    Returns:
+        Weights and `config.json` as transformers' MPNetModel reads them.
+    """
+    out = {}
+    for name, value in state.items():
+        theirs = name
+        if name.startswith("encoder.layer."):
+            for a, b in _MPNET:
+                theirs = theirs.replace(b, a)
+        out[theirs] = value
+    # MPNet has no types, and its first two places are for padding.
+    places = out["embeddings.position_embeddings.weight"] + out.pop("embeddings.token_type_embeddings.weight")[0]
+    out["embeddings.position_embeddings.weight"] = np.concatenate([np.zeros_like(places[:2]), places])
+    made = {k: v for k, v in config.items() if k != "type_vocab_size"}
+    return out, made | {
+        "architectures": ["MPNetModel"],
+        "model_type": "mpnet",
+        "max_position_embeddings": len(places) + 2,
+        "relative_attention_num_buckets": len(out[RELATIVE]),
+    }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from affekt.train.relative import relative_buckets
 from affekt.train.writing import FLOAT, INT32, INT64, MICROSOFT, Graph, per_channel
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def build_graph(
     marks = ""
     if "enc.polarity" in weights:
         marks = g.add("Gather", [g.constant("polarity", weights["enc.polarity"]), "input_ids"], "polarity.rows")
+    apart = _by_distance(g, weights["enc.relative"], len(positions)) if "enc.relative" in weights else ""
     for i in range(n_layers):
         p = f"enc.layers.{i}."
         q = g.place(x)
@@ -137,8 +139,11 @@ def build_graph(
             for k, name in enumerate(("query", "key", "value"))
         ]
         given = [*parts, "", mask]
+        added = [apart] if apart else []
         if marks:
-            given.append(_attention_bias(g, marks, weights[p + "polarity"], i))
+            added.append(_attention_bias(g, marks, weights[p + "polarity"], i))
+        if added:
+            given.append(added[0] if len(added) == 1 else g.add("Add", added, f"l{i}.added"))
         a = g.add("MultiHeadAttention", given, f"l{i}.context", domain=MICROSOFT, num_heads=n_heads)
         a = g.linear(a, g.place(a), weights[p + "out.weight"].T, weights[p + "out.bias"], f"l{i}.attended")
         gamma, beta = (g.constant(f"l{i}.n1.{k}", weights[p + f"ln1.{k}"]) for k in ("weight", "bias"))
@@ -187,6 +192,17 @@ def build_graph(
         g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
         outputs.append((name, weights[head + ".weight"].shape[0]))
     return g.model(outputs), g.places
+
+
+def _by_distance(g: _Network, weight: NDArray[np.float32], most: int) -> str:
+    """What each head adds to its scores by how far apart two tokens are: (1, heads, length, length)."""
+    buckets = g.constant("apart.buckets", relative_buckets(most), np.int64)
+    zeros, axes = g.constant("apart.zeros", [0, 0], np.int64), g.constant("apart.axes", [0, 1], np.int64)
+    ends = g.add("Concat", ["length", "length"], "apart.ends", axis=0)
+    here = g.add("Slice", [buckets, zeros, ends, axes], "apart.here")
+    each = g.add("Gather", [g.constant("apart.weight", weight), here], "apart.each")
+    by_head = g.add("Transpose", [each], "apart.heads", perm=[2, 0, 1])
+    return g.add("Unsqueeze", [by_head, g.constant("apart.first", [0], np.int64)], "apart")
 
 
 def _attention_bias(g: _Network, marks: str, weight: NDArray[np.float32], layer: int) -> str:

@@ -30,6 +30,7 @@ from affekt.train.calibrate import (
     sigmoid,
 )
 from affekt.train.encoder import bert_names
+from affekt.train.families import RELATIVE, as_mpnet
 from affekt.train.graph import LAYER_MEANS, Ranges, build_graph
 from affekt.train.loop import Scale, Trained
 from affekt.train.ngrams import Counted
@@ -452,11 +453,12 @@ def _keep_answers(head: _Head, said: NDArray[np.float64], out: Path) -> None:
 
 def _save_floats(weights: Mapping[str, NDArray[np.float32]], start: Path, out: Path) -> None:
     """The encoder for `transformers.AutoModel`, with the heads beside it in the same file."""
-    need("safetensors.numpy", extra="train").save_file(
-        bert_names(weights), out / "model.safetensors", metadata={"format": "pt"}
-    )
+    state = bert_names(weights)
     config = json.loads((start / "config.json").read_text(encoding="utf-8"))
     config |= {"architectures": ["BertModel"], "torch_dtype": "float32"}
+    if RELATIVE in state:
+        state, config = as_mpnet(state, config)
+    need("safetensors.numpy", extra="train").save_file(state, out / "model.safetensors", metadata={"format": "pt"})
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",

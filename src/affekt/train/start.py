@@ -148,6 +148,7 @@ def _model(config: Mapping[str, Any], heads: Mapping[str, int], **shape: Any) ->
         inner=config["intermediate_size"],
         positions=config["max_position_embeddings"],
         eps=config.get("layer_norm_eps", 1e-12),
+        relative="relative_attention_num_buckets" in config,
         **shape,
     )
 
