@@ -90,6 +90,22 @@ def test_units_lie_in_the_text_in_order(text):
         assert len(u.spans) == 2 and u.spans[0][1] <= u.spans[1][0]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["मला", "खूप", "आनंद", "झाला", "।"],
+        ["আমি", "ক্ষুব্ধ", "!"],
+        ["שָׁלוֹם", "لَكُم"],
+        ["می\u200cخواهم", "❤️", "🙏🏽"],
+        ["cafe\u0301", "don’t"],
+    ],
+)
+def test_marks_belong_to_the_word_that_they_stand_on(words):
+    text = " ".join(words)
+    found, _ = units(text)
+    assert [text[u.start : u.end] for u in found] == words
+
+
 @given(st.text(max_size=40), st.data())
 def test_taking_out_all_or_nothing(text, data):
     words, _ = units(text)

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file  # noqa: E402
 from affekt.bench.runs import read_run, run_task  # noqa: E402
 from affekt.bench.studies import plain, recipe_of, run_study  # noqa: E402
 from affekt.bench.tasks import task  # noqa: E402
-from affekt.catalog.recipes import HeadPlan, Teachers  # noqa: E402
+from affekt.catalog.recipes import Fresh, HeadPlan, Teachers  # noqa: E402
 from affekt.catalog.spaces import space  # noqa: E402
 from affekt.catalog.studies import Study, Variant, studies, study  # noqa: E402
 from affekt.catalog.tasks import task_entry, tasks  # noqa: E402
@@ -32,6 +32,7 @@ from affekt.models.text import with_context  # noqa: E402
 from affekt.train.floors import hashed_counts, hashed_linear, majority  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
 from affekt.train.plain import plain_recipe  # noqa: E402
+from affekt.train.start import fresh_folder  # noqa: E402
 from affekt.train.targets import rows_of  # noqa: E402
 
 
@@ -84,18 +85,24 @@ def test_counting_words_is_enough_where_one_word_tells(data, tmp_path):
 
 
 @pytest.mark.slow
-def test_teachers_pass_on_what_they_learned(data, tmp_path):
+@pytest.mark.parametrize("own", [False, True], ids=["one-encoder", "another-encoder"])
+def test_teachers_pass_on_what_they_learned(data, tmp_path, own):
     """What is stored for each corpus belongs to its rows, also where only the first outputs of a head are passed on."""
     replace = msgspec.structs.replace
     base = plain_recipe("emobank", epochs=3, batch=16, precision="float32", patience=0)
     part = replace(base.stages[0].parts[0], objective="mean_and_spread")
     other = replace(part, corpus="goemotions", head="labels", objective="multi_label")
     stage = replace(base.stages[0], parts=(part, other), taught=0.5, taught_weight=0.5)
+    theirs = ""
+    if own:  # with a vocabulary of its own
+        plan = Fresh(corpora=("emobank",), vocabulary=300, width=64, layers=2, attention_heads=4, inner=128)
+        theirs = str(fresh_folder(plan, tmp_path / "theirs", data=data))
+        stage = replace(stage, rate=2e-3)
     chosen = replace(
         base,
         heads={**base.heads, "labels": HeadPlan(space="goemotions", export=False)},
-        teachers=Teachers(seeds=(5, 6), stage=stage, heads=("main", "labels")),
-        stages=(replace(stage, epochs=1),),
+        teachers=Teachers(encoder=theirs, seeds=(5, 6), stage=stage, heads=("main", "labels")),
+        stages=(replace(base.stages[0], parts=stage.parts, taught=0.5, taught_weight=0.5, epochs=1),),
     )
     seen = []
     trained = train(chosen, tmp_path, data=data, progress=lambda what, *_: seen.append(what))

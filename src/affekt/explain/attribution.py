@@ -14,6 +14,7 @@ otherwise than the two alone add up to, the pair is the evidence.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -138,9 +139,24 @@ class Weighted:
     full: NDArray[np.float64]
 
 
+def _lettered(text: str) -> str:
+    """The text with a letter in place of every mark and joiner that stands upon a letter.
+
+    Vowel signs of Indic scripts, points of Hebrew and Arabic and accents that are written apart belong to the word,
+    and a regular expression takes none of them for a letter.
+    """
+    if text.isascii():
+        return text
+    out: list[str] = []
+    for c in text:
+        joins = unicodedata.category(c)[0] == "M" or c in "\u200c\u200d"
+        out.append("x" if joins and out and out[-1].isalpha() else c)
+    return "".join(out)
+
+
 def units(text: str, start: int = 0, end: int | None = None) -> tuple[list[Unit], list[Unit]]:
     """Words of a text, and its negations joined with what they negate, by character ranges of the whole text."""
-    found = list(_WORD.finditer(text, start, len(text) if end is None else end))
+    found = list(_WORD.finditer(_lettered(text), start, len(text) if end is None else end))
     words = [Unit(((m.start(), m.end()),)) for m in found]
     joined = []
     for i, m in enumerate(found):

@@ -279,7 +279,10 @@ def train(
         return start.model(units, seed=seed, encoder=encoder, mechanisms=mechanisms)
 
     if recipe.teachers:
-        school.soft = _lessons(school, out, fresh, progress)
+        theirs: tuple[_School, Callable[[int], TextModel]] = school, fresh
+        if recipe.teachers.encoder:
+            theirs = _teachers_own(recipe, recipe.teachers.encoder, units, out, data=data, limit=limit)
+        school.soft, school.history = _lessons(*theirs, out, progress)
     model = fresh(recipe.stages[0].seed)
     done = checkpoint.mark_of(out).get("stage", -1)
     for number, stage in enumerate(recipe.stages):
@@ -306,6 +309,18 @@ def train(
     )
 
 
+def _teachers_own(
+    recipe: Recipe, encoder: str, units: Mapping[str, int], out: Path, *, data: Path | None, limit: int | None
+) -> tuple[_School, Callable[[int], TextModel]]:
+    """The same rows in the tokens of the teachers' encoder, and how one that has learned nothing yet is made."""
+    own = msgspec.structs.replace(recipe, encoder=encoder, fresh=None)
+    where = out / "teachers"
+    where.mkdir(exist_ok=True)
+    school, start = _read_all(own, start_of(own, where, data=data, limit=limit), data=data, limit=limit, out=where)
+    mechanisms = mechanisms_of(own, start.tokenizer, vocabulary=start.vocabulary, data=data)
+    return school, lambda seed: start.model(units, seed=seed, mechanisms=mechanisms)
+
+
 def answers(
     model: TextModel, tokens: Sequence[NDArray[np.int64]], *, precision: str = "float32", batch: int = 128
 ) -> dict[str, NDArray[Any]]:
@@ -327,9 +342,9 @@ def answers(
 
 
 def _lessons(
-    school: _School, out: Path, fresh: Callable[[int], TextModel], progress: Progress | None
-) -> dict[tuple[str, str], Soft]:
-    """The mean answers of the teachers to every text: (corpus, head) -> head -> (rows, answers)."""
+    school: _School, fresh: Callable[[int], TextModel], out: Path, progress: Progress | None
+) -> tuple[dict[tuple[str, str], Soft], list[dict[str, Any]]]:
+    """The mean answers of the teachers to every text, (corpus, head) -> head -> (rows, answers), and their course."""
     teachers = school.recipe.teachers
     assert teachers is not None
     sources = {s.part.head: s for s in school.sources(teachers.stage)}
@@ -352,15 +367,16 @@ def _lessons(
         (folder / "answers.safetensors.new").replace(folder / "answers.safetensors")
         (folder / "last.safetensors").unlink()
     folders = [out / f"teacher-{seed}" for seed in teachers.seeds]
-    school.history = [row for f in folders for row in json.loads((f / "history.json").read_text(encoding="utf-8"))]
+    history = [row for f in folders for row in json.loads((f / "history.json").read_text(encoding="utf-8"))]
     each = [load(f / "answers.safetensors") for f in folders]
-    return {
+    soft: dict[tuple[str, str], Soft] = {
         (name, own): {
             head: np.mean([said[f"{name} {own} {head}"] for said in each], axis=0, dtype=np.float32)
             for head in teachers.heads
         }
         for name, own in school.tokens
     }
+    return soft, history
 
 
 def _optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimizer]:

@@ -153,17 +153,19 @@ class Stage(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Models that are trained first, each from the same start, and whose mean answer the model then learns from.
+    """Models that are trained first, each from one start, and whose mean answer the model then learns from.
 
     Knowledge distillation (Hinton et al. 2015) from an ensemble: the answers cover the texts of every corpus, so
     that each head also learns from the texts of the others.
 
     Attributes:
+        encoder: What they start from, as for `Recipe`; empty for what the model itself starts from.
         seeds: One teacher for each.
         stage: How each is trained; its own seed is not used.
         heads: Heads whose answers are learned.
     """
 
+    encoder: str = ""
     seeds: tuple[int, ...]
     stage: Stage
     heads: tuple[str, ...]
