@@ -59,7 +59,12 @@ _SHOWN = 200
 )
 @click.option("--any-language", is_flag=True, help="Also read languages that the model was not measured on.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Number of threads; default all cores.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write: .jsonl .csv .parquet .html .xml.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write: .jsonl .csv .parquet .html .xml; of recordings also .vtt .srt .TextGrid .eaf .rttm.",
+)
 @click.option("--format", "format_", metavar="NAME", help="Output format; default by the extension of --out.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="End with an error at the first row that cannot be read.")

@@ -3,8 +3,8 @@
 A line has ten fields: type, recording, channel, start, duration, spelling, subtype, name, confidence, lookahead;
 `<NA>` where there is nothing. Two ways are in use to say an emotion, and both are read:
 
-- Where no speaker of the recording is known, the label stands where a speaker would (`SPEAKER talk 1 0.500 1.250 <NA> <NA> joy <NA>
-  <NA>`), so that programs which score who speaks when can score which emotion when.
+- Where no speaker of the recording is known, the label stands where a speaker would (`SPEAKER talk 1 0.500 1.250
+  <NA> <NA> joy <NA> <NA>`), so that programs which score who speaks when can score which emotion when.
 - Where speakers are known, a `SPEAKER` line names the speaker, and a line of the type `EMOTION` with the same times
   has the label as its subtype, the speaker as its name and the probability as its confidence. Programs that know
   the type not pass over it.
