@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from affekt.core.timeline import Timeline
 from affekt.metrics.statistic import Array, Statistic, divide
@@ -76,9 +77,9 @@ class _Cells:
     labels: tuple[str, ...]
     cuts: Array
     widths: Array
-    truth: np.ndarray
-    prediction: np.ndarray
-    said: np.ndarray
+    truth: npt.NDArray[np.bool_]
+    prediction: npt.NDArray[np.bool_]
+    said: npt.NDArray[np.bool_]
 
 
 def _cells(truth: Timeline, prediction: Timeline, neutral: str | None) -> _Cells:
@@ -87,15 +88,18 @@ def _cells(truth: Timeline, prediction: Timeline, neutral: str | None) -> _Cells
     ends = [t for side in (truth, prediction) for s in side for t in (s.start, s.end)]
     cuts = np.unique(np.clip(np.array([0.0, end, *ends]), 0.0, end))
 
-    def covered(side: Timeline, label: str | None) -> np.ndarray:
+    def covered(side: Timeline, label: str | None) -> npt.NDArray[np.bool_]:
         chosen = [s for s in side if (label in s.labels if label is not None else True)]
         steps = np.zeros(len(cuts), dtype=np.intp)
         for times, step in (([s.start for s in chosen], 1), ([s.end for s in chosen], -1)):
             np.add.at(steps, np.searchsorted(cuts, np.clip(np.array(times, dtype=np.float64), 0.0, end)), step)
-        return np.cumsum(steps)[:-1] > 0
+        return np.asarray(np.cumsum(steps)[:-1] > 0, dtype=np.bool_)
 
     shape = (len(labels), max(len(cuts) - 1, 0))
-    sides = [np.array([covered(side, label) for label in labels]).reshape(shape) for side in (truth, prediction)]
+    sides = [
+        np.array([covered(side, label) for label in labels], dtype=np.bool_).reshape(shape)
+        for side in (truth, prediction)
+    ]
     return _Cells(labels, cuts, np.diff(cuts), sides[0], sides[1], covered(prediction, None))
 
 
@@ -112,11 +116,11 @@ def error_times(
             SpeechBrain counts so what is left after the last frame.
     """
     c = _cells(truth, prediction, neutral)
-    there, given = c.truth.any(0), c.prediction.any(0)
-    same, shared = (c.truth == c.prediction).all(0), (c.truth & c.prediction).any(0)
+    there, given = np.any(c.truth, axis=0), np.any(c.prediction, axis=0)
+    same, shared = np.all(c.truth == c.prediction, axis=0), np.any(c.truth & c.prediction, axis=0)
     open_ = ~c.said if silence_is_wrong else np.zeros(len(c.widths), dtype=bool)
 
-    def seconds(where: np.ndarray) -> float:
+    def seconds(where: npt.NDArray[np.bool_]) -> float:
         return float(c.widths[where & ~open_].sum())
 
     return ErrorTimes(

@@ -85,7 +85,7 @@ def export(
         from affekt.report.exports import emotionml
 
         emotionml.write(rows, path)
-    elif format in timed.EXTENSIONS.values():
+    elif format != "html":
         content = timed.encode(timelines_of(rows, needed_by=format), format=format)
         path.write_text(content, encoding="utf-8", newline="\n")
     else:
