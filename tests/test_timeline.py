@@ -115,7 +115,9 @@ def test_neighbours_are_joined_with_means_weighted_by_time():
         (
             first,
             Segment(0.5, 3, ("anger",), "Bo"),
-            Segment(1, 4, ("joy",), "Anna", "yes", {"joy": 1.0, "fear": 0.1}, {"valence": 4.0}, {"valence": (3.0, 5.0)}),
+            Segment(
+                1, 4, ("joy",), "Anna", "yes", {"joy": 1.0, "fear": 0.1}, {"valence": 4.0}, {"valence": (3.0, 5.0)}
+            ),
             Segment(4.2, 5, ("joy",), "Anna"),
         )
     )
