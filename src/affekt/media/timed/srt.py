@@ -90,4 +90,5 @@ def _segment(start: float, end: float, name: str | None, body: str, labels: Coll
         if all(label in known for label in given) and (given or dimensions or found["said"] == NOTHING):
             text = words[found.end() :].strip() or None
             return Segment(start, end, given, found["speaker"] or None, text, dimensions=dimensions, id=name)
-    return Segment(start, end, text=(words or None) if words != f"[{NOTHING}]" else None, id=name)
+    # Our own sign that nothing is said of emotion is no part of a text.
+    return Segment(start, end, text=words.removeprefix(f"[{NOTHING}]").strip() or None, id=name)
