@@ -381,6 +381,28 @@ def test_an_eaf_of_pympi_with_annotations_that_refer_to_others(tmp_path):
     ]
 
 
+def test_no_annotation_of_an_eaf_hides_another(tmp_path):
+    path = tmp_path / "a.eaf"
+    document = Elan.Eaf(author="")
+    document.remove_tier("default")
+    document.add_linguistic_type("free")
+    document.add_linguistic_type("word", "Symbolic_Subdivision")
+    for tier in ("speech", "gesture"):
+        document.add_tier(tier, ling="free", part="Kim")
+    document.add_tier("words", ling="word", parent="speech", part="Kim")
+    document.add_annotation("speech", 500, 1250, "oh hello")
+    document.add_annotation("gesture", 500, 1250, "waves")
+    document.add_ref_annotation("words", "speech", 600, "oh")
+    document.add_ref_annotation("words", "speech", 600, "hello", prev="a3")
+    document.to_file(str(path))
+    (found,) = timed.read(path)
+    assert {(s.start, s.end, s.speaker, s.text) for s in found} == {
+        (0.5, 1.25, "speech", "oh hello"),
+        (0.5, 1.25, "gesture", "waves"),
+        (0.5, 1.25, "words", "oh hello"),
+    }
+
+
 def test_time_slots_without_a_time_lie_between_the_others():
     text = eaf.encode(Timeline((Segment(1, 2, text="a"), Segment(2, 4, text="b"))))
     found = eaf.parse(text.replace('TIME_SLOT_ID="ts2" TIME_VALUE="2000"', 'TIME_SLOT_ID="ts2"'))
