@@ -7,15 +7,16 @@ recogniser gives only words with times, neighbouring words of one speaker become
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from affekt.core.errors import InputError
-from affekt.media.transcripts.turn import Turn, checked
+from affekt.core.timeline import Segment, Timeline
 
-__all__ = ["recognised"]
+__all__ = ["parse"]
 
 _PAUSE = 1.0  # seconds between words that end a turn
 
@@ -64,8 +65,12 @@ _SHAPES = (
 )  # fmt: skip
 
 
-def recognised(text: str, where: str) -> list[Turn]:
-    """Turns of a recogniser's JSON.
+def parse(text: str, *, where: str = "JSON") -> Timeline:
+    """Read the turns of a recogniser's JSON.
+
+    Args:
+        text: The content.
+        where: The file's name, for messages.
 
     Raises:
         InputError: It is no JSON, has none of the known shapes, or a turn of it is broken.
@@ -78,9 +83,9 @@ def recognised(text: str, where: str) -> list[Turn]:
         items = _at(document, shape.path)
         if isinstance(items, list) and items and all(_at(item, shape.start) is not None for item in items):
             turns = list(_turns(items, shape, where))
-            return _joined(turns) if shape.words else turns
+            return Timeline(tuple(_joined(turns) if shape.words else turns))
     if any(_at(document, shape.path) == [] for shape in _SHAPES):
-        return []
+        return Timeline()
     known = ", ".join(dict.fromkeys(shape.of for shape in _SHAPES))
     raise InputError("No turns with times are in it", where=where, hint=f"Read are: {known}.")
 
@@ -94,7 +99,7 @@ def _at(value: Any, path: tuple[str | int, ...]) -> Any:
     return value
 
 
-def _turns(items: list[Any], shape: _Shape, where: str) -> Iterator[Turn]:
+def _turns(items: list[Any], shape: _Shape, where: str) -> Iterator[Segment]:
     times = []
     for number, item in enumerate(items, start=1):
         start, end = (_number(_at(item, path)) for path in (shape.start, shape.end))
@@ -110,7 +115,9 @@ def _turns(items: list[Any], shape: _Shape, where: str) -> Iterator[Turn]:
         speaker = next((str(item[name]).strip() for name in shape.speaker if item.get(name) is not None), None)
         if said == "" and not shape.words:
             continue
-        yield checked(Turn(start * unit, end * unit, speaker or None, said), f"{where}, turn {number}")
+        if not (math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
+            raise InputError(f"Turn {number} goes from {start:g} to {end:g}", where=where, hint="Mend its times.")
+        yield Segment(start * unit, end * unit, speaker=speaker or None, text=said or None)
 
 
 def _number(value: Any) -> float | None:
@@ -121,14 +128,14 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _joined(words: list[Turn]) -> list[Turn]:
+def _joined(words: list[Segment]) -> list[Segment]:
     """Neighbouring words of one speaker as one turn."""
-    turns: list[Turn] = []
+    turns: list[Segment] = []
     for word in words:
         last = turns[-1] if turns else None
         if last is not None and last.speaker == word.speaker and word.start - last.end <= _PAUSE:
-            text = " ".join(filter(None, (last.text, word.text)))
-            turns[-1] = Turn(last.start, max(last.end, word.end), last.speaker, text)
+            text = " ".join(filter(None, (last.text, word.text))) or None
+            turns[-1] = replace(last, end=max(last.end, word.end), text=text)
         else:
             turns.append(word)
     return turns
