@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (530, 1840, 2480), (570, 840, 2410), (300, 870, 2240))
 
 
-def voice(seconds: float, *, rate: int = 16_000, pitch: float = 120.0, seed: int = 0, longer: float = 1.0) -> NDArray[np.float32]:
+def voice(
+    seconds: float, *, rate: int = 16_000, pitch: float = 120.0, seed: int = 0, longer: float = 1.0
+) -> NDArray[np.float32]:
     """Syllables of a vowel each, a glottal pulse ringing in three formants, with breaths of noise between them.
 
     `longer` scales the length of the vocal tract: the formants are lower by that factor.
@@ -27,7 +29,10 @@ def voice(seconds: float, *, rate: int = 16_000, pitch: float = 120.0, seed: int
         height = pitch * (1 + 0.15 * random.randn() * 0.5)
         time = 0.0
         while time < length:
-            pulse = sum(np.exp(-ring * 2 * np.pi * (40 + 0.05 * f)) * np.sin(2 * np.pi * f / longer * ring) / (k + 1) for k, f in enumerate(formants))
+            pulse = sum(
+                np.exp(-ring * 2 * np.pi * (40 + 0.05 * f)) * np.sin(2 * np.pi * f / longer * ring) / (k + 1)
+                for k, f in enumerate(formants)
+            )
             first = int((at + time) * rate)
             if first + len(ring) > len(out):
                 break
@@ -48,15 +53,23 @@ def conversation() -> NDArray[np.float32]:
     return (line + 1e-4 * np.random.RandomState(9).randn(len(line))).astype(np.float32)
 
 
-def write(path: Path, samples: NDArray[np.generic], *, rate: int, codec: str, layout: str = "mono", container: str | None = None) -> Path:
+def write(
+    path: Path,
+    samples: NDArray[np.generic],
+    *,
+    rate: int,
+    codec: str,
+    layout: str = "mono",
+) -> Path:
     """Encode samples, shape (n,) or (channels, n), floats within ±1, by PyAV."""
     import av
 
     values = np.atleast_2d(np.asarray(samples, dtype=np.float64))
-    with av.open(str(path), "w", format=container) as out:
+    with av.open(str(path), "w") as out:
         stream = out.add_stream(codec, rate=rate, layout=layout)
         wanted = stream.codec_context.format.name
-        resampler = av.AudioResampler(format=wanted, layout=layout, rate=rate, frame_size=stream.codec_context.frame_size or 1024)
+        size = stream.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(format=wanted, layout=layout, rate=rate, frame_size=size)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(values, dtype=np.float32), format="fltp", layout=layout)
         frame.sample_rate = rate
         for ready in [*resampler.resample(frame), *resampler.resample(None)]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -215,7 +216,7 @@ def test_a_raw_stream_is_resampled_without_seams() -> None:
     found = np.concatenate([b.samples for b in blocks])
     assert len(found) == 40_000
     assert np.abs(found - sound_of(as_int16(line), rate=8_000).samples).max() < 1e-5
-    assert all(b.start == pytest.approx(a.end) for a, b in zip(blocks, blocks[1:], strict=False))
+    assert all(b.start == pytest.approx(a.end) for a, b in pairwise(blocks))
 
 
 def test_a_raw_stream_may_end_anywhere() -> None:

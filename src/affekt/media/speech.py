@@ -1,7 +1,7 @@
 """Where somebody speaks: voice activity by the bundled Silero net, and stretches of speech from it.
 
-The net (`weights/silero-vad`) gives one probability for 512 samples at 16 kHz (32 ms) from them and what came before, so
-it reads a stream of any length in memory that does not grow. Its state runs through a block in one call of onnxruntime.
+The net (`weights/silero-vad`) gives one probability for 512 samples at 16 kHz (32 ms) from them and what came before,
+so it reads a stream of any length in memory that does not grow. Its state runs through a block in one call.
 """
 
 from __future__ import annotations

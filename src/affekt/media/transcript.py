@@ -1,8 +1,8 @@
 """Transcripts that lie beside a recording: who said what, when, as turns.
 
-Formats with times are read by `affekt.media.timed`, JSON of recognisers by `affekt.media.recognised`. What is added here
-are usages that the formats themselves do not know: a speaker's name before the words of a caption, and tiers
-of forced aligners.
+Formats with times are read by `affekt.media.timed`, JSON of recognisers by `affekt.media.recognised`. What is added
+here are usages that the formats themselves do not know: a speaker's name before the words of a caption, and tiers of
+forced aligners.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ KINDS = (".eaf", ".textgrid", ".vtt", ".srt", ".json", ".rttm")
 
 _LARGEST = 64 << 20
 # `[SPEAKER_00]: Hello`, as recognisers write it, and `ANNA: Hello` in capitals, as captions have it.
-_SAID_BY = re.compile(r"(?:\[([^\[\]]{1,60})\]|(?=[^:]*[^\W\d_])([^\Wa-z][^\Wa-z]+(?:[ .'-]+[^\Wa-z]+){0,3})):\s+(?=\S)")
+_SAID_BY = re.compile(
+    r"(?:\[([^\[\]]{1,60})\]"
+    r"|(?=[^:]*[^\W\d_])([^\Wa-z][^\Wa-z]+(?:[ .'-]+[^\Wa-z]+){0,3}))"
+    r":\s+(?=\S)"
+)
 # Tiers of what is smaller than a word, as forced aligners write them, hold no turns.
 _SMALLER = {"phone", "phones", "phoneme", "phonemes", "segment", "segments", "syllable", "syllables", "mau", "sampa"}
 # Tiers that are named by what they hold and not by who speaks.

@@ -1,8 +1,8 @@
 """Turns of a recording: from its transcript, or from the sound itself.
 
 Without a transcript, stretches of speech are the turns. Who speaks is told by grouping stretches that sound alike, by
-any function that gives the vector of a stretch. Means and spreads of MFCC and pitch tell clearly different voices apart,
-not every pair of them, and strong emotion changes a voice too; a vector made for speakers (an embedding) does better.
+any function that gives the vector of a stretch. Means and spreads of MFCC and pitch tell clearly different voices
+apart, not every pair of them, and strong emotion changes a voice too; a vector made for speakers does better.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import InputError
 from affekt.media.sound import Sound
 
-__all__ = ["Describe", "Transcriber", "alike", "speakers_of", "transcribed", "turns_of"]
+__all__ = ["Describe", "Transcriber", "average_linkage", "speakers_of", "transcribed", "turns_of"]
 
 Transcriber: TypeAlias = Callable[[Sound], Iterable[tuple[float, float, str]]]
 """From a stretch of sound to what is said in it: start and end in seconds from its first sample, words."""
@@ -139,7 +139,7 @@ def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]
     squares = (standard**2).sum(axis=1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * standard @ standard.T, 0.0))
     np.fill_diagonal(distances, 0.0)
-    levels = alike(distances, most=max(speakers or 0, _MOST_SPEAKERS))
+    levels = average_linkage(distances, most=max(speakers or 0, _MOST_SPEAKERS))
     if speakers is not None:
         return levels[min(speakers, max(levels, default=1))] if levels else []
     best = max((k for k in levels if k > 1), key=lambda k: _silhouette(distances, levels[k]), default=None)
@@ -148,7 +148,7 @@ def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]
     return levels[best]
 
 
-def alike(distances: NDArray[np.float64], *, most: int) -> dict[int, list[int]]:
+def average_linkage(distances: NDArray[np.float64], *, most: int) -> dict[int, list[int]]:
     """Average-linkage clustering (UPGMA): number of groups -> group of each item, for 1 to `most` groups.
 
     Args:
