@@ -223,7 +223,7 @@ def test_two_voices_are_told_apart() -> None:
     line = np.concatenate([x for k, s in enumerate(order) for x in (voice(2.0, seed=k, **who[s]), pauses)])
     sound = sound_of(line, rate=16_000)
     options = SpeechOptions(longest=30.0, least_silence=0.5)
-    clips = turns_of(spoken(sound, options=options), describe=spectrum)
+    clips = turns_of(spoken(sound, options=options), describe=spectrum, pause=0.5)
     assert [c.speaker for c in clips] == [f"speaker {s + 1}" for s in order]
     assert all(abs((c.start or 0) - 3.0 * k) < 0.3 for k, c in enumerate(clips))
     # Neighbours of one speaker are one turn where the pause is short enough.
@@ -256,7 +256,7 @@ def test_clustering_is_that_of_scipy(n: int, seed: int) -> None:
 def test_clear_groups_are_found_in_any_order(kinds: int, seed: int) -> None:
     random = np.random.RandomState(seed)
     groups = np.concatenate([np.arange(kinds), random.randint(kinds, size=12)])
-    values = np.eye(4)[groups] * 30 + random.randn(len(groups), 4) * 0.1
+    values = np.eye(kinds)[groups] * 30 + random.randn(len(groups), kinds) * 0.1
     names = {group: number for number, group in enumerate(dict.fromkeys(groups.tolist()))}
     wanted = [names[g] for g in groups.tolist()]
     assert speakers_of(values, speakers=kinds) == wanted
