@@ -99,7 +99,7 @@ def test_a_playlist_is_not_followed(tmp_path: Path, name: str, text: str) -> Non
 
 def test_the_decoder_itself_follows_no_playlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if the check before it had been passed, and even if the demuxers were allowed.
-    monkeypatch.setattr(guard, "_check", lambda path, where, limits: None)
+    monkeypatch.setattr(guard, "_check", lambda path, where, limits: 0)
     target = wav(tmp_path / "target.wav", ints(1.0).tobytes())
     (tmp_path / "a.ffconcat").write_text(f"ffconcat version 1.0\nfile {target}\n", encoding="utf-8")
     assert "no sound that can be read" in refused(tmp_path / "a.ffconcat")
@@ -137,11 +137,13 @@ def test_damaged_wavs(tmp_path: Path) -> None:
     cut.write_bytes(whole[: 44 + RATE])
     sound = read_sound(cut)
     assert sound.duration == pytest.approx(0.5)
+    assert sound.notes == ("The end is missing: the header announces 48,000 bytes more.",)
     lying = bytearray(whole)
     lying[40:44] = (0x7FFFFFF0).to_bytes(4, "little")
     lying[4:8] = (0x7FFFFFFF).to_bytes(4, "little")
     cut.write_bytes(lying)
-    assert read_sound(cut).duration == pytest.approx(2.0)
+    sound = read_sound(cut)
+    assert sound.duration == pytest.approx(2.0) and sound.notes == ()
 
 
 def test_a_damaged_flac_says_what_was_lost(tmp_path: Path) -> None:

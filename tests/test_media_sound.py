@@ -244,3 +244,15 @@ def test_clipping_is_counted() -> None:
     assert share == pytest.approx(np.mean(np.abs(line) >= 1), abs=0.01) and share > 0.3
     assert sound_of(0.9 * line, rate=RATE).clipped == 0
     assert np.isnan(Sound(np.zeros(0, np.float32), RATE).clipped)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("AFFEKT_DATA" not in os.environ, reason="AFFEKT_DATA is not set")
+def test_real_files_are_read() -> None:
+    root = Path(os.environ["AFFEKT_DATA"])
+    files = sorted((root / "emodb").rglob("*.flac"))[::100] + sorted((root / "pyfeat_samples").glob("*.mp4"))
+    assert len(files) > 6
+    for file in files:
+        sound = read_sound(file)
+        assert sound.declared is not None and sound.duration == pytest.approx(sound.declared, abs=0.1)
+        assert sound.notes == () and np.abs(sound.samples).max() > 0.01

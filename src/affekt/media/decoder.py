@@ -254,12 +254,14 @@ def _decode(av: Any, settings: dict[str, Any]) -> None:
             stream.discard = Discard.all
     codec.thread_count = 1
 
-    declared = _seconds(container.duration)
-    if declared is None and track.duration is not None:
-        declared = float(track.duration * track.time_base)
-    if declared is not None and declared > settings["duration"]:
-        raise RefusedError("duration", limit=settings["duration"], announced=declared)
-    timeline = _Timeline(settings["rate"], _seconds(container.start_time) or 0.0, declared)
+    whole = _seconds(container.duration)
+    declared = None if track.duration is None else float(track.duration * track.time_base)
+    if declared is None and len(container.streams) == 1:
+        declared = whole  # of several streams the longest is meant
+    announced = declared if declared is not None else whole
+    if announced is not None and announced > settings["duration"]:
+        raise RefusedError("duration", limit=settings["duration"], announced=announced)
+    timeline = _Timeline(settings["rate"], _seconds(container.start_time) or 0.0, whole)
     resampler = Resampler(settings["rate"], settings["channel"])
     packets = broken = frames = 0
     ended_early = False

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +36,8 @@ __all__ = ["Footer", "Header", "Limits", "decode"]
 _FORMATS = "Sound: wav, flac, mp3, m4a, ogg, opus, aac, aiff, wma, amr; video with sound: mp4, mov, mkv, webm, avi."
 # What the loader of shared libraries may need; nothing else of the caller's environment is handed on.
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "PATH")
+# Lengths from here on stand for "not known" in a RIFF header.
+_UNKNOWN = 0x7FFF_0000
 # How lists of other addresses begin.
 _PLAYLISTS = (b"#EXTM3U", b"#EXT-X", b"ffconcat", b"[playlist]", b"<ASX", b"<asx", b"<MPD", b"<smil", b"[Reference]")
 
@@ -74,7 +76,7 @@ class Header:
         channels: Channels before mixing.
         codec: FFmpeg's name of the codec.
         container: FFmpeg's name of the file format.
-        declared: Seconds that the header announces; `None` where it announces none.
+        declared: Seconds of this track that the header announces; `None` where it announces none.
         tracks: Tracks of sound; the first is read.
     """
 
@@ -97,6 +99,7 @@ class Footer:
         ended_early: Whether reading stopped at damage before the end.
         filled: Seconds of silence that stand for frames that are not in the file.
         jumps: Time stamps that were not believed.
+        cut_off: Bytes that the header of a RIFF file (wav, avi) announces and that are not there.
     """
 
     samples: int
@@ -105,6 +108,7 @@ class Footer:
     ended_early: bool
     filled: float
     jumps: int
+    cut_off: int = 0
 
 
 def decode(
@@ -129,7 +133,7 @@ def decode(
     limits = limits or Limits()
     path = Path(path)
     where = clean(str(path))[0]
-    _check(path, where, limits)
+    cut_off = _check(path, where, limits)
     settings = {
         "rate": rate,
         "channel": channel,
@@ -144,13 +148,14 @@ def decode(
     with _start(path, where, settings) as child:
         waiting = _Watch(child, limits.wall)
         try:
-            yield from _messages(child, waiting, where, limits)
+            for message in _messages(child, waiting, where, limits):
+                yield replace(message, cut_off=cut_off) if isinstance(message, Footer) else message
         finally:
             child.kill()
 
 
-def _check(path: Path, where: str, limits: Limits) -> None:
-    """Refuse what need not be decoded to be known as no sound."""
+def _check(path: Path, where: str, limits: Limits) -> int:
+    """Refuse what need not be decoded to be known as no sound; gives the bytes that are missing at its end."""
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):
@@ -182,6 +187,16 @@ def _check(path: Path, where: str, limits: Limits) -> None:
         raise InputError(f"This is not sound but {kind}", where=where, hint=_FORMATS)
     if _is_text(head):
         raise InputError("This is not sound but text", where=where, hint=_FORMATS)
+    return _cut_off(head, about.st_size)
+
+
+def _cut_off(head: bytes, size: int) -> int:
+    """Bytes that a RIFF header announces beyond the end of the file. FFmpeg takes what is there and says nothing."""
+    if head[:4] != b"RIFF" or len(head) < 8:
+        return 0
+    announced = int.from_bytes(head[4:8], "little") + 8
+    # Programs that write into a pipe do not know the length, and put the greatest number there.
+    return 0 if announced > _UNKNOWN else max(announced - size, 0)
 
 
 def _is_text(head: bytes) -> bool:

@@ -202,8 +202,11 @@ def _notes(sound: Sound, footer: Footer, tracks: int) -> tuple[str, ...]:
         notes.append(f"{footer.filled:.2f} s are missing in it; silence stands for them.")
     if footer.jumps:
         notes.append(f"{footer.jumps} time stamps jump out of the recording and were not believed.")
-    if sound.declared is not None and abs(sound.declared - seconds) > max(0.5, 0.02 * seconds):
-        notes.append(f"The header announces {sound.declared:.2f} s, {seconds:.2f} s were found.")
+    found = seconds - footer.filled
+    if footer.cut_off:
+        notes.append(f"The end is missing: the header announces {footer.cut_off:,} bytes more.")
+    elif sound.declared is not None and abs(sound.declared - found) > max(0.5, 0.02 * found):
+        notes.append(f"The header announces {sound.declared:.2f} s, {found:.2f} s were found.")
     return tuple(notes)
 
 
