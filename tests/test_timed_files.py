@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import string
 from dataclasses import replace
 from itertools import pairwise
@@ -24,6 +25,7 @@ from affekt.media import timed
 from affekt.media.timed import eaf, rttm, srt, textgrid, webvtt
 from affekt.report.exports import export, format_of
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LABELS = ("joy", "quiet sadness", "anger (short)", "überrascht")
 FORMATS = tuple(timed.EXTENSIONS.values())
 
@@ -196,6 +198,41 @@ def test_every_webvtt_has_the_cues_that_webvtt_py_finds(talk):
         tuple(f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}" for ms in ends)
         for ends in ((round(s.start * 1000), round(s.end * 1000)) for s in talk)
     ]
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_webvtt_by_a_browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    load = """text => new Promise((done, fail) => {
+        const video = document.body.appendChild(document.createElement("video"))
+        const track = video.appendChild(document.createElement("track"))
+        track.onerror = () => fail("the track cannot be read")
+        track.onload = () => done([...track.track.cues].map(cue => {
+            const part = cue.getCueAsHTML()
+            return [cue.id, cue.startTime, cue.endTime, part.textContent, part.firstChild.title || null,
+                part.querySelector(".emotion")?.textContent || null]
+        }))
+        track.src = URL.createObjectURL(new Blob([text], {type: "text/vtt"}))
+        track.track.mode = "hidden"
+    })"""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        cues = browser.new_page().evaluate(load, webvtt.encode(TALK))
+        browser.close()
+    assert [(round(start * 1000), round(end * 1000)) for _, start, end, *_ in cues] == [
+        *((0, 1500), (1200, 2000), (1300, 2200)),
+        *((3000, 3001), (3600250, 3601000)),
+    ]
+    surprised = "[überrascht (valence -1.250, arousal 0.500)]"
+    assert [tuple(rest) for _, _, _, *rest in cues] == [
+        ('[joy (valence 4.100)] I am <so> "glad" & --> you?', "Anna", "[joy (valence 4.100)]"),
+        ("[anger (short); quiet sadness] [no] way: go", "Bo", "[anger (short); quiet sadness]"),
+        ("hm", "Anna", None),
+        (surprised, "Anna & Bo", surprised),
+        ("[joy] at last", None, "[joy]"),
+    ]
+    assert [name for name, *_ in cues] == ["row 1", "cue NOTE", "row 1'", "4", "5"]
 
 
 @often
@@ -379,6 +416,28 @@ def test_an_eaf_of_pympi_with_annotations_that_refer_to_others(tmp_path):
         (0.5, 1.25, "Kim", "hello"),
         (0.5, 1.25, "K-Note", "a greeting"),
     ]
+
+
+def test_no_annotation_of_an_eaf_hides_another(tmp_path):
+    path = tmp_path / "a.eaf"
+    document = Elan.Eaf(author="")
+    document.remove_tier("default")
+    document.add_linguistic_type("free")
+    document.add_linguistic_type("word", "Symbolic_Subdivision")
+    for tier in ("speech", "gesture"):
+        document.add_tier(tier, ling="free", part="Kim")
+    document.add_tier("words", ling="word", parent="speech", part="Kim")
+    document.add_annotation("speech", 500, 1250, "oh hello")
+    document.add_annotation("gesture", 500, 1250, "waves")
+    document.add_ref_annotation("words", "speech", 600, "oh")
+    document.add_ref_annotation("words", "speech", 600, "hello", prev="a3")
+    document.to_file(str(path))
+    (found,) = timed.read(path)
+    assert {(s.start, s.end, s.speaker, s.text) for s in found} == {
+        (0.5, 1.25, "speech", "oh hello"),
+        (0.5, 1.25, "gesture", "waves"),
+        (0.5, 1.25, "words", "oh hello"),
+    }
 
 
 def test_time_slots_without_a_time_lie_between_the_others():

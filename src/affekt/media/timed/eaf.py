@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 from urllib.parse import quote
@@ -127,9 +128,10 @@ def _medium(source: str | None) -> list[str]:
 def parse(text: str, *, where: str = "EAF") -> Timeline:
     """Read an EAF document, its own or that of others.
 
-    A tier whose linguistic type is not one of ours is a speaker's: its participant (else its name) is the speaker,
-    its annotations are texts. An annotation without times of its own has those of the annotation that it refers to;
-    time slots without a time lie evenly between those that have one.
+    A tier whose linguistic type is not one of ours is a speaker's, and its annotations are texts. The speaker is its
+    participant where no other tier but those that depend on it has the same one, else the name of the tier. An
+    annotation without times of its own has those of the annotation that it refers to, several of one tier that refer to
+    the same one are one text; time slots without a time lie evenly between those that have one.
 
     Args:
         text: The content.
@@ -152,7 +154,9 @@ def parse(text: str, *, where: str = "EAF") -> Timeline:
             raise InputError("An annotation has no time slots, or in the wrong order", where=f"{where}, {_id(a)}")
         places[_id(a)] = (ends[0], ends[1])
     _follow(root, places, where)
-    return timeline_of(_tier(element, places) for element in root.iterfind("TIER"))
+    tiers = root.findall("TIER")
+    speakers = _speakers(tiers)
+    return timeline_of(_tier(t, places, speakers[i], i + 1) for i, t in enumerate(tiers))
 
 
 def _id(annotation: Element) -> str:
@@ -192,17 +196,29 @@ def _follow(root: Element, places: dict[str, tuple[int, int]], where: str) -> No
         places[name] = places[parent]
 
 
-def _tier(element: Element, places: Mapping[str, tuple[int, int]]) -> Tier:
-    entries = []
+def _speakers(tiers: Sequence[Element]) -> list[str | None]:
+    """Whose each tier of others is; tiers that depend on another one stand for themselves."""
+    roots = Counter(t.get("PARTICIPANT") for t in tiers if t.get("PARENT_REF") is None)
+    return [
+        (t.get("PARTICIPANT") if t.get("PARENT_REF") is None and roots[t.get("PARTICIPANT")] == 1 else None)
+        or t.get("TIER_ID")
+        or None
+        for t in tiers
+    ]
+
+
+def _tier(element: Element, places: Mapping[str, tuple[int, int]], speaker: str | None, number: int) -> Tier:
+    entries: dict[tuple[int, int], str] = {}
     for annotation in element.iterfind("ANNOTATION/*"):
         value = " ".join((annotation.findtext("ANNOTATION_VALUE") or "").split())
         if value:
-            entries.append((*places[_id(annotation)], value))
-    named = tier_of_name(element.get("TIER_ID", ""), sorted(entries))
-    who = element.get("PARTICIPANT")
-    if element.get("LINGUISTIC_TYPE_REF") in (EMOTION, TEXT, _DIMENSION):
-        return Tier(named.kind, who or named.speaker, named.layer, named.entries)
-    return Tier(TEXT, who or element.get("TIER_ID") or None, 1, named.entries)
+            place = places[_id(annotation)]
+            entries[place] = f"{entries[place]} {value}" if place in entries else value
+    ordered = tuple((*place, entries[place]) for place in sorted(entries))
+    if element.get("LINGUISTIC_TYPE_REF") not in (EMOTION, TEXT, _DIMENSION):
+        return Tier(TEXT, speaker, number, ordered)
+    named = tier_of_name(element.get("TIER_ID", ""), ordered)
+    return Tier(named.kind, element.get("PARTICIPANT") or named.speaker, named.layer, ordered)
 
 
 def _tree(text: str, where: str) -> Element:
