@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import shutil
@@ -482,6 +483,29 @@ def test_what_is_broken_is_refused_with_its_place(name, content, message, tmp_pa
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         timed.read(path)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(format, data):
+    text = timed.encode([TALK], format=format)
+    pieces = st.text(max_size=3) | st.sampled_from(
+        ["9" * 5000, "1e999", "-1", '"', "<", "-->", "\n\n", "٣", "\0", "nan"]
+    )
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = min(start + data.draw(st.integers(0, 40)), len(text))
+        text = text[:start] + data.draw(pieces) + text[end:]
+    readers = {
+        "webvtt": webvtt.parse,
+        "srt": srt.parse,
+        "textgrid": textgrid.parse,
+        "eaf": eaf.parse,
+        "rttm": rttm.parse,
+    }
+    with contextlib.suppress(InputError):
+        readers[format](text)
 
 
 def test_a_textgrid_that_breaks_off_is_refused_wherever_it_does():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ Scores = npt.NDArray[np.float64]
 Path = npt.NDArray[np.intp]
 
 _LEAST = 1e-12
+_BLOCK = 4096
 
 
 def median_filter(scores: npt.ArrayLike, *, width: int) -> Scores:
@@ -38,7 +40,10 @@ def median_filter(scores: npt.ArrayLike, *, width: int) -> Scores:
     half = width // 2
     padded = np.pad(table, ((half, half), (0, 0)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=0)
-    return np.asarray(np.median(windows, axis=-1), dtype=np.float64)
+    out = np.empty_like(table)
+    for start in range(0, len(table), _BLOCK):  # the median copies what it is given, width times the scores
+        out[start : start + _BLOCK] = np.median(windows[start : start + _BLOCK], axis=-1)
+    return out
 
 
 def best_path(scores: npt.ArrayLike, *, cost: float) -> Path:
@@ -64,7 +69,8 @@ def best_path(scores: npt.ArrayLike, *, cost: float) -> Path:
         raise ValueError("scores must be finite and at least 0")
     logs = np.log(np.maximum(table, _LEAST))
     frames, labels = logs.shape
-    came_from = np.zeros((frames, labels), dtype=np.intp)
+    # Small numbers: an hour has some hundred thousand frames.
+    came_from = np.zeros((frames, labels), dtype=np.min_scalar_type(labels))
     total = logs[0].copy() if frames else np.zeros(labels)
     own = np.arange(labels)
     for t in range(1, frames):
@@ -100,21 +106,36 @@ def without_short_runs(path: npt.ArrayLike, scores: npt.ArrayLike, *, least: int
     columns, table = np.array(path, dtype=np.intp), _table(scores)
     if columns.shape != table.shape[:1]:
         raise ValueError(f"path has shape {columns.shape}, the scores {table.shape}")
-    logs = np.log(np.maximum(table, _LEAST))
-    runs = [(a, b, int(columns[a])) for a, b in _runs(columns)]
-    while len(runs) > 1:
-        i = min(range(len(runs)), key=lambda i: runs[i][1] - runs[i][0])
-        start, end, _ = runs[i]
-        if end - start >= least:
-            break
-        beside = [runs[j] for j in (i - 1, i + 1) if 0 <= j < len(runs)]
-        label = max((run[2] for run in beside), key=lambda column: float(logs[start:end, column].sum()))
+    worth = np.concatenate([np.zeros((1, table.shape[1])), np.log(np.maximum(table, _LEAST)).cumsum(axis=0)])
+    # Runs by their first frame; the neighbours of a run are found by its ends.
+    end_of: dict[int, int] = {}
+    start_of: dict[int, int] = {}
+    label_of: dict[int, int] = {}
+    waiting: list[tuple[int, int]] = []
+    for start, end in _runs(columns):
+        end_of[start], start_of[end], label_of[start] = end, start, int(columns[start])
+        heappush(waiting, (end - start, start))
+    while waiting and waiting[0][0] < least and len(end_of) > 1:
+        length, start = heappop(waiting)
+        if start not in end_of or end_of[start] - start != length:
+            continue  # has become part of another run since
+        end = end_of[start]
+        beside = [label_of[x] for x in (start_of.get(start), end if end in end_of else None) if x is not None]
+        gain = worth[end] - worth[start]
+        label = max(beside, key=lambda column: float(gain[column]))
+        del label_of[start]
+        low, high = start, end
         # The run and the neighbours that have the label become one.
-        low = i - (i > 0 and runs[i - 1][2] == label)
-        high = i + (i + 1 < len(runs) and runs[i + 1][2] == label)
-        runs[low : high + 1] = [(runs[low][0], runs[high][1], label)]
-    for start, end, label in runs:
-        columns[start:end] = label
+        if start in start_of and label_of[start_of[start]] == label:
+            low = start_of.pop(start)
+        if end in end_of and label_of[end] == label:
+            high = end_of.pop(end)
+            del start_of[end], label_of[end]
+        end_of.pop(start, None)
+        end_of[low], start_of[high], label_of[low] = high, low, label
+        heappush(waiting, (high - low, low))
+    for start, end in end_of.items():
+        columns[start:end] = label_of[start]
     return columns
 
 

@@ -6,10 +6,13 @@ import re
 
 from affekt.core.timeline import Segment
 
-__all__ = ["NOTHING", "clock", "milliseconds", "one_line", "said", "understood"]
+__all__ = ["LATEST", "NOTHING", "clock", "milliseconds", "one_line", "said", "understood"]
 
 NOTHING = "-"
 """Stands where a segment has neither labels nor dimensions."""
+
+LATEST = 1e9
+"""Seconds that no recording is longer than, some thirty years; what is beyond is no time."""
 
 _DIMENSIONS = re.compile(r"^(?P<labels>.*?) ?\((?P<values>[^()\s]+ -?\d+\.\d{3}(?:, [^()\s]+ -?\d+\.\d{3})*)\)$")
 

@@ -23,6 +23,7 @@ _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _VOCABULARY = "emotions"
 _DIMENSION = "dimension"
 _LANGUAGE = "und"
+_TIME = re.compile(r"[0-9]{1,12}")
 _ILLEGAL = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # What ELAN itself calls what it plays; other types are those of the system.
 _MIME = {
@@ -169,8 +170,8 @@ def _slots(elements: Iterable[Element], where: str) -> dict[str, int]:
     times: list[int | None] = []
     for slot in elements:
         said = slot.get("TIME_VALUE")
-        if said is not None and not said.isdecimal():
-            raise InputError(f"A time slot has the time {said!r}", where=where)
+        if said is not None and not _TIME.fullmatch(said):
+            raise InputError("A time slot has no whole milliseconds", where=f"{where}, {slot.get('TIME_SLOT_ID')}")
         names.append(slot.get("TIME_SLOT_ID", ""))
         times.append(None if said is None else int(said))
     known = [i for i, t in enumerate(times) if t is not None]

@@ -21,6 +21,7 @@ from pathlib import PurePath
 
 from affekt.core.errors import InputError
 from affekt.core.timeline import Segment, Timeline
+from affekt.media.timed.captions import LATEST
 
 __all__ = ["encode", "parse", "recording"]
 
@@ -126,4 +127,4 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         return math.nan
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) <= LATEST else math.nan

@@ -19,8 +19,8 @@ from affekt.media.timed.captions import NOTHING, clock, milliseconds, one_line, 
 
 __all__ = ["encode", "parse"]
 
-_TIME = r"(\d+):([0-5]?\d):([0-5]?\d)[,.](\d{1,3})"
-_TIMING = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?$")
+_TIME = r"(\d{1,5}):([0-5]?\d):([0-5]?\d)[,.](\d{1,3})"
+_TIMING = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?$", re.ASCII)
 _BRACKET = re.compile(r"^\[(?:(?P<speaker>[^\[\]]*): )?(?P<said>[^\[\]]*)\](?: |$)")
 _MARKUP = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)
 

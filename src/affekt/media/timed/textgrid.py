@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from affekt.core.errors import InputError
 from affekt.core.timeline import Timeline
+from affekt.media.timed.captions import LATEST
 from affekt.media.timed.tiers import Tier, tier_of_name, tiers_of, timeline_of
 
 __all__ = ["encode", "parse"]
 
 # Praat reads texts in quotation marks, numbers that stand free and flags, and skips everything else.
 _TOKEN = re.compile(
-    r'"(?P<text>(?:[^"]|"")*)"|(?<!\S)<(?P<flag>\w+)>|(?<!\S)(?P<number>[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)'
+    r'"(?P<text>[^"]*+(?:""[^"]*+)*+)"|(?<!\S)<(?P<flag>\w+)>|(?<!\S)(?P<number>[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\S)'
     r"|(?P<comment>![^\n]*)"
 )
 
@@ -136,7 +137,10 @@ class _Tokens:
         return self._next("text", "a text in quotation marks").replace('""', '"')
 
     def number(self) -> float:
-        return float(self._next("number", "a number"))
+        value = float(self._next("number", "a number"))
+        if abs(value) > LATEST:
+            raise InputError(f"{value:g} is no time or count", where=self._where)
+        return value
 
     def count(self) -> int:
         return int(self.number())

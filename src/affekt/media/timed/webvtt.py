@@ -20,8 +20,8 @@ from affekt.media.timed.captions import NOTHING, clock, milliseconds, one_line, 
 
 __all__ = ["encode", "parse"]
 
-_TIME = r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})"
-_TIMING = re.compile(rf"^\s*{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t].*)?$")
+_TIME = r"(?:(\d{2,5}):)?([0-5]\d):([0-5]\d)\.(\d{3})"
+_TIMING = re.compile(rf"^\s*{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t].*)?$", re.ASCII)
 _TAG = re.compile(r"<(/?)([^<>\s.]*)((?:\.[^<>\s.]*)*)(?:[ \t\n]+([^<>]*))?>")
 _BLOCKS = ("NOTE", "STYLE", "REGION")
 
