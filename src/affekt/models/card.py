@@ -16,7 +16,7 @@ from affekt.models.target import Aim
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Abstention", "Asks", "Card", "Dimensions", "Figure", "Head", "read_card", "spec_of"]
+__all__ = ["Abstention", "Asks", "Card", "Dimensions", "Figure", "Head", "Voice", "read_card", "spec_of"]
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +106,22 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: dict[str, Dimensions]
 
 
+class Voice(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model of the voice hears; see `affekt.models.voice`.
+
+    Attributes:
+        least: Seconds of the shortest stretch that gets an answer.
+        longest: Seconds of the longest that is heard in one piece.
+        stretches: From how many stretches on the speaker's own manner counts.
+        beside: How the output is read where it does; the head of the card reads a stretch alone.
+    """
+
+    least: float
+    longest: float
+    stretches: int
+    beside: Head
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured on a test split, with its 95 % bootstrap interval.
 
@@ -147,6 +163,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         max_tokens: Longest text that is read in one piece.
         window_tokens: Length of the windows that longer ones are cut into.
         context: How many turns before a text are read with it.
+        voice: How it hears, where it is a model of the voice, whose `max_tokens` is 0.
         files: File -> SHA-256.
         scores: Language -> what was measured in it.
         facts: Whatever else is to be known: data with their licences, uses to keep from.
@@ -169,6 +186,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     context: int = 0
     target: Aim = "plain"
     asks: Asks | None = None
+    voice: Voice | None = None
     fields: tuple[str, ...] = ()
     files: dict[str, str]
     scores: dict[str, tuple[Figure, ...]] = {}

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.models.card import Card, read_card
 from affekt.models.text import TextRecogniser
 
-__all__ = ["DEFAULT", "Card", "TextRecogniser", "automatic", "bundled", "load", "model_folder", "read_card"]
+if TYPE_CHECKING:
+    from affekt.models.voice import VoiceRecogniser
+
+__all__ = [
+    "DEFAULT",
+    "VOICE",
+    "Card",
+    "TextRecogniser",
+    "automatic",
+    "bundled",
+    "load",
+    "load_voice",
+    "model_folder",
+    "read_card",
+]
 
 DEFAULT = "text-en"
+VOICE = "voice"
 
 
 def bundled() -> dict[str, Path]:
@@ -60,11 +76,26 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
 
     Raises:
         UnknownNameError: There is no such model.
-        ModelError: The model cannot be loaded.
+        ModelError: The model cannot be loaded, or reads no texts.
     """
     folder = model_folder(name)
-    if read_card(folder).asks is not None:
+    card = read_card(folder)
+    if card.voice is not None:
+        raise ModelError(f"{card.id} reads voices, not texts", hint="Give it a recording: affekt analyze call.wav")
+    if card.asks is not None:
         from affekt.models.asked import AskedRecogniser
 
         return AskedRecogniser(folder, jobs=jobs)
     return TextRecogniser(folder, jobs=jobs)
+
+
+def load_voice(name: str | Path | None = None, *, jobs: int | None = None) -> VoiceRecogniser:
+    """Load a recogniser of the voice; default the bundled one.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        ModelError: The model cannot be loaded, or reads no voices.
+    """
+    from affekt.models.voice import VoiceRecogniser
+
+    return VoiceRecogniser(model_folder(name or VOICE), jobs=jobs)

@@ -1,0 +1,174 @@
+"""What a voice sounds like, read from how something is said and not from the words.
+
+A stretch of speech is heard as a vector: the mean and the spread over time of a layer of a speech encoder. Two heads
+read it. One reads it alone. The other reads how it departs from the speaker's own manner, the mean and spread of the
+speaker's vectors over the recording, and is better by far where there are enough stretches to know that manner: a
+voice that is always loud is not always angry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affekt.catalog.spaces import space as catalogue_space
+from affekt.core.clip import Clip
+from affekt.core.errors import ModelError, UnknownNameError
+from affekt.core.prediction import Prediction
+from affekt.core.protocols import RecogniserSpec
+from affekt.features.logmel import HOP, log_mel
+from affekt.media.sound import RATE, Sound
+from affekt.models.card import Card, Head, Voice, read_card, spec_of
+
+__all__ = ["Baseline", "VoiceRecogniser"]
+
+_SILENT = 1e-4  # root mean square below which there is nothing to hear: -80 dB of full scale
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A speaker's own manner.
+
+    Attributes:
+        mean: Mean of the vectors of the speaker's stretches, shape (width,).
+        sd: Their standard deviation, shape (width,).
+        stretches: How many they were.
+    """
+
+    mean: NDArray[np.float32]
+    sd: NDArray[np.float32]
+    stretches: int
+
+    def apart(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far a vector lies from it, in its standard deviations."""
+        out: NDArray[np.float32] = (vector - self.mean) / self.sd
+        return out
+
+
+class VoiceRecogniser:
+    """A recogniser of the voice in a model folder.
+
+    Args:
+        folder: Folder with `affekt.json`, `model.onnx` (the encoder) and `heads.onnx`.
+        jobs: Threads; default all cores.
+
+    Raises:
+        ModelError: The folder is not a model of the voice, or a file of it is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, *, jobs: int | None = None) -> None:
+        self.folder = folder
+        self.card: Card = read_card(folder)
+        if self.card.voice is None:
+            raise ModelError(f"{self.card.id} does not read voices", where=str(folder), hint="See `affekt models list`.")
+        self.voice: Voice = self.card.voice
+        self._jobs = jobs or 0
+
+    @cached_property
+    def spec(self) -> RecogniserSpec:
+        """What it is."""
+        return spec_of(self.card)
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest stretch that is heard in one piece."""
+        return self.voice.longest
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return self._session("model.onnx", self._jobs)
+
+    @cached_property
+    def _heads(self) -> Any:
+        return self._session("heads.onnx", 1)
+
+    def _session(self, name: str, threads: int) -> Any:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        file = self.folder / name
+        try:
+            return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as err:  # onnxruntime raises classes of its own for each kind of damage
+            raise ModelError("The model's graph cannot be loaded", where=str(file), hint="Install it again.") from err
+
+    def hear(self, sound: Sound) -> NDArray[np.float32] | None:
+        """What is kept of a stretch of speech.
+
+        Args:
+            sound: Mono at 16 kHz, at most `longest` seconds; what is longer is cut off.
+
+        Returns:
+            Its vector, shape (width,); `None` where it is shorter than the model can judge, or silent.
+
+        Raises:
+            ValueError: The sound has another rate.
+        """
+        if sound.rate != RATE:
+            raise ValueError(f"a voice is heard at {RATE} samples a second, not at {sound.rate}")
+        # Two frames of the spectrogram become one of the encoder.
+        samples = sound.samples[: min(len(sound.samples), int(self.longest * RATE)) // (2 * HOP) * 2 * HOP]
+        if len(samples) < self.voice.least * RATE or float(np.sqrt(np.mean(np.square(samples)))) < _SILENT:
+            return None
+        vector: NDArray[np.float32] = self._encoder.run(["vector"], {"mel": log_mel(samples)[None]})[0]
+        return vector
+
+    def baseline(self, vectors: Sequence[NDArray[np.float32]]) -> Baseline | None:
+        """A speaker's own manner, from the vectors of the speaker's stretches; `None` where these are too few."""
+        if len(vectors) < self.voice.stretches:
+            return None
+        table = np.stack(vectors)
+        return Baseline(table.mean(0), table.std(0) + np.float32(1e-6), len(table))
+
+    def judge(
+        self,
+        clip: Clip,
+        vector: NDArray[np.float32] | None,
+        *,
+        baseline: Baseline | None = None,
+        space: str | None = None,
+    ) -> Prediction:
+        """Read a stretch.
+
+        Args:
+            clip: Its identity, times and speaker.
+            vector: What `hear` kept of it.
+            baseline: The speaker's own manner, where it is known.
+            space: Label space of the answer; its own or none.
+
+        Raises:
+            UnknownNameError: It has no such space.
+        """
+        wanted = space or self.card.main
+        if wanted not in self.card.heads:
+            raise UnknownNameError("space", wanted, self.card.heads, where=self.spec.name)
+        if vector is None:
+            return Prediction(clip.id, wanted, abstained="too short or silent", model=self.spec.name)
+        head = self.card.heads[wanted] if baseline is None else self.voice.beside
+        given = vector if baseline is None else baseline.apart(vector)
+        scores = head.scores(self._heads.run([head.output], {"vector": given[None]})[0])
+        labels = catalogue_space(wanted).labels
+        (order,) = head.reached(scores)
+        return Prediction(
+            clip_id=clip.id,
+            space=wanted,
+            scores=dict(zip(labels, map(float, scores[0]), strict=True)),
+            labels=tuple(labels[j] for j in order),
+            confidence=_confidence(head, scores[0]),
+            model=self.spec.name,
+        )
+
+
+def _confidence(head: Head, scores: NDArray[np.float64]) -> float:
+    """Probability that the highest score is right, as it was on speakers that were held out."""
+    best = float(np.clip(scores.max(), 1e-6, 1 - 1e-6))
+    scale, offset = head.confidence
+    return float(1.0 / (1.0 + np.exp(-(scale * np.log(best / (1.0 - best)) + offset))))
