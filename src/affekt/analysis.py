@@ -1,7 +1,8 @@
 """Reading emotion in texts from wherever they come: in memory, as a stream, or from file to file.
 
 `analyze` gives a list, or writes a file when it is told `out`; `stream` gives one reading after the other and
-keeps none. Both read in blocks, so that memory does not grow with the input.
+keeps none. Both read in blocks, so that memory does not grow with the input. Recordings go the same way, through
+`affekt.listening`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError
@@ -20,16 +21,31 @@ from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
 from affekt.core.row import OWN, Row, make_row
 from affekt.core.space import LabelSpace
-from affekt.media.text import FileSource, Read, ReadOptions, read_items
+from affekt.media.recording import RecordingSource, recordings_in
+from affekt.media.text import FileSource, Read, ReadOptions, kind_of, read_items
 from affekt.models.choice import Choice, Chooser, Licence, Way, ways_of
 
 if TYPE_CHECKING:
+    from affekt.models.voice import VoiceRecogniser
     from affekt.writing import Summary
 
-__all__ = ["Analyzer", "Block", "Input", "Policy", "Reading", "analyze", "open_input", "stream"]
+__all__ = [
+    "Analyzer",
+    "Block",
+    "File",
+    "Input",
+    "Policy",
+    "Reading",
+    "analyze",
+    "analyzer_for",
+    "open_files",
+    "open_input",
+    "stream",
+]
 
-Model = str | PathLike[str] | Recogniser | None
-Source = str | PathLike[str] | FileSource | Iterable[object]
+Model: TypeAlias = "str | PathLike[str] | Recogniser | VoiceRecogniser | None"
+File = FileSource | RecordingSource
+Source = str | PathLike[str] | File | Iterable[object]
 
 # Rows in a block: small at first, so that the first answers come at once, then as many as sorting by length
 # gains from. Explaining costs many passes a row. Fixed by the number of the block alone: a run that resumes at
@@ -72,11 +88,15 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows that are read together. `choices` says of each which model reads it, or why none does."""
+    """Rows that are read together. `choices` says of each which model reads it, or why none does.
+
+    `heard` are the seconds of recordings that have been heard so far, where that is what is read.
+    """
 
     reads: list[Read]
     choices: list[Choice]
     fraction: float | None
+    heard: float | None = None
 
 
 class Analyzer:
@@ -120,13 +140,23 @@ class Analyzer:
             from affekt.catalog.languages import language_code
 
             language = language_code(language)
-        named = model if model is None or isinstance(model, str | Recogniser) else Path(fspath(model))
-        self.ways: list[Way] = ways_of(named, space=space, licence=licence, jobs=jobs)
+        named = model if isinstance(model, str) or not isinstance(model, PathLike) else Path(fspath(model))
         self.policy = policy or Policy()
         self.explain = explain
         self.language = language
+        self.ways: list[Way] = self._find_ways(named, space=space, licence=licence, jobs=jobs)
         self.asked_space = space
         self._choose = Chooser(self.ways, every=self.policy.languages == "any", language=language)
+
+    def _find_ways(
+        self,
+        model: Recogniser | VoiceRecogniser | Path | str | None,
+        *,
+        space: str | None,
+        licence: Licence,
+        jobs: int | None,
+    ) -> list[Way]:
+        return ways_of(model, space=space, licence=licence, jobs=jobs)
 
     @property
     def space(self) -> LabelSpace:
@@ -160,11 +190,7 @@ class Analyzer:
 
     def _read(self, way: Way, clips: Sequence[Clip]) -> list[Prediction]:
         """Read clips with one model: labels, evidence, the asked space, and the confidence that the policy wants."""
-        predictions = way.recogniser.predict(clips, space=way.head)
-        least = self.min_confidence(way)
-        for i, p in enumerate(predictions):
-            if p.abstained is None and p.confidence is not None and p.confidence < least:
-                predictions[i] = p.abstain(f"low confidence: {p.confidence:.3f}, the policy asks for {least:.3f}")
+        predictions = [self._sure(way, p) for p in way.recogniser.predict(clips, space=way.head)]
         if self.explain:
             from affekt.explain.attribution import explain
 
@@ -175,6 +201,13 @@ class Analyzer:
         if way.map is not None:
             predictions = [p.to(way.map) for p in predictions]
         return predictions
+
+    def _sure(self, way: Way, p: Prediction) -> Prediction:
+        """The reading, withheld where the policy wants more confidence."""
+        least = self.min_confidence(way)
+        if p.abstained is None and p.confidence is not None and p.confidence < least:
+            return p.abstain(f"low confidence: {p.confidence:.3f}, the policy asks for {least:.3f}")
+        return p
 
     def _choice(self, read: Read) -> Choice:
         return Choice(reason=read.problem) if read.problem is not None else self._choose(read.clip)
@@ -258,12 +291,17 @@ class Input:
     """Opened sources as one run of rows.
 
     Attributes:
-        reads: The rows, once.
+        reads: The rows, once; none of recordings, whose rows come with hearing.
         files: The files that they come from; empty for Python objects.
     """
 
     reads: Iterable[Read]
-    files: tuple[FileSource, ...] = ()
+    files: tuple[File, ...] = ()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether recordings are read, and not texts."""
+        return any(isinstance(f, RecordingSource) for f in self.files)
 
     @property
     def fraction(self) -> float | None:
@@ -280,26 +318,63 @@ class Input:
         return bool(self.files) and all(f.path is not None and f.path.is_file() for f in self.files)
 
 
-def open_input(source: Source | Sequence[FileSource], options: ReadOptions | None = None) -> Input:
+def open_files(paths: Iterable[Path | None], options: ReadOptions | None = None) -> list[File]:
+    """Open files, each as what its extension (or `options.kind`) says; a folder stands for the recordings in it.
+
+    Args:
+        paths: The files; `None` for standard input.
+        options: How to read them.
+
+    Raises:
+        InputError: One cannot be read; see `FileSource` and `RecordingSource`.
+    """
+    options = options or ReadOptions()
+    files: list[File] = []
+    for path in paths:
+        for file in recordings_in(path) if path is not None and path.is_dir() else (path,):
+            kind = options.kind or (None if file is None else kind_of(file))
+            if kind != "sound":
+                files.append(FileSource(file, options))
+            elif file is not None:
+                files.append(RecordingSource(file, options))
+            else:
+                raise InputError("A recording cannot be read from standard input", hint="Write it to a file first.")
+    return files
+
+
+def open_input(source: Source | Sequence[File], options: ReadOptions | None = None) -> Input:
     """Open a source, or several files that are read one after the other.
 
     Rows of several files are named by file and line, since their numbers alone would repeat.
 
     Raises:
-        InputError: It cannot be read; see `affekt.media.text.FileSource`.
+        InputError: It cannot be read, or texts are mixed with recordings; see `affekt.media.text.FileSource` and
+            `affekt.media.recording.RecordingSource`.
     """
     options = options or ReadOptions()
     if isinstance(source, str):
         return Input(read_items([source], max_characters=options.max_characters))
     if isinstance(source, PathLike):
-        source = FileSource(Path(fspath(source)), options)
-    if isinstance(source, FileSource):
-        return Input(source, (source,))
-    if isinstance(source, Clip):
+        source = open_files([Path(fspath(source))], options)
+    if isinstance(source, Clip | File):
         source = [source]
-    if isinstance(source, Sequence) and source and all(isinstance(part, FileSource) for part in source):
-        files = tuple(part for part in source if isinstance(part, FileSource))
-        return Input(files[0] if len(files) == 1 else _chain(files), files)
+    if isinstance(source, Sequence) and source and all(isinstance(part, File) for part in source):
+        texts = tuple(part for part in source if isinstance(part, FileSource))
+        recordings = tuple(part for part in source if isinstance(part, RecordingSource))
+        if texts and recordings:
+            raise InputError(
+                f"{texts[0].name} is text and {recordings[0].name} a recording: different models read them",
+                hint="Read them in two runs.",
+            )
+        if len(recordings) > 1 and isinstance(recordings[0].options.transcript, Path):
+            raise InputError(
+                f"One transcript was named, and there are {len(recordings)} recordings",
+                where=str(recordings[0].options.transcript),
+                hint="Lay each transcript beside its recording, under its name: call.wav, call.vtt.",
+            )
+        if recordings:
+            return Input((), recordings)
+        return Input(texts[0] if len(texts) == 1 else _chain(texts), texts)
     return Input(read_items(source, options.columns, max_characters=options.max_characters))
 
 
@@ -323,6 +398,15 @@ def refuse_bad(reads: Iterable[Read]) -> Iterator[Read]:
         yield read
 
 
+def analyzer_for(source: Input, **asked: Any) -> Analyzer:
+    """What reads a source: an `Analyzer` of texts, or of recordings a `Listener`; takes the arguments of `Analyzer`."""
+    if source.recorded:
+        from affekt.listening import Listener
+
+        return Listener(**asked)
+    return Analyzer(**asked)
+
+
 def _with_column(options: ReadOptions | None, column: str | None) -> ReadOptions:
     options = options or ReadOptions()
     return options if column is None else replace(options, columns=replace(options.columns, text=column))
@@ -342,7 +426,7 @@ def stream(
     strict: bool = False,
     options: ReadOptions | None = None,
 ) -> Iterator[Reading]:
-    """Read texts one after the other and keep none.
+    """Read texts, or stretches of recordings, one after the other and keep none.
 
     Arguments and errors are those of `analyze`. Names and the head of a file are checked at once, rows when they
     are taken.
@@ -353,8 +437,15 @@ def stream(
         1 gratitude
     """
     opened = open_input(source, _with_column(options, column))
-    analyzer = Analyzer(
-        model=model, space=space, explain=explain, policy=policy, jobs=jobs, language=language, licence=licence
+    analyzer = analyzer_for(
+        opened,
+        model=model,
+        space=space,
+        explain=explain,
+        policy=policy,
+        jobs=jobs,
+        language=language,
+        licence=licence,
     )
     return (reading for block in analyzer.blocks(opened, strict=strict) for reading in analyzer.answer(block))
 
@@ -413,14 +504,15 @@ def analyze(
     out: str | PathLike[str] | None = None,
     restart: bool = False,
 ) -> list[Prediction] | Summary:
-    """Read emotion in texts.
+    """Read emotion in texts and recordings.
 
     A row that cannot be read (empty, missing, broken) becomes an abstention with its reason; none is dropped.
 
     Args:
         source: A string is the text itself. A path (`pathlib.Path`) is a `.txt`, `.csv`, `.tsv`, `.jsonl` or
-            `.parquet` file; see `affekt.media.text` for what a row is. Anything else is iterated over: strings,
-            clips, or mappings.
+            `.parquet` file; see `affekt.media.text` for what a row is. Or it is a recording (`.wav`, `.mp3`, `.mp4`
+            and others, or a folder of them), in which each stretch of speech is a row; `stream` gives their times.
+            Anything else is iterated over: strings, clips, or mappings.
         column: Column of the text; default a well-known name, or the only column of strings.
         space: Id of the label space to answer in; default the main one of the model that reads the text. Where a
             model has no head for it, a map leads there.
@@ -433,9 +525,9 @@ def analyze(
             says of a row goes before it. Default: found out for each text.
         licence: `permissive` takes only weights that neither their licence nor their data keep from any use.
         strict: Whether the first row that cannot be read is an error.
-        options: Further ways to read: other columns, encoding, whole documents.
-        out: File to write (`.jsonl`, `.csv`, `.parquet`, `.html`, `.xml`); see `affekt.writing.write`, which can
-            also resume a run that was broken off.
+        options: Further ways to read: other columns, encoding, whole documents, the transcript of a recording.
+        out: File to write (`.jsonl`, `.csv`, `.parquet`, `.html`, `.xml`, of recordings also `.vtt`, `.srt`,
+            `.TextGrid`, `.eaf`, `.rttm`); see `affekt.writing.write`, which can also resume a run that was broken off.
         restart: With `out`, begin anew where a broken-off run with other options left rows.
 
     Returns:
@@ -465,7 +557,14 @@ def analyze(
     from affekt.writing import write
 
     opened = open_input(source, _with_column(options, column))
-    analyzer = Analyzer(
-        model=model, space=space, explain=explain, policy=policy, jobs=jobs, language=language, licence=licence
+    analyzer = analyzer_for(
+        opened,
+        model=model,
+        space=space,
+        explain=explain,
+        policy=policy,
+        jobs=jobs,
+        language=language,
+        licence=licence,
     )
     return write(opened, Path(fspath(out)), analyzer, strict=strict, restart=restart)

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from affekt._version import __version__
-from affekt.analysis import Analyzer, Input, Reading
+from affekt.analysis import Analyzer, File, Input, Reading
 from affekt.core.errors import InputError, OutputError
 from affekt.core.prediction import kind_of
 from affekt.core.row import ROW_VERSION
-from affekt.media.text import FileSource
 from affekt.report.exports import Format, check_times, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
 
@@ -38,11 +37,13 @@ class Progress:
         rows: Rows that are done, with those of an earlier run that is resumed.
         resumed: Rows of these that an earlier run had done.
         fraction: Share of the input that is done, 0..1; `None` where its size is not known.
+        heard: Seconds of recordings that have been heard in this run; `None` for texts.
     """
 
     rows: int
     resumed: int = 0
     fraction: float | None = None
+    heard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ def write(
     """
     chosen = format_of(out, format)
     check_output(out, source.files)
+    check_recordings(source.files, chosen)
     if out.exists() and not out.is_file():
         try:
             with out.open("wb", buffering=0) as file:
@@ -152,6 +154,10 @@ def write(
             if progress and resumed:
                 progress(Progress(resumed, resumed, None))
             for block in analyzer.blocks(source, strict=strict, done=resumed, number=spool.blocks):
+                if not block.reads:
+                    if progress:
+                        progress(Progress(spool.rows, resumed, block.fraction, block.heard))
+                    continue
                 readings = analyzer.answer(block)
                 rows = [reading.row for reading in readings]
                 try:
@@ -163,7 +169,7 @@ def write(
                 tally.add(readings, [read.problem for read in block.reads])
                 spool.add(rows)
                 if progress:
-                    progress(Progress(spool.rows, resumed, block.fraction))
+                    progress(Progress(spool.rows, resumed, block.fraction, block.heard))
             spool.finish()
         try:
             _put(spool, out, chosen, source, analyzer, command)
@@ -206,15 +212,28 @@ def write_stream(
         file.flush()
         rows += len(out)
         if progress:
-            progress(Progress(rows, 0, block.fraction))
+            progress(Progress(rows, 0, block.fraction, block.heard))
     return _summary(rows, 0, started, tally)
 
 
-def check_output(out: Path, files: Sequence[FileSource]) -> None:
+def check_recordings(files: Sequence[File], format: Format) -> None:
+    """Refuse several recordings where the format holds one; before they are heard.
+
+    Raises:
+        InputError: There are several.
+    """
+    if len(files) > 1 and files[0].kind == "sound" and format in ("webvtt", "srt", "textgrid", "eaf"):
+        raise InputError(
+            f"{format} holds one recording, and there are {len(files)}",
+            hint="Write each to a file of its own, or take rttm, jsonl, csv or parquet.",
+        )
+
+
+def check_output(out: Path, files: Sequence[File]) -> None:
     """Refuse an output that would destroy an input or cannot be made.
 
     Raises:
-        InputError: It is one of the inputs.
+        InputError: It is one of the inputs, or the transcript of one.
         OutputError: Its folder is not there, or it is a folder.
     """
     if not out.parent.is_dir():
@@ -224,6 +243,12 @@ def check_output(out: Path, files: Sequence[FileSource]) -> None:
     for file in files:
         if file.path is not None and out.exists() and out.samefile(file.path):
             raise InputError("The output is the input", where=str(out), hint="Give it another name.")
+        if file.transcript is not None and out.exists() and out.samefile(file.transcript):
+            raise InputError(
+                f"The output is the transcript of {file.name}",
+                where=str(out),
+                hint=f"Give it another name, such as {out.stem}.emotion{out.suffix}.",
+            )
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
@@ -259,8 +284,9 @@ def _run_of(source: Input, analyzer: Analyzer) -> dict[str, str] | None:
     inputs, reading = [], []
     for file in source.files:
         assert file.path is not None
-        size, mtime, digest = _identity(file.path)
-        inputs.append(f"{file.path.resolve()} {size} {mtime} {digest}")
+        for path in filter(None, (file.path, file.transcript)):
+            size, mtime, digest = _identity(path)
+            inputs.append(f"{path.resolve()} {size} {mtime} {digest}")
         reading.append(f"{file.kind} {sorted(file.chosen.items())} {file.options}")
     policy = analyzer.policy
     return {
@@ -315,6 +341,8 @@ def _facts(source: Input, analyzer: Analyzer, command: str, notes: Mapping[str, 
 
             ranges = list(catalogue_space(measured["space"]).dimensions)
     return ReportFacts(
+        title="What the voices sound like" if source.recorded else "What the texts feel like",
+        heard=source.recorded,
         input_name=", ".join(names),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         models=[_model_facts(analyzer, way) for way in used],
@@ -350,15 +378,19 @@ def _model_facts(analyzer: Analyzer, way: Way) -> ModelFacts:
 def _risk_note(analyzer: Analyzer, way: Way) -> str:
     """When no answer is given, and what that trades, in a sentence or two."""
     least = analyzer.min_confidence(way)
-    covered = ", ".join(way.spec.languages)
-    languages = "of any language" if analyzer.policy.languages == "any" else f"in a covered language ({covered})"
+    if way.card.get("voice"):
+        what, unit = "Stretches of speech", "stretches"
+    else:
+        covered = ", ".join(way.spec.languages)
+        every = analyzer.policy.languages == "any"
+        what, unit = f"Texts {'of any language' if every else f'in a covered language ({covered})'}", "texts"
     if not least:
-        return f"Texts {languages} are answered whatever the confidence."
-    note = f"Texts {languages} are answered where the confidence is at least {least:.2f}."
+        return f"{what} are answered whatever the confidence."
+    note = f"{what} are answered where the confidence is at least {least:.2f}."
     policy = way.card.get("policy", {})
     if least == policy.get("min_confidence") and "coverage" in policy:
         note += (
-            f" On {policy['measured_on']} this answers {policy['coverage']:.0%} of the texts, and the top label is"
+            f" On {policy['measured_on']} this answers {policy['coverage']:.0%} of the {unit}, and the top label is"
             f" wrong for {policy['risk_answered']:.0%} of these instead of {policy['risk_all']:.0%} of all."
         )
     return note

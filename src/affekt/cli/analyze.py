@@ -1,4 +1,4 @@
-"""`affekt analyze`: read emotion in a sentence, a file, or what comes in."""
+"""`affekt analyze`: read emotion in a sentence, a file, a recording, or what comes in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["command"]
 _SHOWN = 200
 
 
-@click.command(name="analyze", short_help="Read emotion in a sentence, a file, or what comes in.")
+@click.command(name="analyze", short_help="Read emotion in a sentence, a file, a recording, or what comes in.")
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @click.option("--text", help="Read this text, whatever it looks like.")
 @click.option("--column", metavar="NAME", help="Column of the text; default a well-known name or the only text column.")
@@ -41,8 +41,14 @@ _SHOWN = 200
 @click.option(
     "--input-format",
     metavar="NAME",
-    help="txt, csv, tsv, jsonl, parquet, webvtt, srt, textgrid or eaf; default by the extension.",
+    help="txt, csv, tsv, jsonl, parquet, webvtt, srt, textgrid, eaf or sound; default by the extension.",
 )
+@click.option(
+    "--transcript",
+    type=click.Path(path_type=Path),
+    help="Who says what in the recording, when: .vtt .srt .TextGrid .eaf .rttm .json; default one that lies beside it.",
+)
+@click.option("--no-transcript", is_flag=True, help="Take none that lies beside a recording.")
 @click.option("--target-column", metavar="NAME", help="Column of what each text is read about, for models of targets.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
 @click.option("--encoding", metavar="NAME", help="Encoding of the text; default UTF-8 (or UTF-16 where it is).")
@@ -86,6 +92,8 @@ def command(
     language_column: str | None,
     target_column: str | None,
     input_format: str | None,
+    transcript: Path | None,
+    no_transcript: bool,
     no_header: bool,
     encoding: str | None,
     whole: bool,
@@ -104,10 +112,12 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Read emotion in texts.
+    """Read emotion in texts and recordings.
 
     SOURCE is a sentence in quotation marks, a file (.txt: one text a line; .csv, .tsv, .jsonl, .parquet: one a
-    row; .vtt, .srt, .TextGrid, .eaf: one a segment of a transcript), several files, or - for what comes in. Without
+    row; .vtt, .srt, .TextGrid, .eaf: one a segment of a transcript), several files, or - for what comes in. Or it
+    is a recording (.wav, .flac, .mp3, .m4a, .ogg, .mp4 and others), or a folder of them: each turn of its transcript,
+    or without one each stretch of speech, is a row with its times. Without
     --out, readings are shown on a terminal and printed as JSON Lines elsewhere.
 
     Each text is read by the bundled model for its language, and its row says which. A row that cannot be read
@@ -119,13 +129,16 @@ def command(
       affekt analyze "I can't believe you did this for me"
       affekt analyze reviews.csv --column comment -o reviews.html --explain
       tail -n 1000 chat.log | affekt analyze - --space ekman > chat.jsonl
+      affekt analyze call.wav --transcript call.vtt --out call.html
     """  # noqa: D301
-    from affekt.analysis import Analyzer, Policy
+    from affekt.analysis import Policy, analyzer_for
     from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions, kind_named
     from affekt.report.exports import format_of
     from affekt.report.exports.spool import cannot_write
-    from affekt.writing import check_output, write, write_stream
+    from affekt.writing import check_output, check_recordings, write, write_stream
 
+    if transcript is not None and no_transcript:
+        raise InputError("Both --transcript and --no-transcript are given", hint="Give one of them.")
     options = ReadOptions(
         columns=Columns(
             text=column,
@@ -140,13 +153,16 @@ def command(
         header=not no_header,
         encoding=encoding,
         max_characters=max_chars or MAX_CHARACTERS,
+        transcript=transcript or not no_transcript,
     )
     # What can be known to fail is asked first: a model takes a moment to load.
     form = format_of(out or Path("stdout.jsonl"), format_)
     source = _open(sources, text, options)
     if out is not None:
         check_output(out, source.files)
-    analyzer = Analyzer(
+    check_recordings(source.files, form)
+    analyzer = analyzer_for(
+        source,
         model=model,
         space=space,
         explain=explain,
@@ -197,14 +213,17 @@ def command(
         models = summary.models
         if source.files:
             _report(summary, out)
+    _say_notes(source)
     _say_licences(analyzer, models, every=bool(summary and source.files))
 
 
 def _open(sources: tuple[str, ...], text: str | None, options: ReadOptions) -> Input:
-    from affekt.analysis import open_input
-    from affekt.media.text import EXTENSIONS, FileSource
+    from affekt.analysis import open_files, open_input
+    from affekt.media.text import EXTENSIONS
 
     if text is not None:
+        if isinstance(options.transcript, Path):
+            raise InputError("A transcript belongs to a recording, and --text is none", hint="Leave one of them out.")
         if sources:
             raise InputError("Both --text and a SOURCE are given", hint="Give one of them.")
         return open_input(text, options)
@@ -223,7 +242,7 @@ def _open(sources: tuple[str, ...], text: str | None, options: ReadOptions) -> I
                 f"There is no file called {only!r}",
                 hint=f"To read the word itself: affekt analyze --text {shlex.quote(only)}",
             )
-    return open_input([FileSource(None if name == "-" else Path(name), options) for name in sources])
+    return open_input(open_files([None if name == "-" else Path(name) for name in sources], options))
 
 
 def _exists(path: Path) -> bool:
@@ -255,8 +274,10 @@ def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]
 
 
 def _announce(source: Input) -> None:
-    """Say which columns were taken, where the names were found and not given."""
+    """Say which columns and transcripts were taken, where they were found and not given."""
     for file in source.files:
+        if file.transcript is not None and file.options.transcript is True:
+            click.echo(f"{file.name}: turns from {file.transcript}", err=True)
         found = {role: name for role, name in file.chosen.items() if getattr(file.options.columns, role) is None}
         if found:
             said = ", ".join(f"{role} from {name!r}" for role, name in found.items())
@@ -287,6 +308,13 @@ def _report(summary: Summary, out: Path | None) -> None:
     click.echo("\n".join(lines), err=True)
 
 
+def _say_notes(source: Input) -> None:
+    """Say what was wrong with recordings that could be read all the same."""
+    for file in source.files:
+        for note in getattr(file, "notes", ()):
+            click.echo(f"{file.name}: {note}", err=True)
+
+
 def _say_licences(analyzer: Analyzer, models: Collection[str], *, every: bool) -> None:
     """Name the models that read rows with their licences: all of them, or those whose use is restricted."""
     for way in analyzer.ways:
@@ -306,6 +334,8 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
+    from affekt.core.timeline import clock
+
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[left]}"))
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None, left="")
@@ -317,13 +347,16 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
             seconds = time.monotonic() - started
             rate = (now.rows - now.resumed) / seconds if seconds else 0.0
             said = f"{now.rows:,} rows, {rate:,.0f}/s"
+            if now.heard is not None:
+                rate = now.heard / seconds if seconds else 0.0
+                said = f"{clock(now.heard)} heard, {rate:,.0f} times as fast as it was said"
             left = ""
             if now.fraction is not None and rate:
                 if begun is None:
                     begun = now.fraction * now.resumed / max(now.rows, 1)
                 share = (now.fraction - begun) / max(1.0 - begun, 1e-9)
                 if share > 0:
-                    left = f"{_duration(seconds * (1.0 - share) / share)} left"
+                    left = f"{clock(seconds * (1.0 - share) / share)} left"
             total = None if now.fraction is None else 1.0
             bar.update(task, description=said, completed=now.fraction or 0.0, total=total, left=left)
 
@@ -337,9 +370,3 @@ def _rows(count: int) -> str:
 def _drop_stdout() -> None:
     """Point standard output at nothing, so that what is still buffered does not fail once more at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

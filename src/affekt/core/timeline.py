@@ -13,10 +13,17 @@ from dataclasses import dataclass, field, replace
 from affekt.core.errors import InputError
 from affekt.core.row import OWN, Row, value_of
 
-__all__ = ["Segment", "Timeline", "timelines_of"]
+__all__ = ["Segment", "Timeline", "clock", "timelines_of"]
 
 # Ends that differ by less are the same moment: sums of steps such as 0.1 s are off by some 1e-16 for each.
 _SAME = 1e-9
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people write them: `0:07`, `12:30`, `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,14 @@ __all__ = [
     "Kind",
     "Read",
     "ReadOptions",
+    "cannot_read",
     "kind_named",
+    "kind_of",
     "read_items",
 ]
 
 Transcript = Literal["webvtt", "srt", "textgrid", "eaf"]
-Kind = Literal["txt", "csv", "tsv", "jsonl", "parquet", "webvtt", "srt", "textgrid", "eaf"]
+Kind = Literal["txt", "csv", "tsv", "jsonl", "parquet", "webvtt", "srt", "textgrid", "eaf", "sound"]
 
 EXTENSIONS: dict[str, Kind] = {
     ".txt": "txt",
@@ -66,6 +68,14 @@ EXTENSIONS: dict[str, Kind] = {
     ".srt": "srt",
     ".textgrid": "textgrid",
     ".eaf": "eaf",
+    # Recordings are opened by `affekt.media.recording`.
+    **dict.fromkeys(
+        (
+            *(".wav", ".wave", ".flac", ".mp3", ".m4a", ".ogg", ".oga", ".opus", ".aac", ".aif", ".aiff", ".wma"),
+            *(".amr", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
+        ),
+        "sound",
+    ),
 }
 
 # A long novel has about this many. Beyond it a text is not cut but refused, with the number stated.
@@ -86,6 +96,7 @@ class ReadOptions:
             where it does not.
         encoding: Encoding of text; default UTF-8, or UTF-16 where the file is.
         max_characters: Longest text that is read.
+        transcript: Of a recording, the file of its turns; or whether to take one that lies beside it.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -94,6 +105,7 @@ class ReadOptions:
     header: bool = True
     encoding: str | None = None
     max_characters: int = MAX_CHARACTERS
+    transcript: Path | bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +166,27 @@ class FileSource:
         chosen: Role (`text`, `id`, `speaker`, `time`, `language`, `target`) -> name of the column; empty for plain
             text.
         total: Number of rows, where that is known without reading.
+        transcript: Always `None`: texts have no second file.
 
     Raises:
         InputError: It is not there, cannot be read, is empty, is not text, or its columns do not fit.
     """
 
+    transcript: Path | None = None
+
     def __init__(self, path: Path | None, options: ReadOptions | None = None) -> None:
         self.path = path
         self.options = options or ReadOptions()
         self.name = "standard input" if path is None else clean(str(path))[0]
-        self.kind: Kind = self.options.kind or ("txt" if path is None else _kind_of(path, self.name))
+        self.kind: Kind = self.options.kind or ("txt" if path is None else kind_of(path))
+        if self.kind == "sound":
+            raise InputError(
+                "A recording is not read as text", where=self.name, hint="Hear it with: affekt analyze RECORDING"
+            )
+        if isinstance(self.options.transcript, Path):
+            raise InputError(
+                f"A transcript ({self.options.transcript}) belongs to a recording, and this is none", where=self.name
+            )
         self.chosen: dict[str, str] = {}
         self.total: int | None = None
         self._fraction: Callable[[], float | None] = lambda: None
@@ -175,14 +198,14 @@ class FileSource:
         try:
             self._rows = self._open()
         except OSError as err:
-            raise _cannot_read(path, self.name, err) from err
+            raise cannot_read(path, self.name, err) from err
 
     def __iter__(self) -> Iterator[Read]:
         """The rows, once, in order. A failing read raises `InputError`."""
         try:
             yield from self._rows
         except OSError as err:
-            raise _cannot_read(self.path, self.name, err) from err
+            raise cannot_read(self.path, self.name, err) from err
         finally:
             self._closing.close()
 
@@ -499,13 +522,19 @@ def kind_named(name: str) -> Kind:
     raise UnknownNameError("input format", name, get_args(Kind))
 
 
-def _kind_of(path: Path, name: str) -> Kind:
+def kind_of(path: Path) -> Kind:
+    """What a file is by its extension.
+
+    Raises:
+        InputError: The extension says nothing, or there is no such file.
+    """
+    name = clean(str(path))[0]
     kind = EXTENSIONS.get(path.suffix.lower())
     if kind is None:
         if path.is_dir():
             raise InputError("This is a folder, not a file", where=name, hint="Name the files in it.")
         if not path.exists():
-            raise _cannot_read(path, name, FileNotFoundError())
+            raise cannot_read(path, name, FileNotFoundError())
         kinds = ", ".join(get_args(Kind))
         known = ", ".join(EXTENSIONS)
         raise InputError(
@@ -516,7 +545,8 @@ def _kind_of(path: Path, name: str) -> Kind:
     return kind
 
 
-def _cannot_read(path: Path | None, name: str, err: OSError) -> InputError:
+def cannot_read(path: Path | None, name: str, err: OSError) -> InputError:
+    """The error for a file that cannot be opened; of one that is not there, with the nearest name."""
     if isinstance(err, FileNotFoundError) and path is not None:
         folder = path.parent
         if not folder.is_dir():

@@ -6,15 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError, ModelError, UnknownNameError
+from affekt.core.protocols import Recogniser
 from affekt.core.space import LabelSpace, SpaceMap
 from affekt.media.language import REASON, close_to, identify
 
 if TYPE_CHECKING:
-    from affekt.core.protocols import Recogniser, RecogniserSpec
+    from affekt.core.protocols import RecogniserSpec
+    from affekt.models.voice import VoiceRecogniser
 
 __all__ = ["Choice", "Chooser", "Licence", "Way", "check_licence", "ways_of"]
 
@@ -55,7 +57,7 @@ class Way:
         ModelError: The model's folder is broken.
     """
 
-    def __init__(self, model: Recogniser | Path, *, space: str | None, jobs: int | None) -> None:
+    def __init__(self, model: Recogniser | VoiceRecogniser | Path, *, space: str | None, jobs: int | None) -> None:
         self._model = model
         self._jobs = jobs
         self.refused: str | None = None
@@ -68,7 +70,7 @@ class Way:
             card = read_card(model)
             self.spec, self.card = spec_of(card), msgspec.to_builtins(card)
         else:
-            self.spec, self.card = model.spec, getattr(model, "card", {})
+            self.spec, self.card = model.spec, _mapping(getattr(model, "card", {}))
         self.head = space if space in self.spec.spaces else None
         self.map: SpaceMap | None = None
         if space is not None and self.card.get("asks"):
@@ -83,12 +85,33 @@ class Way:
 
     @cached_property
     def recogniser(self) -> Recogniser:
-        """The model; loaded now, if it was not yet."""
+        """The model of texts; loaded now, if it was not yet.
+
+        Raises:
+            ModelError: It cannot be loaded, or reads no texts.
+        """
         if isinstance(self._model, Path):
             from affekt.models.registry import load
 
             return load(self._model, jobs=self._jobs)
+        if not isinstance(self._model, Recogniser):
+            raise ModelError(f"{self.spec.id} reads voices, not texts", hint="Give it a recording.")
         return self._model
+
+    @cached_property
+    def voice(self) -> VoiceRecogniser:
+        """The model of voices; loaded now, if it was not yet.
+
+        Raises:
+            ModelError: It cannot be loaded, or reads no voices.
+        """
+        if isinstance(self._model, Path):
+            from affekt.models.registry import load_voice
+
+            return load_voice(self._model, jobs=self._jobs)
+        if not hasattr(self._model, "hear"):
+            raise ModelError(f"{self.spec.id} does not read voices", hint="Leave the model out for the bundled one.")
+        return cast("VoiceRecogniser", self._model)
 
     @property
     def by_language(self) -> bool:
@@ -106,10 +129,27 @@ class Way:
         return space(id)
 
 
+def _mapping(card: object) -> Mapping[str, Any]:
+    """A card that a model carries, as plain data."""
+    if isinstance(card, Mapping):
+        return card
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(card)
+    return plain
+
+
 def ways_of(
-    model: Recogniser | Path | str | None, *, space: str | None, licence: Licence, jobs: int | None
+    model: Recogniser | VoiceRecogniser | Path | str | None,
+    *,
+    space: str | None,
+    licence: Licence,
+    jobs: int | None,
+    voice: bool = False,
 ) -> list[Way]:
     """The models to choose from: the one that was named, else all bundled ones, the default one first.
+
+    With `voice`, models of voices are meant, of which one is bundled; else models of texts.
 
     Of several, one that may not be used or that has no way to the space stays, with the reason in `refused`: the
     rows that would need it say so.
@@ -119,10 +159,12 @@ def ways_of(
         InputError: No map leads from any model to the space.
         ModelError: The model's folder is broken, or no model may be used.
     """
-    from affekt.models.registry import automatic, model_folder
+    from affekt.models.registry import VOICE, automatic, model_folder
 
     if licence not in get_args(Licence):
         raise UnknownNameError("kind of licence", licence, get_args(Licence))
+    if model is None and voice:
+        model = VOICE
     if model is not None:
         way = Way(model_folder(model) if isinstance(model, str | Path) else model, space=space, jobs=jobs)
         if (why := check_licence(way.spec, licence)) is not None:
@@ -130,7 +172,7 @@ def ways_of(
                 f"The licence of {way.spec.name} restricts its use: {why}",
                 hint="Take another model (`affekt models list`), or leave --licence out (licence= in Python).",
             )
-        _ = way.recogniser  # a folder that is named and broken is an error at once
+        _ = way.voice if voice else way.recogniser  # a folder that is named and broken is an error at once
         return [way]
     ways: list[Way] = []
     first: InputError | None = None

@@ -103,6 +103,7 @@ class ReportFacts:
         not_for: What the models must not be used for, a sentence each.
         affekt_version: Version that wrote the report.
         command: Command line that made it.
+        heard: Whether the rows are stretches of recordings that were heard, and not texts.
 
     Raises:
         ValueError: A colour is not of the form `#rrggbb`, or a range is empty.
@@ -121,6 +122,7 @@ class ReportFacts:
     not_for: Sequence[str] = ()
     affekt_version: str = ""
     command: str = ""
+    heard: bool = False
 
     @property
     def all_dimensions(self) -> tuple[str, ...]:

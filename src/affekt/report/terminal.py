@@ -20,6 +20,7 @@ from affekt.core.clip import Clip
 from affekt.core.prediction import Evidence, Prediction, Window, kind_of
 from affekt.core.row import OWN
 from affekt.core.space import Dimension, LabelSpace
+from affekt.core.timeline import clock
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,6 +83,13 @@ def _percent(share: float) -> str:
     if 0.995 <= share < 1.0:
         return ">99%"
     return f"{share:.0%}"
+
+
+def _place(clip: Clip) -> str:
+    """When in a recording, and who; empty for what has no time."""
+    if clip.start is None or clip.end is None:
+        return ""
+    return f"{clock(clip.start)}-{clock(clip.end)}{f' {clip.speaker}' if clip.speaker else ''}"
 
 
 @dataclass(slots=True)
@@ -221,6 +229,9 @@ class _Page:
         """Print one reading in full."""
         if clip.text is not None and clip.text.strip():
             self._words(clip.text, prediction.evidence)
+            self.line()
+        if place := _place(clip):
+            self.line(_INDENT + self._flat(place), "dim")
             self.line()
         if prediction.abstained is not None:
             self.line(self._text(_INDENT, ("No answer: ", "bold yellow"), self._safe(prediction.abstained)))
@@ -382,6 +393,7 @@ class _Page:
     def _row(self, clip: Clip, prediction: Prediction) -> None:
         # Far more than a line holds, so that a text of megabytes costs no more than a short one.
         words = self._flat(clip.text or "" if self._wide else (clip.text or "")[:1000])
+        words = self._flat(f"{_place(clip)}  {words}") if clip.start is not None else words
         cells = {"id": (self._flat(clip.id), "dim"), "text": (words, "")}
         if prediction.abstained is not None:
             dash = "—" if self._unicode else "-"

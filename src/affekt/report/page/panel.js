@@ -54,7 +54,7 @@ function drawPanel() {
   else if (labels.length) parts.push(el('ul', { class: 'p-labels' }, ...labels.map((l) => el('li', {}, el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), words(P.labels[l])))));
   else parts.push(el('p', { class: 'p-why' }, 'An answer, but no label reached its threshold.'));
   const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Language', D.languages[D.language[i]]], ['Speaker', D.speakers[D.speaker[i]]], ['Time', D.time(i)],
-    ['Seconds', Number.isNaN(D.start[i]) ? '' : `${fixed(D.start[i])} to ${fixed(D.end[i])}`], ['Id', D.id(i)], ['Source', D.source(i)]].filter(([, v]) => v);
+    ['In the recording', Number.isNaN(D.start[i]) ? '' : `${stretch(i)} (${fixed(D.start[i])} to ${fixed(D.end[i])} s)`], ['Id', D.id(i)], ['Source', D.source(i)]].filter(([, v]) => v);
   if (meta.length) parts.push(el('dl', { class: 'p-meta' }, ...meta.flatMap(([k, v]) => [el('dt', {}, k), el('dd', { dir: 'auto' }, v)])));
 
   const evidence = D.evidence(i);

@@ -199,7 +199,7 @@ function dateText(ms, span) {
 }
 function axisText(v, span) {
   if (D.axisKind === 'date') return dateText(v, span);
-  if (D.axisKind === 'seconds') return `${Math.floor(v / 60)}:${String(Math.floor(v % 60)).padStart(2, '0')}`;
+  if (D.axisKind === 'seconds') return clock(Math.floor(v));
   return Math.abs(v) >= 10000 || Number.isInteger(v) ? whole(Math.round(v)) : fixed(v, span < 10 ? 2 : 1);
 }
 

@@ -18,6 +18,7 @@ const some = (values) => values.some((v) => !Number.isNaN(v));
 const table = { body: null, pad: null, pool: new Map(), shown: [], height: 44, ids: false, times: false, onPaper: false };
 
 function shortTime(i) {
+  if (!D.time(i) && !Number.isNaN(D.start[i])) return stretch(i);
   if (D.axisKind !== 'date' || Number.isNaN(D.axis[i])) return D.time(i);
   const clock = /\d:\d/.test(D.time(i));
   return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', ...(clock ? { hour: '2-digit', minute: '2-digit', year: '2-digit' } : {}), timeZone: 'UTC' }).format(D.axis[i]);
@@ -35,7 +36,7 @@ function labelCell(i) {
 function setUpTable() {
   for (let i = 0; i < D.n; i++) {
     if (!table.ids && D.id(i) && D.id(i) !== String(D.index[i]) && D.id(i) !== String(D.index[i] + 1)) table.ids = true;
-    if (!table.times && D.time(i)) table.times = true;
+    if (!table.times && (D.time(i) || !Number.isNaN(D.start[i]))) table.times = true;
     if (table.ids && table.times) break;
   }
   const usable = COLUMNS.filter((c) => !c.when || c.when());

@@ -53,7 +53,14 @@ function excerpt(i, label, most = 300) {
   return out;
 }
 
-const noText = (i) => el('span', { class: 'none' }, D.source(i) ? `no text (${D.source(i)})` : 'no text');
+// Seconds as 0:07, 12:30 or 1:02:03; the place of a row in its recording.
+function clock(seconds) {
+  const s = Math.round(seconds), two = (n) => String(n).padStart(2, '0');
+  return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+}
+const stretch = (i) => `${clock(D.start[i])} to ${clock(D.end[i])}`;
+
+const noText = (i) => el('span', { class: 'none' }, !Number.isNaN(D.start[i]) ? `${D.source(i)} ${stretch(i)}`.trim() : D.source(i) ? `no text (${D.source(i)})` : 'no text');
 
 // "gratitude .91, joy .44" of a row, or why there is none.
 function answerText(i) {

@@ -1,0 +1,148 @@
+"""Reading emotion in voices: recordings, heard stretch by stretch, then judged beside each speaker's own manner.
+
+That manner is known only when a recording is over. So it is gone through twice: first each stretch is heard, of which a
+vector of a few kB is kept, then all are judged.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affekt.analysis import Analyzer, Block, Input, Reading, refuse_bad
+from affekt.core.clip import Clip
+from affekt.core.errors import InputError
+from affekt.media.recording import RecordingSource
+from affekt.media.text import Read
+from affekt.models.choice import Choice, Way, ways_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from affekt.core.protocols import Recogniser
+    from affekt.models.choice import Licence
+    from affekt.models.voice import Baseline, VoiceRecogniser
+
+__all__ = ["Heard", "Listener"]
+
+# Seconds between two signs of life while a recording is heard.
+_TICK = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Block):
+    """All stretches of a recording, with what was kept of each."""
+
+    vectors: list[NDArray[np.float32] | None] = field(default_factory=list)
+    baselines: dict[str | None, Baseline | None] = field(default_factory=dict)
+
+
+class Listener(Analyzer):
+    """What `Analyzer` is for texts, for recordings: same arguments, same spaces, policies and licences.
+
+    Where no transcript says who speaks, all stretches of a recording are taken for one speaker's. A recording in which
+    nobody speaks gives one row that says so. `explain` is refused: it is about words.
+    """
+
+    def _find_ways(
+        self,
+        model: Recogniser | VoiceRecogniser | Path | str | None,
+        *,
+        space: str | None,
+        licence: Licence,
+        jobs: int | None,
+    ) -> list[Way]:
+        if self.explain:
+            raise InputError("What moved a reading is shown for words alone", hint="Leave out --explain (explain=).")
+        return ways_of(model, space=space, licence=licence, jobs=jobs, voice=True)
+
+    def blocks(self, source: Input, *, strict: bool = False, done: int = 0, number: int = 0) -> Iterator[Block]:
+        """One block a recording, and empty ones while it is heard, which say how far that is.
+
+        Args:
+            source: The recordings.
+            strict: Whether the first stretch or recording that cannot be read is an error.
+            done: Not needed: rows and recordings that are done are the same here.
+            number: Number of recordings to pass over.
+
+        Raises:
+            InputError: The only recording cannot be read; of several, such a one becomes a row with its reason.
+        """
+        recordings = [file for file in source.files if isinstance(file, RecordingSource)]
+        earlier = 0.0
+        for recording in recordings[number:]:
+            reads: list[Read] = []
+            vectors: list[NDArray[np.float32] | None] = []
+            said = 0.0
+            try:
+                for clip, sound, problem in recording.stretches(longest=self._way.voice.longest):
+                    reads.append(Read(clip, problem))
+                    vectors.append(None if sound is None else self._way.voice.hear(sound))
+                    if recording.heard >= said + _TICK:
+                        said = recording.heard
+                        yield Block([], [], source.fraction, earlier + said)
+            except InputError as err:
+                if strict or len(recordings) == 1:
+                    raise
+                reads, vectors = [_whole(recording, f"cannot be read: {err.what}")], [None]
+            earlier += recording.heard
+            if strict:
+                reads = list(refuse_bad(reads))
+            choices = [self._choice(read) for read in reads]
+            if not reads:
+                reads, vectors = [_whole(recording)], [None]
+                choices = [Choice(reason="no speech: nobody speaks in the recording")]
+            if len(recordings) > 1:  # numbers alone would repeat
+                reads = [
+                    replace(read, clip=replace(read.clip, id=f"{recording.name}:{read.clip.id}")) for read in reads
+                ]
+            yield Heard(reads, choices, source.fraction, earlier, vectors, self._baselines(reads, vectors))
+
+    def answer(self, block: Block) -> list[Reading]:
+        """Judge the stretches of a recording."""
+        if not isinstance(block, Heard):
+            return []
+        way, out = self._way, []
+        for read, choice, vector in zip(block.reads, block.choices, block.vectors, strict=True):
+            if choice.reason is not None:
+                out.append(Reading(read.clip, self._refused(read, choice)))
+                continue
+            baseline = block.baselines.get(read.clip.speaker)
+            judged = way.voice.judge(read.clip, vector, baseline=baseline, space=way.head)
+            prediction = self._sure(way, judged)
+            if way.map is not None:
+                prediction = prediction.to(way.map)
+            if choice.language is not None:
+                prediction = replace(prediction, language=choice.language)
+            out.append(Reading(read.clip, prediction))
+        return out
+
+    @property
+    def _way(self) -> Way:
+        (way,) = self.ways
+        return way
+
+    def _choice(self, read: Read) -> Choice:
+        # The language of a voice is not found out, but counts where it is said.
+        if read.problem is None and self.language is None:
+            return Choice()
+        return super()._choice(read)
+
+    def _baselines(
+        self, reads: list[Read], vectors: list[NDArray[np.float32] | None]
+    ) -> dict[str | None, Baseline | None]:
+        own: dict[str | None, list[NDArray[np.float32]]] = defaultdict(list)
+        for read, vector in zip(reads, vectors, strict=True):
+            if vector is not None:
+                own[read.clip.speaker].append(vector)
+        return {speaker: self._way.voice.baseline(kept) for speaker, kept in own.items()}
+
+
+def _whole(recording: RecordingSource, problem: str | None = None) -> Read:
+    """A recording as one row."""
+    return Read(Clip(id="1", start=0.0, end=round(recording.heard, 3), source=recording.name), problem)

@@ -1,0 +1,212 @@
+"""A recording as stretches to be heard: the turns of its transcript where there is one, else what is spoken in it.
+
+Nothing is held but the sound of the stretch that is due, so an hour costs the memory of a minute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from affekt.core.clip import Clip
+from affekt.core.errors import InputError
+from affekt.core.timeline import clock
+from affekt.media.columns import Columns
+from affekt.media.encoding import clean
+from affekt.media.sound import Sound, stream_sound
+from affekt.media.speech import SpeechOptions, spoken
+from affekt.media.text import Kind, ReadOptions, cannot_read, kind_of
+from affekt.media.transcript import beside, read_transcript
+
+__all__ = ["RecordingSource", "Stretch", "recordings_in"]
+
+# Seconds that are decoded at a time.
+_BLOCK = 10.0
+
+
+class Stretch(NamedTuple):
+    """What is heard at once.
+
+    Attributes:
+        clip: Its place, speaker and words.
+        sound: Its sound; `None` where the recording has none there.
+        problem: Why it cannot be heard, `None` where it can: `kind: details`.
+    """
+
+    clip: Clip
+    sound: Sound | None
+    problem: str | None = None
+
+
+class RecordingSource:
+    """A file of sound, or of video with sound, and its transcript.
+
+    Opening it reads the transcript; whether the file holds sound shows when it is heard.
+
+    Args:
+        path: The file.
+        options: `transcript` counts; there are no columns.
+
+    Attributes:
+        name: How messages and `Clip.source` call it.
+        kind: Always `sound`.
+        chosen: Always empty: there are no columns.
+        transcript: The file of its turns; `None` where stretches of speech are looked for.
+        turns: What stands there.
+        heard: Seconds that have been decoded so far.
+        notes: What was wrong with the file although it could be read; known at its end.
+
+    Raises:
+        InputError: It is not there, its transcript cannot be read, or options of texts are given.
+    """
+
+    kind: Kind = "sound"
+
+    def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
+        self.path = path
+        self.options = options or ReadOptions()
+        self.name = clean(str(path))[0]
+        self.chosen: dict[str, str] = {}
+        self.heard = 0.0
+        self.notes: tuple[str, ...] = ()
+        self._declared: float | None = None
+        if path.is_dir():
+            raise InputError("This is a folder, not a file", where=self.name, hint="Name the files in it.")
+        if not path.exists():
+            raise cannot_read(path, self.name, FileNotFoundError())
+        if self.options.columns != Columns() or self.options.whole or self.options.encoding:
+            raise InputError("A recording has no columns, lines or encoding", where=self.name, hint="Leave them out.")
+        self.transcript, self.turns = self._transcript()
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the recording that has been decoded, 0..1; `None` where its header does not say its length."""
+        return min(self.heard / self._declared, 1.0) if self._declared else None
+
+    def _transcript(self) -> tuple[Path | None, list[Clip]]:
+        asked = self.options.transcript
+        found = [asked] if isinstance(asked, Path) else beside(self.path) if asked else []
+        if not found:
+            return None, []
+        file = found[0]
+        try:
+            turns = read_transcript(file, recording=self.path.stem)
+            if not turns:
+                raise InputError("There is no turn in it", where=clean(str(file))[0])
+        except InputError as err:
+            if isinstance(asked, Path):
+                raise
+            raise InputError(
+                err.what,
+                where=err.where,
+                hint="It lies beside the recording and was taken for its transcript; --no-transcript leaves it out "
+                "(ReadOptions(transcript=False) in Python).",
+            ) from err
+        return file, turns
+
+    def stretches(self, *, longest: float) -> Iterator[Stretch]:
+        """The stretches in the order of their starts, each as soon as its sound is there.
+
+        Turns of a transcript that are longer than `longest` are heard in equal parts, whose words stand with the first
+        one. Speech without a transcript is cut where it is quietest. Where nobody speaks, there is no stretch.
+
+        Args:
+            longest: Seconds of the longest stretch, at least 1.
+
+        Raises:
+            InputError: There is no sound that can be read, or a limit is passed.
+            MissingExtraError: PyAV is not installed.
+        """
+        self.heard, self.notes = 0.0, ()
+        if self.transcript is not None:
+            yield from _cut(list(_parts(self.turns, longest)), self._blocks(), self.name)
+            return
+        options = SpeechOptions(longest=longest)
+        for number, sound in enumerate(spoken(self._blocks(), options=options), 1):
+            start, end = _milliseconds(sound.start), _milliseconds(sound.end)
+            yield Stretch(Clip(id=str(number), start=start, end=end, source=self.name), sound)
+
+    def _blocks(self) -> Iterator[Sound]:
+        for block in stream_sound(self.path, seconds=_BLOCK):
+            self._declared = block.declared
+            yield block
+            self.heard, self.notes = block.end, block.notes
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """The recordings that lie in a folder, by name; what is hidden is left out.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and _is_recording(p))
+    if not found:
+        raise InputError(
+            "This is a folder, not a file, and no recording lies in it",
+            where=clean(str(folder))[0],
+            hint="Name the files in it.",
+        )
+    return found
+
+
+def _is_recording(path: Path) -> bool:
+    try:
+        return path.is_file() and kind_of(path) == "sound"
+    except InputError:
+        return False
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+def _parts(turns: Iterable[Clip], longest: float) -> Iterator[Clip]:
+    number = 0
+    for turn in turns:
+        assert turn.start is not None and turn.end is not None
+        count = max(math.ceil((turn.end - turn.start) / longest), 1)
+        step = (turn.end - turn.start) / count
+        for part in range(count):
+            number += 1
+            start = turn.start + part * step
+            end = turn.end if part == count - 1 else start + step
+            yield replace(
+                turn,
+                id=str(number),
+                start=_milliseconds(start),
+                end=_milliseconds(end),
+                text=turn.text if part == 0 else None,
+            )
+
+
+def _cut(parts: list[Clip], blocks: Iterable[Sound], source: str) -> Iterator[Stretch]:
+    """The sound of parts that are in the order of their starts."""
+    kept: deque[Sound] = deque()
+    waiting = deque(replace(part, source=source) for part in parts)
+    end = 0.0
+    for block in blocks:
+        kept.append(block)
+        end = block.end
+        while waiting and (waiting[0].end or 0.0) <= end:
+            yield _heard(waiting.popleft(), kept, end)
+        # All parts that are still to come begin where the first one does, or later.
+        while kept and (not waiting or kept[0].end <= (waiting[0].start or 0.0)):
+            kept.popleft()
+    for part in waiting:
+        yield _heard(part, kept, end)
+
+
+def _heard(part: Clip, kept: Iterable[Sound], recorded: float) -> Stretch:
+    assert part.start is not None and part.end is not None
+    if part.start >= recorded:
+        return Stretch(part, None, f"outside the recording: it ends at {clock(recorded)}")
+    pieces = [block.cut(part.start, part.end) for block in kept if block.start < part.end and block.end > part.start]
+    if not pieces:  # a turn of no length
+        return Stretch(part, None)
+    return Stretch(part, replace(pieces[0], samples=np.concatenate([piece.samples for piece in pieces])))
