@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import platform
 import sys
 from importlib import metadata
@@ -47,7 +46,6 @@ CAVEATS = [
     "A speaker's own manner is taken from the recording itself. Where nearly all of it is of one kind, that kind "
     "becomes the manner, and what is read is how stretches depart from it.",
     "It gives no valence, arousal or dominance.",
-    "Sex, age, language and accent of a speaker move the reading of a stretch alone more than that beside the manner.",
 ]
 NOT_FOR = [
     "Decisions about a person: hiring, credit, policing, grading, insurance, custody, or access to care.",
@@ -225,15 +223,15 @@ def described(card: Card, sources: list[str]) -> str:
             f"# {card.title}\n",
             f"`{card.id}@{card.version}`: int8 ONNX, runs on a processor without torch. Licence of the weights: "
             f"{card.licence}. Reads how something is said, not the words.\n",
-            "Unweighted average recall on speakers that were not learned from, with 95 % intervals from drawing speakers "
-            "anew. *Alone*: a stretch by itself. *Beside*: as it departs from the speaker's own manner over the "
-            f"recording, which counts from {card.voice.stretches} stretches on.\n",
+            "Unweighted average recall on speakers that were not learned from, with 95 % intervals from drawing "
+            "speakers anew. *Alone*: a stretch by itself. *Beside*: as it departs from the speaker's own manner over "
+            f"the recording, which counts from {card.voice.stretches} stretches on.\n",
             "| measured on | alone | beside the speaker's manner |",
             "|---|---|---|",
-            *(f"{row} |" for row in rows),
+            *rows,
             "",
-            "Made by `python scripts/make_voice.py encoders/whisper-base --out DIR`; the strength of each head was chosen "
-            "on speakers left out of what it learned from.\n",
+            "Made by `python scripts/make_voice.py encoders/whisper-base --out DIR`; the strength of each head was "
+            "chosen on speakers left out of what it learned from.\n",
             "## Sources\n",
             *sources,
             "\n## Limits\n",

@@ -20,7 +20,7 @@ from affekt.corpora import read
 from affekt.corpora.files import data_folder
 from affekt.extras import need
 from affekt.media.sound import Sound, read_sound
-from affekt.media.speech import SpeechOptions, segments
+from affekt.media.speech import SpeechOptions, speech
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ class Fitted:
 
 def trimmed(sound: Sound, options: SpeechOptions) -> Sound:
     """From the first speech in a recording to the last; all of it where none is found."""
-    found = segments(sound, options=options)
+    found = list(speech(sound, options=options))
     return sound.cut(found[0][0], found[-1][1]) if found else sound
 
 
