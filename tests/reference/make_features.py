@@ -48,8 +48,10 @@ def by_praat(samples: np.ndarray, rate: int) -> dict[str, Any]:
     harmonicity = sound.to_harmonicity_ac(time_step=0.01, minimum_pitch=FLOOR)
     formants = sound.to_formant_burg(time_step=0.01, max_number_of_formants=5, maximum_formant=5500)
     voiced = pitch.xs()[f0 > 0]
+    ratio = np.array([harmonicity.get_value(t) for t in voiced])
+    ratio = ratio[ratio > -200]
     found = {
-        "hnr_db": float(harmonicity.values[harmonicity.values > -200].mean()) if len(voiced) else math.nan,
+        "hnr_db": float(ratio.mean()) if len(ratio) else math.nan,
         "jitter_local": call(pulses, "Get jitter (local)", *span),
         "shimmer_db": call([sound, pulses], "Get shimmer (local_dB)", *span, 1.6),
     }

@@ -42,8 +42,8 @@ def jitter_shimmer(samples: Floats, centres: NDArray[np.intp], f0: Floats) -> tu
 
     The pulse of a frame is the highest peak within half a period of its centre. The pulses before and after it are
     where the waveform correlates best with the period around it; the difference of the two periods over their mean is
-    the jitter, the mean change of the peaks' amplitude in dB the shimmer (local jitter and shimmer of Praat, averaged
-    over frames instead of pulses).
+    the jitter, the mean change of the periods' root mean square in dB the shimmer (local jitter and shimmer of Praat,
+    averaged over frames instead of pulses).
 
     Args:
         samples: The sound, shape (n,), with at least 1024 samples before the first and after the last centre.
@@ -85,21 +85,23 @@ def _three_pulses(
     np.cumsum(around * around, axis=1, out=energy[:, 1:])
     first = (period * (1 - _STRAY)).astype(np.intp)
     steps = np.arange(int((2 * _STRAY * period).max()) + 2)
-    reach = np.arange(int(0.2 * period.max()) + 3)
-    top = around[:, middle]
+
+    def local(lag: NDArray[np.intp]) -> Floats:
+        """Energy of one period around each lag."""
+        upper, lower = (np.clip(middle + lag + end, 0, size) for end in (half[:, None] + 1, -half[:, None]))
+        return np.asarray(np.take_along_axis(energy, upper, 1) - np.take_along_axis(energy, lower, 1))
+
+    own = np.maximum(local(np.zeros((len(rows), 1), dtype=np.intp))[:, 0], 1e-12)
     periods, changes = [], []
     for side in (-1, 1):
         lag = side * (first[:, None] + steps)
-        ends = (np.clip(middle + lag + shift, 0, size) for shift in (half[:, None] + 1, -half[:, None]))
-        upper, lower = (np.take_along_axis(energy, end, 1) for end in ends)
-        likeness = np.take_along_axis(product, lag % size, 1) / np.sqrt(np.maximum(upper - lower, 1e-12))
+        power = np.maximum(local(lag), 1e-12)
+        likeness = np.take_along_axis(product, lag % size, 1) / np.sqrt(power)
         likeness[steps > 2 * _STRAY * period[:, None] + 1] = -1
-        place, _ = _parabola(likeness, likeness.argmax(1))
+        best = likeness.argmax(1)
+        place, _ = _parabola(likeness, best)
         periods.append(first + place)
-        peak = middle + np.rint(side * periods[-1]).astype(np.intp)
-        at = np.clip(peak[:, None] + reach - len(reach) // 2, 0, size - 1)
-        height = np.where(np.abs(at - peak[:, None]) <= 0.1 * period[:, None], np.take_along_axis(around, at, 1), 0)
-        changes.append(height.max(1) / np.where(top > 0, top, np.nan))
+        changes.append(np.sqrt(power[rows, best] / own))
     before, after = periods
     ratio = np.maximum(before, after) / np.minimum(before, after)
     jitter = np.where(ratio <= _PERIOD_RATIO, np.abs(before - after) / (0.5 * (before + after)), np.nan)
@@ -126,12 +128,13 @@ class Harmonics:
 
 
 def _strongest(level: Floats, middle: Floats, reach: Floats, bin_hertz: float) -> Floats:
-    """Highest level within `middle` plus or minus `reach` Hz, of each row."""
+    """Top of the parabola through the highest level within `middle` plus or minus `reach` Hz, of each row."""
     first = np.floor((middle - reach) / bin_hertz).astype(np.intp)
     last = np.ceil((middle + reach) / bin_hertz).astype(np.intp)
     steps = np.arange(int((last - first).max(initial=0)) + 1)
-    at = np.minimum(first[:, None] + steps, last[:, None])
-    return np.asarray(np.take_along_axis(level, np.clip(at, 1, level.shape[1] - 1), 1).max(1))
+    at = np.clip(np.minimum(first[:, None] + steps, last[:, None]), 1, level.shape[1] - 2)
+    best = np.take_along_axis(at, np.take_along_axis(level, at, 1).argmax(1)[:, None], 1)[:, 0]
+    return np.asarray(_parabola(level, best)[1], dtype=np.float32)
 
 
 def harmonic_levels(power: Floats, f0: Floats, frequency: Floats) -> Harmonics:
