@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import made_sounds as sounds
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from affekt.core.errors import AffektError, InputError
 from affekt.features import DESCRIPTORS, PitchRange, descriptors, stream
 from affekt.features.frames import HOP, RATE
-import made_sounds as sounds
 
 LEVEL_FREE = ["f0_hz", "hnr_db", "jitter", "shimmer_db", "h1_h2_db", "h1_a3_db", "f1_hz", "f2_hz", "f3_hz"]
 LEVEL_FREE += ["alpha_ratio_db", "hammarberg_db", "centroid_hz"]
@@ -68,7 +68,9 @@ def test_noise_and_silence_have_no_voice(seed: int) -> None:
 
 
 def test_a_voice_is_probable_and_its_edges_are_found() -> None:
-    sound = np.concatenate([sounds.silence(0.3), sounds.harmonics(150, [0, -3, -6, -9], seconds=0.5), sounds.silence(0.3)])
+    sound = np.concatenate(
+        [sounds.silence(0.3), sounds.harmonics(150, [0, -3, -6, -9], seconds=0.5), sounds.silence(0.3)]
+    )
     found = descriptors(sound)
     voiced = found.times[~np.isnan(found["f0_hz"])]
     assert voiced.min() == pytest.approx(0.3, abs=0.025)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import made_sounds as sounds
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,6 @@ from affekt.core.errors import UnknownNameError
 from affekt.features import DESCRIPTORS, FULL, FUNCTIONALS, describe, descriptors, functional, functionals, rhythm
 from affekt.features.functionals import smoothed
 from affekt.features.rhythm import runs, turns
-import made_sounds as sounds
 
 PITCH = "F0semitoneFrom27.5Hz_sma3nz_"
 

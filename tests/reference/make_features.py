@@ -1,4 +1,4 @@
-"""Writes features.json: what Praat and openSMILE hear in 122 clips of RAVDESS and Emo-DB.
+"""Writes features.json: what Praat and openSMILE hear in 123 clips of RAVDESS and Emo-DB.
 
 Run `python tests/reference/make_features.py` from the root of the repository, with AFFEKT_DATA set, in an environment
 of its own that has praat-parselmouth, opensmile and soundfile. Neither of the first two may be a dependency of Affekt
@@ -48,8 +48,10 @@ def by_praat(samples: np.ndarray, rate: int) -> dict[str, Any]:
     harmonicity = sound.to_harmonicity_ac(time_step=0.01, minimum_pitch=FLOOR)
     formants = sound.to_formant_burg(time_step=0.01, max_number_of_formants=5, maximum_formant=5500)
     voiced = pitch.xs()[f0 > 0]
-    ratio = np.array([harmonicity.get_value(t) for t in voiced])
-    ratio = ratio[ratio > -200]
+    # The nearest frame, not what Praat interpolates: its -200 dB of silent frames would leak in.
+    nearest = np.rint((voiced - harmonicity.x1) / harmonicity.dx).astype(int)
+    ratio = harmonicity.values[0, np.clip(nearest, 0, harmonicity.values.shape[1] - 1)]
+    ratio = ratio[ratio > -199]
     found = {
         "hnr_db": float(ratio.mean()) if len(ratio) else math.nan,
         "jitter_local": call(pulses, "Get jitter (local)", *span),
@@ -65,7 +67,7 @@ def by_praat(samples: np.ndarray, rate: int) -> dict[str, Any]:
     }
 
 
-def main(offset: int = 0, out: Path = Path(__file__).with_name("features.json")) -> None:
+def main(offset: int, out: Path) -> None:
     """Measure every clip and write the file."""
     root = Path(os.environ["AFFEKT_DATA"])
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
@@ -93,4 +95,7 @@ def main(offset: int = 0, out: Path = Path(__file__).with_name("features.json"))
 
 if __name__ == "__main__":
     # Another offset and another file: clips to develop on, so that those of the stored file stay unseen.
-    main(*([int(sys.argv[1]), Path(sys.argv[2])] if len(sys.argv) == 3 else []))
+    if len(sys.argv) == 3:
+        main(int(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        main(0, Path(__file__).with_name("features.json"))

@@ -54,8 +54,8 @@ def predictor(autocorrelation: NDArray[np.float64]) -> NDArray[np.float64]:
 def formants(power: Floats) -> tuple[Floats, Floats]:
     """Frequencies and bandwidths of the three lowest resonances.
 
-    The sound up to 5.5 kHz is pre-emphasised and modelled by 11 poles, from its power spectrum; a resonance is a pair of poles between 50
-    and 5450 Hz (Markel and Gray, "Linear Prediction of Speech", 1976, section 7).
+    The sound up to 5.5 kHz is pre-emphasised and modelled by 11 poles, from its power spectrum; a resonance is a pair
+    of poles between 50 and 5450 Hz (Markel and Gray, "Linear Prediction of Speech", 1976, section 7).
 
     Args:
         power: Power spectrum, shape (n, bins) from 0 to 8 kHz.

@@ -60,6 +60,6 @@ def count(samples: int) -> int:
 
 
 def framed(samples: Floats, *, centre: int, size: int, frames: int) -> Floats:
-    """A view of `frames` windows of `size` samples, the first centred on `centre`, one each 10 ms; nothing is copied."""
+    """A view of `frames` windows of `size` samples, the first centred on sample `centre`, one each 10 ms."""
     start = centre - size // 2
     return np.lib.stride_tricks.sliding_window_view(samples, size)[start::HOP][:frames]

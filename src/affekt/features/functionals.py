@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from affekt.features.frames import HOP, RATE, Floats
-from affekt.features.names import DESCRIPTORS, FUNCTIONALS, Frames, column, functional
-from affekt.features.pitch import PitchRange
+from affekt.features.frames import HOP, RATE
+from affekt.features.names import FUNCTIONALS, Frames, column, functional
+from affekt.features.pitch import USUAL, PitchRange
 from affekt.features.rhythm import rhythm, runs, turns
 from affekt.features.stream import Descriptors, stream
 
@@ -24,7 +24,7 @@ _MODULATION = (0.5, 2.0, 4.0, 8.0, 16.0, 32.0)  # edges of the bands of the modu
 
 
 def smoothed(values: Reals) -> Reals:
-    """Mean of each frame and its two neighbours, columns by themselves; what is undefined stays so and counts nowhere."""
+    """Mean of each frame and its two neighbours, by columns; what is undefined stays so and counts nowhere."""
     known = ~np.isnan(values)
     filled = np.where(known, values, 0)
     sums, counts = filled.copy(), known.astype(np.int64)
@@ -163,7 +163,11 @@ def functionals(found: Descriptors, *, names: Sequence[str] = FUNCTIONALS) -> Re
     wanted = [functional(name) for name in names]
     values = found.values.astype(np.float64)
     voiced = ~np.isnan(values[:, column("f0_hz")])
-    masks = {"all": np.ones(len(values), dtype=bool), "voiced": voiced, "unvoiced": ~voiced}
+    masks: dict[Frames, NDArray[np.bool_]] = {
+        "all": np.ones(len(values), dtype=bool),
+        "voiced": voiced,
+        "unvoiced": ~voiced,
+    }
     contours = {frames: _Contours(np.where(mask[:, None], values, np.nan)) for frames, mask in masks.items()}
     timing = _timing(found, contours)
     beat = rhythm(found) if any(each.of == "rhythm" for each in wanted) else None
@@ -179,7 +183,7 @@ def functionals(found: Descriptors, *, names: Sequence[str] = FUNCTIONALS) -> Re
 
 
 def describe(
-    sound: Any, *, rate: int = RATE, names: Sequence[str] = FUNCTIONALS, within: PitchRange = PitchRange()
+    sound: Any, *, rate: int = RATE, names: Sequence[str] = FUNCTIONALS, within: PitchRange = USUAL
 ) -> dict[str, float]:
     """Functionals of a sound by their names.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from affekt.core.errors import InputError
 from affekt.features.frames import RATE, Floats
 
-__all__ = ["LONG", "PitchRange", "Track", "long_spectrum", "track"]
+__all__ = ["LONG", "USUAL", "PitchRange", "Track", "long_spectrum", "track"]
 
 LONG = 640
 """Samples of the window for periodicity and harmonics (40 ms: three periods of 75 Hz)."""
@@ -41,11 +41,15 @@ class PitchRange:
     ceiling: float = 600.0
 
     def __post_init__(self) -> None:
-        if not (55 <= self.floor and self.ceiling <= 1000 and self.ceiling >= 2 * self.floor):
+        if not (self.floor >= 55 and self.ceiling <= 1000 and self.ceiling >= 2 * self.floor):
             raise InputError(
                 f"A pitch range of {self.floor:g} to {self.ceiling:g} Hz cannot be searched",
                 hint="The floor must be at least 55 Hz, the ceiling at most 1000 Hz and twice the floor or more.",
             )
+
+
+USUAL = PitchRange()
+"""75 to 600 Hz: speech of men, women and most children."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def _candidates(power: Floats, within: PitchRange) -> tuple[Floats, Floats]:
     score = np.where(peak & (middle > _VOICING / 2), middle - worth, -np.inf)
     best = np.argpartition(score, -CANDIDATES, axis=1)[:, -CANDIDATES:]
     there = np.isfinite(np.take_along_axis(score, best, 1))
-    # Around each peak the autocorrelation is brought to steps of half a sample, then a parabola is laid through its top.
+    # Around each peak the autocorrelation is brought to steps of half a sample, then a parabola laid through its top.
     near = best[:, :, None] + shortest + np.arange(-_REACH, _REACH + 1)
     values = np.take_along_axis(r, np.abs(near).reshape(len(r), -1), 1).reshape(near.shape)
     before, after = values[:, :, :-1] @ _halfway(), values[:, :, 1:] @ _halfway()
@@ -149,7 +153,7 @@ def _path(frequency: Floats, height: Floats, unvoiced: Floats, within: PitchRang
     return chosen
 
 
-def track(power: Floats, peaks: Floats, *, within: PitchRange = PitchRange()) -> Track:
+def track(power: Floats, peaks: Floats, *, within: PitchRange = USUAL) -> Track:
     """Follow the pitch through a stretch of frames.
 
     Args:

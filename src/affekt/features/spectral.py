@@ -6,6 +6,7 @@ Affective Computing", IEEE Transactions on Affective Computing 7(2), 2016, secti
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -45,12 +46,9 @@ def spectrum(frames: Floats) -> Floats:
 @cache
 def mel_bank() -> tuple[Floats, Floats]:
     """26 triangles on the mel scale from 20 to 8000 Hz, shape (257, 26), and their centres in Hz, shape (26,)."""
-
-    def mel(hertz: Floats) -> Floats:
-        return np.asarray(1127 * np.log1p(hertz / 700), dtype=np.float64)
-
-    edges = np.linspace(mel(np.float64(_LOW)), mel(np.float64(_HIGH)), BANDS + 2)
-    at = mel(_hertz().astype(np.float64))[:, None]
+    low, high = (1127 * math.log1p(hertz / 700) for hertz in (_LOW, _HIGH))
+    edges = np.linspace(low, high, BANDS + 2)
+    at = 1127 * np.log1p(_hertz().astype(np.float64) / 700)[:, None]
     rising = (at - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - at) / np.diff(edges)[1:]
     weights = np.clip(np.minimum(rising, falling), 0, None)
@@ -91,7 +89,7 @@ def mfcc(bands: Floats) -> Floats:
 
     Band energies are those of samples in 16-bit steps, floored at 1, so that digital silence has coefficients of 0.
     """
-    return np.log(np.maximum(bands * np.float32(32768.0**2), 1)) @ _cosines()
+    return np.asarray(np.log(np.maximum(bands * np.float32(32768.0**2), 1)) @ _cosines(), dtype=np.float32)
 
 
 def tilt(power: Floats) -> tuple[Floats, Floats]:

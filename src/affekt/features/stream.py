@@ -11,7 +11,7 @@ import numpy as np
 from affekt.features import formants, pitch, spectral, voice
 from affekt.features.frames import HOP, RATE, SHORT, Floats, as_samples, count, framed
 from affekt.features.names import DESCRIPTORS, column
-from affekt.features.pitch import PitchRange
+from affekt.features.pitch import USUAL, PitchRange
 
 __all__ = ["Descriptors", "descriptors", "stream"]
 
@@ -49,7 +49,7 @@ class Descriptors:
         return self.start + (np.arange(len(self.values)) * HOP + SHORT / 2) / RATE
 
 
-def descriptors(samples: Any, *, rate: int = RATE, within: PitchRange = PitchRange()) -> Descriptors:
+def descriptors(samples: Any, *, rate: int = RATE, within: PitchRange = USUAL) -> Descriptors:
     """Measure all frames of a sound.
 
     Args:
@@ -68,7 +68,7 @@ def descriptors(samples: Any, *, rate: int = RATE, within: PitchRange = PitchRan
     return Descriptors(values, 0.0, sum(part.seconds for part in parts))
 
 
-def stream(blocks: Iterable[Any], *, rate: int = RATE, within: PitchRange = PitchRange()) -> Iterator[Descriptors]:
+def stream(blocks: Iterable[Any], *, rate: int = RATE, within: PitchRange = USUAL) -> Iterator[Descriptors]:
     """Measure sound that arrives in blocks, in memory that does not grow.
 
     The rows are those of `descriptors` of the whole, however the sound is cut into blocks.

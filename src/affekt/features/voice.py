@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ def hnr(periodicity: Floats) -> Floats:
     return np.asarray(10 * np.log10(r / (1 - r)), dtype=np.float32)
 
 
-def _parabola(values: Floats, at: NDArray[np.intp]) -> tuple[Floats, Floats]:
+def _parabola(values: NDArray[Any], at: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Place and height of the top of the parabola through three neighbours, of each row."""
     at = np.clip(at, 1, values.shape[1] - 2)
     left, middle, right = (values[np.arange(len(at)), at + side] for side in (-1, 0, 1))
@@ -65,7 +66,7 @@ def jitter_shimmer(samples: Floats, centres: NDArray[np.intp], f0: Floats) -> tu
 
 
 def _three_pulses(
-    samples: Floats, centres: NDArray[np.intp], period: Floats, size: int
+    samples: Floats, centres: NDArray[np.intp], period: NDArray[Any], size: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     windows = np.lib.stride_tricks.sliding_window_view(samples, size)
     middle = size // 2
