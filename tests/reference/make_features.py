@@ -6,7 +6,7 @@ of its own that has praat-parselmouth, opensmile and soundfile. Neither of the f
 
 Stored for each clip: the 88 functionals of eGeMAPS v02; Praat's pitch contour (autocorrelation, 75 to 600 Hz, 10 ms) in
 tenths of a hertz, 0 where unvoiced, with the time of its first frame; and Praat's means over the clip of
-harmonics-to-noise ratio, jitter, shimmer and of three formants where there is voice.
+harmonics-to-noise ratio (at that pitch), jitter, shimmer and of three formants where there is voice.
 """
 
 from __future__ import annotations
@@ -45,13 +45,11 @@ def by_praat(samples: np.ndarray, rate: int) -> dict[str, Any]:
     f0 = pitch.selected_array["frequency"]
     pulses = call([sound, pitch], "To PointProcess (cc)")
     span = (0, 0, 0.0001, 0.02, 1.3)
-    harmonicity = sound.to_harmonicity_ac(time_step=0.01, minimum_pitch=FLOOR)
     formants = sound.to_formant_burg(time_step=0.01, max_number_of_formants=5, maximum_formant=5500)
     voiced = pitch.xs()[f0 > 0]
-    # The nearest frame, not what Praat interpolates: its -200 dB of silent frames would leak in.
-    nearest = np.rint((voiced - harmonicity.x1) / harmonicity.dx).astype(int)
-    ratio = harmonicity.values[0, np.clip(nearest, 0, harmonicity.values.shape[1] - 1)]
-    ratio = ratio[ratio > -199]
+    # From the strength of the pitch: Praat's "To Harmonicity" has no pitch ceiling, so that a formant may be its period.
+    strength = np.clip(pitch.selected_array["strength"][f0 > 0], 1e-4, 1 - 1e-4)
+    ratio = 10 * np.log10(strength / (1 - strength))
     found = {
         "hnr_db": float(ratio.mean()) if len(ratio) else math.nan,
         "jitter_local": call(pulses, "Get jitter (local)", *span),

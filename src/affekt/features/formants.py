@@ -12,7 +12,7 @@ from affekt.features.frames import RATE, Floats
 __all__ = ["FORMANTS", "formants", "predictor"]
 
 FORMANTS = 3
-ORDER = 11
+ORDER = 10
 _TOP = 5500.0  # the band that is modelled; five resonances are expected in it
 _PRE = float(np.exp(-2 * np.pi * 50 / RATE))
 _LOWEST, _HIGHEST = 50.0, 5450.0
@@ -20,7 +20,7 @@ _LOWEST, _HIGHEST = 50.0, 5450.0
 
 @cache
 def _transform(bins: int) -> NDArray[np.float64]:
-    """From the power spectrum up to 5.5 kHz to the autocorrelation at 11 kHz, lags 0 to 11."""
+    """From the power spectrum up to 5.5 kHz to the autocorrelation at 11 kHz, lags 0 to 10."""
     step = RATE / (2 * (bins - 1))
     kept = round(_TOP / step) + 1
     weights = np.full(kept, 2.0)
@@ -54,7 +54,7 @@ def predictor(autocorrelation: NDArray[np.float64]) -> NDArray[np.float64]:
 def formants(power: Floats) -> tuple[Floats, Floats]:
     """Frequencies and bandwidths of the three lowest resonances.
 
-    The sound up to 5.5 kHz is pre-emphasised and modelled by 11 poles, from its power spectrum; a resonance is a pair
+    The sound up to 5.5 kHz is pre-emphasised and modelled by 10 poles, from its power spectrum; a resonance is a pair
     of poles between 50 and 5450 Hz (Markel and Gray, "Linear Prediction of Speech", 1976, section 7).
 
     Args:
