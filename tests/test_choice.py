@@ -25,6 +25,8 @@ ENGLISH = "I am so happy that you came to see me today, thank you!"
 GERMAN = "Ich bin so glücklich, dass du heute zu mir gekommen bist, danke!"
 RUSSIAN = "Я так рад, что ты сегодня пришёл ко мне, спасибо большое!"
 FINNISH = "Olen todella iloinen että tulit tänään luokseni, kiitos paljon!"
+EN = registry.load("text-en").spec.name
+MULTI = EN.replace("en", "multi")  # the same weights
 
 
 @pytest.fixture
@@ -37,9 +39,9 @@ def multi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_text_goes_to_the_model_of_its_language(multi: Path) -> None:
     english, german, russian, finnish = analyze([ENGLISH, GERMAN, RUSSIAN, FINNISH])
-    assert (english.model, english.space, english.language) == ("text-en@1.0", "goemotions", "en")
-    assert (german.model, german.space, german.language) == ("text-multi@1.0", "plutchik", "de")
-    assert (russian.model, russian.language) == ("text-multi@1.0", "ru")
+    assert (english.model, english.space, english.language) == (EN, "goemotions", "en")
+    assert (german.model, german.space, german.language) == (MULTI, "plutchik", "de")
+    assert (russian.model, russian.language) == (MULTI, "ru")
     assert german.language_probability is not None and german.language_probability > 0.9
     assert (finnish.abstained or "").startswith("language not covered by the model: fi (p=")
     assert finnish.language == "fi"
@@ -69,8 +71,8 @@ def test_one_space_for_all_rows(multi: Path) -> None:
 
 
 def test_a_language_that_is_said_decides(multi: Path) -> None:
-    assert analyze("Ja", language="German")[0].model == "text-multi@1.0"
-    assert analyze(GERMAN, language="en")[0].model == "text-en@1.0"
+    assert analyze("Ja", language="German")[0].model == MULTI
+    assert analyze(GERMAN, language="en")[0].model == EN
     rows = [
         {"text": "Ja", "lang": "deu"},
         {"text": "Ja", "lang": "fi"},
@@ -81,11 +83,11 @@ def test_a_language_that_is_said_decides(multi: Path) -> None:
 
     options = ReadOptions(columns=Columns(language="lang"))
     said, other, found, unknown = analyze(rows, options=options)
-    assert (said.model, said.language, said.language_probability) == ("text-multi@1.0", "de", None)
+    assert (said.model, said.language, said.language_probability) == (MULTI, "de", None)
     assert (other.abstained, other.language) == ("language not covered by the model: fi (given)", "fi")
     assert found.language == "de"
     assert (unknown.abstained or "").startswith("unknown language") and "secret" not in (unknown.abstained or "")
-    assert analyze([Clip("1", "Ja", language="ru")], language="en")[0].model == "text-multi@1.0"
+    assert analyze([Clip("1", "Ja", language="ru")], language="en")[0].model == MULTI
     with pytest.raises(UnknownNameError, match="'German'"):
         analyze("Ja", language="Germn")
 
@@ -93,7 +95,7 @@ def test_a_language_that_is_said_decides(multi: Path) -> None:
 def test_any_language_is_read_by_the_model_that_knows_most(multi: Path) -> None:
     policy = Policy(min_confidence=0, languages="any")
     english, finnish = analyze([ENGLISH, FINNISH], policy=policy)
-    assert (english.model, finnish.model) == ("text-en@1.0", "text-multi@1.0")
+    assert (english.model, finnish.model) == (EN, MULTI)
     assert finnish.abstained is None and finnish.language == "fi"
 
 
@@ -111,10 +113,10 @@ def test_thresholds_of_the_language(multi: Path) -> None:
 def test_models_whose_use_is_restricted(multi: Path) -> None:
     english, german = analyze([ENGLISH, GERMAN], licence="permissive")
     assert english.labels
-    assert german.abstained == f"licence of the model restricts its use: text-multi@1.0, CC-BY-4.0; {NOTE}"
+    assert german.abstained == f"licence of the model restricts its use: {MULTI}, CC-BY-4.0; {NOTE}"
     with pytest.raises(ModelError, match="research use only"):
         analyze(GERMAN, model=multi, licence="permissive")
-    assert analyze(GERMAN, model=multi)[0].model == "text-multi@1.0"
+    assert analyze(GERMAN, model=multi)[0].model == MULTI
     with pytest.raises(UnknownNameError, match="'permissive'"):
         analyze(GERMAN, licence="permissiv")  # type: ignore[call-overload]
 
@@ -126,7 +128,7 @@ def test_files_of_several_languages(multi: Path, tmp_path: Path) -> None:
     expected = [r.row for r in stream(path)]
     done = analyze(path, out=tmp_path / "o.jsonl")
     assert (done.models, done.spaces) == (
-        {"text-multi@1.0": 400, "text-en@1.0": 200},
+        {MULTI: 400, EN: 200},
         {"plutchik": 400, "goemotions": 200},
     )
     rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
@@ -141,7 +143,7 @@ def test_files_of_several_languages(multi: Path, tmp_path: Path) -> None:
 
     analyze(path, out=tmp_path / "o.html")
     page = (tmp_path / "o.html").read_text()
-    assert "read by text-en 1.0 and text-multi 1.0" in page
+    assert f"read by {EN.replace('@', ' ')} and {MULTI.replace('@', ' ')}" in page
     assert NOTE in page and "Texts of different languages were read by different models" in page
 
 
@@ -160,7 +162,7 @@ def test_a_run_of_several_languages_goes_on_where_it_was(multi: Path, tmp_path: 
         analyze(path, out=out, language="de")
     done = analyze(path, out=out)
     assert done.resumed == 512
-    assert done.models == {"text-multi@1.0": 600, "text-en@1.0": 300}
+    assert done.models == {MULTI: 600, EN: 300}
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
@@ -170,14 +172,14 @@ def test_the_command_names_models_and_licences_once(multi: Path, tmp_path: Path)
     out = tmp_path / "o.jsonl"
     result = CliRunner().invoke(command, [str(path), "-o", str(out)], catch_exceptions=False)
     assert result.stderr.count(NOTE) == 1
-    assert "Read by text-en@1.0, licence of the weights: CC-BY-SA-4.0\n" in result.stderr
+    assert f"Read by {EN}, licence of the weights: CC-BY-SA-4.0\n" in result.stderr
     assert "plutchik (2 rows), goemotions (1 row); --space ekman" in result.stderr
     told = CliRunner().invoke(command, ["--text", GERMAN, "--json"], catch_exceptions=False)
     assert NOTE in told.stderr and json.loads(told.stdout)["language"] == "de"
     quiet = CliRunner().invoke(command, ["--text", ENGLISH, "--json"], catch_exceptions=False)
     assert quiet.stderr == ""
     said = CliRunner().invoke(command, ["--text", "Ja", "--language", "de-AT", "--json"], catch_exceptions=False)
-    assert json.loads(said.stdout)["model"] == "text-multi@1.0"
+    assert json.loads(said.stdout)["model"] == MULTI
 
 
 def test_codes_and_names_of_languages() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from affekt.core.clip import Clip
@@ -62,6 +62,7 @@ def test_a_longer_line_is_refused_whole_and_the_next_one_read(tmp_path: Path) ->
 
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=30), min_size=1))
 @settings(max_examples=60)
+@example(["\0"])  # looks like UTF-32 at first
 def test_every_line_comes_out_as_it_went_in(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = file(tmp_path_factory.mktemp("lines"), "a.txt", "\n".join([*lines, "end"]).encode("utf-16"))
     assert [text for _, text, _ in rows(path)] == [*lines, "end"]

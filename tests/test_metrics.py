@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 
 from affekt import metrics as m
 from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.timeline import Segment, Timeline
 from affekt.metrics import classification as cl
 from affekt.metrics import regression as rg
 from affekt.metrics.bootstrap import resample_counts
@@ -473,6 +474,13 @@ def test_an_unknown_metric_names_the_nearest():
         m.metric("makro_f1")
 
 
+def random_timeline(rng) -> Timeline:
+    """Three emotions that follow one another in four seconds, with breaks between them."""
+    ends = np.sort(rng.uniform(0, 4, 6)).tolist()
+    names = rng.permutation(["joy", "anger", "neutral"]).tolist()
+    return Timeline(tuple(Segment(*ends[2 * i : 2 * i + 2], (names[i],)) for i in range(3)), duration=4.0)
+
+
 @pytest.mark.parametrize("key", sorted(m.METRICS))
 def test_every_registered_metric_scores_within_its_bounds(key):
     found = m.metric(key)
@@ -485,6 +493,7 @@ def test_every_registered_metric_scores_within_its_bounds(key):
         "dimension": lambda: {"truth": rng.normal(size=50), "prediction": rng.normal(size=50)},
         "classes": lambda: {"truth": truth.argmax(1), "prediction": rng.integers(-1, 3, 50)},
         "table": lambda: {"truth": rng.random((50, 4)), "prediction": rng.random((50, 4))},
+        "timelines": lambda: {side: [random_timeline(rng) for _ in range(50)] for side in ("truth", "prediction")},
     }[found.takes]()
     statistic = found.statistic(**given_)
     assert statistic.n == 50

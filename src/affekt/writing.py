@@ -17,7 +17,7 @@ from affekt.core.errors import InputError, OutputError
 from affekt.core.prediction import kind_of
 from affekt.core.row import ROW_VERSION
 from affekt.media.text import FileSource
-from affekt.report.exports import Format, export, format_of
+from affekt.report.exports import Format, check_times, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ def write(
         source: The rows.
         out: The file.
         analyzer: What reads them.
-        format: `jsonl`, `csv`, `parquet`, `html` or `emotionml`; default by the extension of `out`.
+        format: `jsonl`, `csv`, `parquet`, `html` or `emotionml`, or of recordings `webvtt`, `srt`, `textgrid`, `eaf`
+            or `rttm`; default by the extension of `out`.
         strict: Whether the first row that cannot be read is an error.
         restart: Begin anew where a broken-off run with other options left rows.
         command: The command line, for the report.
@@ -131,7 +132,7 @@ def write(
     Raises:
         UnknownNameError: There is no such format.
         InputError: The extension says no format, the output is one of the inputs, an earlier run of another kind
-            left rows, or the source cannot be read.
+            left rows, the source cannot be read, or its rows lack the times that the format needs.
         OutputError: The output cannot be written; the rows so far are kept.
     """
     chosen = format_of(out, format)
@@ -152,8 +153,15 @@ def write(
                 progress(Progress(resumed, resumed, None))
             for block in analyzer.blocks(source, strict=strict, done=resumed, number=spool.blocks):
                 readings = analyzer.answer(block)
+                rows = [reading.row for reading in readings]
+                try:
+                    check_times(rows, chosen)
+                except InputError:
+                    if not spool.rows:
+                        spool.remove()
+                    raise
                 tally.add(readings, [read.problem for read in block.reads])
-                spool.add([reading.row for reading in readings])
+                spool.add(rows)
                 if progress:
                     progress(Progress(spool.rows, resumed, block.fraction))
             spool.finish()

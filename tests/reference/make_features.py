@@ -47,7 +47,7 @@ def by_praat(samples: np.ndarray, rate: int) -> dict[str, Any]:
     span = (0, 0, 0.0001, 0.02, 1.3)
     formants = sound.to_formant_burg(time_step=0.01, max_number_of_formants=5, maximum_formant=5500)
     voiced = pitch.xs()[f0 > 0]
-    # From the strength of the pitch: Praat's "To Harmonicity" has no pitch ceiling, so that a formant may be its period.
+    # From the strength of the pitch: Praat's "To Harmonicity" has no ceiling, so that a formant may be its period.
     strength = np.clip(pitch.selected_array["strength"][f0 > 0], 1e-4, 1 - 1e-4)
     ratio = 10 * np.log10(strength / (1 - strength))
     found = {

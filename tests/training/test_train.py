@@ -257,6 +257,8 @@ def test_a_recipe_that_does_not_hold_together_is_refused(data, tmp_path):
     stage = msgspec.structs.replace(chosen.stages[0], parts=(part,))
     with pytest.raises(CatalogError, match="no head other"):
         train(msgspec.structs.replace(chosen, stages=(stage,)), tmp_path / "run", data=data)
+    with pytest.raises(CatalogError, match=r"no such encoder \(elsewhere/mine\)"):
+        train(msgspec.structs.replace(chosen, encoder="elsewhere/mine"), tmp_path / "run", data=data)
     with pytest.raises(CatalogError, match=r"has no config\.json"):
         train(msgspec.structs.replace(chosen, encoder=str(tmp_path)), tmp_path / "run", data=data)
     file = tmp_path / "own.toml"

@@ -120,6 +120,11 @@ def reach(task: Task, recogniser: Recogniser) -> Reach:
     Raises:
         ModelError: There is none; says what is missing.
     """
+    if task.entry.target == "timelines":
+        raise ModelError(
+            f"{task.id!r} asks for timelines, which {recogniser.spec.name} does not give",
+            hint=f"Score a file of segments: affekt bench score {task.id} --predictions FILE --out RUN_DIR",
+        )
     return _to_dimensions(task, recogniser) if task.entry.target == "dimensions" else _to_labels(task, recogniser)
 
 

@@ -22,6 +22,7 @@ from affekt.bench.answers import Answers, collect, facts_of, read_answers, write
 from affekt.bench.reach import Reach, reach
 from affekt.bench.scoring import Scored, score
 from affekt.bench.tasks import Task, task
+from affekt.bench.timelines import TimelineAnswers, read_timelines, score_timelines, write_timelines
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, ModelError, OutputError
 from affekt.core.prediction import Prediction
@@ -38,10 +39,12 @@ __all__ = [
     "make_folder",
     "plain",
     "predict_all",
+    "read_record",
     "read_run",
     "rescore",
     "run_task",
     "store",
+    "store_timelines",
 ]
 
 RECORD = "run.json"
@@ -144,10 +147,54 @@ def store(
     Raises:
         OutputError: The record cannot be written.
     """
-    entry = chosen.entry
-    facts = {"task": chosen.id, "task_version": entry.version, "split": split, "model": model}
-    write_answers(answers, folder / PREDICTIONS, facts=facts)
+    write_answers(answers, folder / PREDICTIONS, facts=_facts(chosen, split, model))
     scored = score(chosen, read_answers(folder / PREDICTIONS), samples=samples, seed=seed)
+    kept: dict[str, Any] = {"spec": spec, "versions": versions, "samples": samples, "seed": seed, "timing": timing}
+    return _record(chosen, scored, folder=folder, model=model, split=split, **kept)
+
+
+def store_timelines(
+    chosen: Task,
+    answers: TimelineAnswers,
+    *,
+    folder: Path,
+    model: str,
+    split: str,
+    spec: Mapping[str, object],
+    versions: Mapping[str, str],
+    samples: int,
+    seed: int,
+) -> Run:
+    """The same for timelines; arguments are those of `store`.
+
+    Raises:
+        OutputError: The record cannot be written.
+    """
+    write_timelines(answers, folder / PREDICTIONS, facts=_facts(chosen, split, model))
+    scored = score_timelines(chosen, read_timelines(folder / PREDICTIONS), samples=samples, seed=seed)
+    kept: dict[str, Any] = {"spec": spec, "versions": versions, "samples": samples, "seed": seed}
+    return _record(chosen, scored, folder=folder, model=model, split=split, **kept)
+
+
+def _facts(chosen: Task, split: str, model: str) -> dict[str, str]:
+    return {"task": chosen.id, "task_version": chosen.entry.version, "split": split, "model": model}
+
+
+def _record(
+    chosen: Task,
+    scored: Scored,
+    *,
+    folder: Path,
+    model: str,
+    split: str,
+    spec: Mapping[str, object],
+    versions: Mapping[str, str],
+    samples: int,
+    seed: int,
+    timing: Mapping[str, float] | None = None,
+) -> Run:
+    """Write the record of answers that are stored and scored."""
+    entry = chosen.entry
     run = Run(
         task=chosen.id,
         task_version=entry.version,
@@ -182,7 +229,21 @@ def read_run(folder: str | Path) -> tuple[Run, Answers]:
     """Read a stored run.
 
     Raises:
-        DataError: The folder holds no run, or one of its files is broken.
+        DataError: The folder holds no run, one of its files is broken, or its answers are timelines.
+    """
+    run = read_record(folder)
+    if task(run.task).entry.target == "timelines":
+        raise DataError(
+            "The answers of this run are timelines", where=str(folder), hint="Score it with `affekt bench score`."
+        )
+    return run, read_answers(Path(folder) / PREDICTIONS)
+
+
+def read_record(folder: str | Path) -> Run:
+    """Read what a stored run says of itself.
+
+    Raises:
+        DataError: The folder holds no run, or its record is broken.
     """
     file = Path(folder) / RECORD
     if not file.is_file():
@@ -192,7 +253,7 @@ def read_run(folder: str | Path) -> tuple[Run, Answers]:
         run = Run(**{**raw, "scores": {key: _score(s) for key, s in raw["scores"].items()}})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as err:
         raise DataError("This is not the record of a run", where=str(file), hint="Run it again.") from err
-    return run, read_answers(file.with_name(PREDICTIONS))
+    return run
 
 
 def rescore(folder: str | Path, *, samples: int | None = None, seed: int | None = None) -> tuple[Run, Run]:
@@ -209,7 +270,7 @@ def rescore(folder: str | Path, *, samples: int | None = None, seed: int | None 
     Raises:
         DataError: The folder holds no run, or the task has another version now.
     """
-    stored, answers = read_run(folder)
+    stored = read_record(folder)
     chosen = task(stored.task)
     if chosen.entry.version != stored.task_version:
         raise DataError(
@@ -217,12 +278,13 @@ def rescore(folder: str | Path, *, samples: int | None = None, seed: int | None 
             where=str(folder),
             hint="Scores of different versions are not compared; run the task again.",
         )
-    now: Scored = score(
-        chosen,
-        answers,
-        samples=int(str(stored.spec["bootstrap"])) if samples is None else samples,
-        seed=int(str(stored.spec["seed"])) if seed is None else seed,
-    )
+    drawn = int(str(stored.spec["bootstrap"])) if samples is None else samples
+    chance = int(str(stored.spec["seed"])) if seed is None else seed
+    now: Scored
+    if chosen.entry.target == "timelines":
+        now = score_timelines(chosen, read_timelines(Path(folder) / PREDICTIONS), samples=drawn, seed=chance)
+    else:
+        now = score(chosen, read_run(folder)[1], samples=drawn, seed=chance)
     return stored, replace(stored, scores=now.scores, abstained=now.abstained, notes={**stored.notes, **now.notes})
 
 

@@ -7,23 +7,25 @@ What is scored depends on the columns that are there:
   with one label a row, the most probable one), unless there is a column `labels` as well;
 - of tasks about intensities or dimensions, a column for each of their names.
 
+Of tasks about timelines, it is a file of segments; see `affekt.bench.timelines`.
+
 `abstained` may hold a reason for giving no answer. A row whose cells cannot be read has no answer either, with that
 as its reason, and so has a row of the task that the table does not hold.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from affekt.bench.answers import collect, facts_of
-from affekt.bench.runs import data_checksums, make_folder, store
+from affekt.bench.runs import data_checksums, make_folder, store, store_timelines
+from affekt.bench.tables import rows_of
 from affekt.bench.tasks import Task, task
+from affekt.bench.timelines import answers_of
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.run import Run
@@ -54,7 +56,7 @@ def score_predictions(
 
     Args:
         name: Id of the task.
-        predictions: A file that ends in `.csv`, `.tsv`, `.jsonl` or `.parquet`.
+        predictions: A file that ends in `.csv`, `.tsv`, `.jsonl` or `.parquet`; of timelines also `.rttm` or `.json`.
         out: Folder for the run.
         data: Folder that holds the corpora; default `AFFEKT_DATA`.
         split: Split that was answered; default the one that the task reports.
@@ -76,6 +78,19 @@ def score_predictions(
     if not 0.0 < threshold <= 1.0:
         raise InputError(f"The threshold is {threshold:g}, not above 0 and at most 1", where="--threshold")
     file = Path(predictions)
+    if chosen.entry.target == "timelines":
+        timelines = answers_of(chosen, file, split=used, data=data)
+        return store_timelines(
+            chosen,
+            timelines,
+            folder=make_folder(Path(out)),
+            model=system or file.stem,
+            split=used,
+            spec=_spec(file, "segments", train_rows),
+            versions={**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": checksum(file)},
+            samples=samples,
+            seed=seed,
+        )
     examples = list(read(chosen.corpus, split=used, data=data))
     given = _by_id(file, [clip.id for clip, _ in examples], chosen)
     header = list(dict.fromkeys(key for cells in given.values() for key in cells))
@@ -94,20 +109,22 @@ def score_predictions(
         values=[values for _, values in answers] if valued else None,
         facts=facts_of([clip for clip, _ in examples]),
     )
-    spec: dict[str, object] = {"mapped_from": None, "predictions": file.name, "read_from": reader.way}
-    if train_rows is not None:
-        spec["train_rows"] = train_rows
     return store(
         chosen,
         found,
         folder=folder,
         model=reader.system,
         split=used,
-        spec=spec,
+        spec=_spec(file, reader.way, train_rows),
         versions={**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": checksum(file)},
         samples=samples,
         seed=seed,
     )
+
+
+def _spec(file: Path, way: str, train_rows: int | None) -> dict[str, object]:
+    found: dict[str, object] = {"mapped_from": None, "predictions": file.name, "read_from": way}
+    return found if train_rows is None else {**found, "train_rows": train_rows}
 
 
 class _Reader:
@@ -219,7 +236,7 @@ def _by_id(file: Path, ids: Sequence[str], chosen: Task) -> dict[str, Cells]:
     out: dict[str, Cells] = {}
     strays = 0
     stray = ""
-    for number, raw in enumerate(_rows(file), start=1):
+    for number, raw in enumerate(rows_of(file), start=1):
         cells = {fold.get(key.strip().casefold(), key.strip()): value for key, value in raw.items() if key}
         if cells.get("id") in (None, ""):
             if "id" not in cells:
@@ -240,46 +257,3 @@ def _by_id(file: Path, ids: Sequence[str], chosen: Task) -> dict[str, Cells]:
     if not out:
         raise InputError("The table holds no rows", where=str(file))
     return out
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a table as column -> cell."""
-    if not file.is_file():
-        raise InputError("There is no such file", where=str(file))
-    kind = file.suffix.lower()
-    if kind == ".parquet":
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        try:
-            yield from parquet.read_table(file).to_pylist()
-        except (pa.ArrowInvalid, OSError) as err:
-            raise InputError("This is not a Parquet file", where=str(file)) from err
-    elif kind in (".csv", ".tsv"):
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as stream:
-                reader = csv.DictReader(stream, delimiter="\t" if kind == ".tsv" else ",")
-                for row in reader:
-                    if None in row:
-                        raise InputError(
-                            "A row has more cells than the header", where=f"{file}, line {reader.line_num}"
-                        )
-                    yield row
-        except (csv.Error, UnicodeDecodeError) as err:
-            raise InputError(f"The table cannot be read: {err}", where=str(file)) from err
-    elif kind == ".jsonl":
-        with file.open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except (json.JSONDecodeError, UnicodeDecodeError) as err:
-                    raise InputError("A line is not JSON", where=f"{file}, line {number}") from err
-                if not isinstance(row, dict):
-                    raise InputError("A line is not a JSON object", where=f"{file}, line {number}")
-                yield row
-    else:
-        raise InputError(
-            f"Predictions come as .csv, .tsv, .jsonl or .parquet, not {kind or 'without an ending'}", where=str(file)
-        )

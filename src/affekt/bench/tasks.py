@@ -115,7 +115,8 @@ def task(name: str) -> Task:
     if strays := set(entry.labels) - set(found.all_names):
         refuse(f"space {entry.space!r} has no {', '.join(sorted(strays))}")
     for m in found.metrics:
-        if (m.takes in ("dimension", "table")) != (entry.target != "labels"):
+        about = {"dimension": "values", "table": "values", "timelines": "timelines"}.get(m.takes, "labels")
+        if about != (entry.target if entry.target in ("labels", "timelines") else "values"):
             refuse(f"metric {m.key!r} does not score {entry.target}")
     if entry.target == "labels" and "accuracy" in entry.metrics and found.space.kind != "single":
         refuse("'accuracy' needs one label a row; use 'exact_match'")
@@ -127,7 +128,7 @@ def task(name: str) -> Task:
     folded = entry.selection == "folds"
     if folded != (entry.folds >= 2):
         refuse("'folds' must be 2 or more where selection is 'folds', and left out elsewhere")
-    for split in (entry.split, *(() if folded else (entry.selection,))):
+    for split in (entry.split, *(() if folded or entry.selection == "elsewhere" else (entry.selection,))):
         if split not in corpus(entry.corpus).splits:
             refuse(f"corpus {entry.corpus!r} has no split {split!r}")
     if entry.split == entry.selection:

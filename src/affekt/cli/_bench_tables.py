@@ -356,6 +356,11 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
         reasons = "; ".join(f"{n:,} {reason}" for reason, n in run.abstained.items())
         rule = "Label scores count these as no label" if chosen.space.labels else "The scores leave these out"
         console.print(f"Without an answer: {reasons}. {rule}.")
+    if notes.get("error_seconds") and notes["duration"]:
+        kinds = ", ".join(
+            f"{s / notes['duration']:.1%} {k.replace('_', ' ')}" for k, s in notes["error_seconds"].items()
+        )
+        console.print(f"Of {notes['duration']:,.1f} s: {kinds}.")
     if notes.get("risk_coverage", {}).get("rows"):
         points = {p["coverage"]: p["risk"] for p in notes["risk_coverage"]["points"]}
         shown = ", ".join(f"{points[c]:.3f} at {c:.0%}" for c in (0.2, 0.5, 0.8, 1.0))
@@ -367,8 +372,10 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
                 f"which is {found['width']:.2f} wide on average."
             )
     if per_label and "per_label" in notes:
-        heads = ("label", "precision", "recall", "F1", "95 % interval", "actual", "predicted")
-        labels = NarrowTable(*heads, left=("label",), drop=("predicted", "precision", "recall"))
+        unit = ", s" if notes.get("unit") == "seconds" else ""
+        last = (f"actual{unit}", f"predicted{unit}")
+        heads = ("label", "precision", "recall", "F1", "95 % interval", *last)
+        labels = NarrowTable(*heads, left=("label",), drop=(last[1], "precision", "recall"))
         for name, row in notes["per_label"].items():
             labels.add_row(
                 name,

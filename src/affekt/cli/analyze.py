@@ -38,7 +38,11 @@ _SHOWN = 200
 @click.option(
     "--language-column", metavar="NAME", help="Column of the language; where a cell is empty, it is found out."
 )
-@click.option("--input-format", metavar="NAME", help="txt, csv, tsv, jsonl or parquet; default by the extension.")
+@click.option(
+    "--input-format",
+    metavar="NAME",
+    help="txt, csv, tsv, jsonl, parquet, webvtt, srt, textgrid or eaf; default by the extension.",
+)
 @click.option("--target-column", metavar="NAME", help="Column of what each text is read about, for models of targets.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
 @click.option("--encoding", metavar="NAME", help="Encoding of the text; default UTF-8 (or UTF-16 where it is).")
@@ -59,7 +63,12 @@ _SHOWN = 200
 )
 @click.option("--any-language", is_flag=True, help="Also read languages that the model was not measured on.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Number of threads; default all cores.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write: .jsonl .csv .parquet .html .xml.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write: .jsonl .csv .parquet .html .xml; of recordings also .vtt .srt .TextGrid .eaf .rttm.",
+)
 @click.option("--format", "format_", metavar="NAME", help="Output format; default by the extension of --out.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="End with an error at the first row that cannot be read.")
@@ -98,8 +107,8 @@ def command(
     """Read emotion in texts.
 
     SOURCE is a sentence in quotation marks, a file (.txt: one text a line; .csv, .tsv, .jsonl, .parquet: one a
-    row), several files, or - for what comes in. Without --out, readings are shown on a terminal and printed as
-    JSON Lines elsewhere.
+    row; .vtt, .srt, .TextGrid, .eaf: one a segment of a transcript), several files, or - for what comes in. Without
+    --out, readings are shown on a terminal and printed as JSON Lines elsewhere.
 
     Each text is read by the bundled model for its language, and its row says which. A row that cannot be read
     stays in the output with its reason. A run with --out that was broken off goes on where it was when the same

@@ -174,8 +174,8 @@ def score(
     """Score predictions of your own on a TASK, or a stored run again, without a model.
 
     With --predictions the table needs a column `id` and either `labels` or a column for each label or value of the
-    task; see the documentation for the formats. Without, the scores of RUN_DIR are computed again from its stored
-    predictions.
+    task; of a task about timelines, segments as RTTM, JSON or a table. See the documentation for the formats. Without,
+    the scores of RUN_DIR are computed again from its stored predictions.
     """
     from affekt.cli._bench_tables import show_run
     from affekt.core.errors import DataError, InputError

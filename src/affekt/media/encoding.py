@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from affekt.core.errors import InputError
 
-__all__ = ["clean", "encoding_of"]
+__all__ = ["clean", "encoding_of", "signature"]
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -41,12 +41,21 @@ def clean(value: str) -> tuple[str, str | None]:
     return value, None
 
 
+def signature(head: bytes) -> str | None:
+    """What a file is by its first bytes, such as "a PNG image"; `None` where they are on no list."""
+    return next((what for magic, what in _MAGIC if head.startswith(magic)), None)
+
+
 def encoding_of(head: bytes, where: str) -> str:
     """Encoding by the byte order mark or the pattern of NULs; refuses what is no text."""
     if head.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
-    if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
-        return "utf-32"
+    # The mark of little-endian UTF-32 is also that of UTF-16 before a NUL; only then are the other bytes no characters.
+    big = head.startswith(b"\x00\x00\xfe\xff")
+    if big or head.startswith(b"\xff\xfe\x00\x00"):
+        high, plane = (head[0::4], head[1::4]) if big else (head[3::4], head[2::4])
+        if not any(high) and max(plane) <= 0x10:
+            return "utf-32"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     controls = len(head) - len(head.translate(None, _CONTROL))

@@ -9,6 +9,7 @@ What is a row:
       `.csv` (`,` `;` tab or `|`) is taken from its first lines. Blank lines are no records.
     * `.jsonl`, `.ndjson`: one line that holds a JSON object. Blank lines are no records.
     * `.parquet`: one row.
+    * `.vtt`, `.srt`, `.TextGrid`, `.eaf`: one segment of a transcript, with its times and its speaker.
 
 Text is UTF-8 (with or without a byte order mark) or UTF-16, unless `encoding` says otherwise.
 """
@@ -45,7 +46,8 @@ __all__ = [
     "read_items",
 ]
 
-Kind = Literal["txt", "csv", "tsv", "jsonl", "parquet"]
+Transcript = Literal["webvtt", "srt", "textgrid", "eaf"]
+Kind = Literal["txt", "csv", "tsv", "jsonl", "parquet", "webvtt", "srt", "textgrid", "eaf"]
 
 EXTENSIONS: dict[str, Kind] = {
     ".txt": "txt",
@@ -59,6 +61,11 @@ EXTENSIONS: dict[str, Kind] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    # RTTM has no texts.
+    ".vtt": "webvtt",
+    ".srt": "srt",
+    ".textgrid": "textgrid",
+    ".eaf": "eaf",
 }
 
 # A long novel has about this many. Beyond it a text is not cut but refused, with the number stated.
@@ -166,7 +173,7 @@ class FileSource:
         # Also closes what was opened and never read to its end.
         weakref.finalize(self, self._closing.close)
         try:
-            self._rows = self._open_parquet() if self.kind == "parquet" else self._open_text()
+            self._rows = self._open()
         except OSError as err:
             raise _cannot_read(path, self.name, err) from err
 
@@ -183,6 +190,13 @@ class FileSource:
     def fraction(self) -> float | None:
         """Share of the input that has been read, 0..1; `None` where its size is not known."""
         return self._fraction()
+
+    def _open(self) -> Iterator[Read]:
+        if self.kind == "parquet":
+            return self._open_parquet()
+        if self.kind in get_args(Transcript):
+            return self._open_transcript(cast("Transcript", self.kind))
+        return self._open_text()
 
     # --- text -------------------------------------------------------------------------------------------
 
@@ -328,6 +342,31 @@ class FileSource:
                 target=cell(cells, target_at),
             )
             yield Read(clip, problem or wrong)
+
+    # --- transcripts ------------------------------------------------------------------------------------
+
+    def _open_transcript(self, kind: Transcript) -> Iterator[Read]:
+        from affekt.media import timed
+
+        if self.path is None:
+            raise InputError("A transcript cannot be read from standard input", hint="Write it to a file first.")
+        (found,) = timed.read(self.path, format=kind)
+        if not found:
+            raise InputError("There is no segment in it", where=self.name)
+        self.total = len(found)
+
+        def segments() -> Iterator[Read]:
+            taken: set[str] = set()
+            for count, s in enumerate(found, 1):
+                name = s.id if s.id is not None and s.id not in taken else str(count)
+                while name in taken:
+                    name += "'"
+                taken.add(name)
+                text, problem = _text_of(s.text or "", self.options.max_characters, table=False)
+                clip = Clip(id=name, text=text, start=s.start, end=s.end, speaker=s.speaker, source=self.name)
+                yield Read(clip, problem)
+
+        return segments()
 
     # --- Parquet ----------------------------------------------------------------------------------------
 

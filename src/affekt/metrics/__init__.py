@@ -38,6 +38,7 @@ from affekt.metrics.regression import (
 from affekt.metrics.significance import holm
 from affekt.metrics.statistic import Statistic
 from affekt.metrics.tables import cross_entropy, mean_concordance, mean_error, mean_kappa, mean_pearson, row_pearson
+from affekt.metrics.timeline import boundary_f1, eder, error_times, uar_in_time
 
 __all__ = [
     "METRICS",
@@ -50,10 +51,13 @@ __all__ = [
     "accuracy",
     "area_under_roc",
     "bootstrap",
+    "boundary_f1",
     "brier_score",
     "cohen_kappa",
     "concordance_cc",
     "cross_entropy",
+    "eder",
+    "error_times",
     "exact_match",
     "expected_calibration_error",
     "f1_per_label",
@@ -80,6 +84,7 @@ __all__ = [
     "risk_coverage",
     "root_mean_square_error",
     "row_pearson",
+    "uar_in_time",
     "unweighted_average_recall",
     "weighted_f1",
 ]

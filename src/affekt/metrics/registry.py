@@ -13,11 +13,12 @@ from affekt.metrics import classification as cl
 from affekt.metrics import ranking as rk
 from affekt.metrics import regression as rg
 from affekt.metrics import tables as tb
+from affekt.metrics import timeline as tl
 from affekt.metrics.statistic import Statistic
 
 __all__ = ["AMBIGUOUS", "METRICS", "Metric", "metric"]
 
-Takes = Literal["labels", "classes", "probabilities", "distributions", "dimension", "table"]
+Takes = Literal["labels", "classes", "probabilities", "distributions", "dimension", "table", "timelines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Metric:
         title: What it is, in a few words.
         takes: What it compares with the truth: 0/1 `labels` or `probabilities` of shape (rows, labels),
             `distributions` over labels, `classes` of shape (rows,) as codes (-1: no answer), one `dimension` of
-            shape (rows,), or a `table` of values of shape (rows, names), which gives one score for all of them.
+            shape (rows,), or a `table` of values of shape (rows, names), which gives one score for all of them. Of
+            `timelines` there is one for each recording, and recordings are the rows.
         statistic: Gives the score as sums over rows.
         higher_is_better: Direction.
         low: Lowest value that it can take.
@@ -84,6 +86,12 @@ _ALL = (
         "cross_entropy", "cross-entropy of shares, mean over names", "table", tb.cross_entropy_statistic, False, 0, _INF
     ),
     Metric("row_pcc", "Pearson correlation within a row, mean", "table", tb.row_pearson_statistic, True, -1, 1),
+    Metric("eder", "emotion diarization error rate, by time", "timelines", tl.eder_statistic, False, 0, 1),
+    Metric(
+        "eder_mean", "emotion diarization error rate, mean over files", "timelines", tl.eder_mean_statistic, False, 0, 1
+    ),
+    Metric("uar_time", "recall in seconds, mean over labels", "timelines", tl.uar_in_time_statistic, True, 0, 1),
+    Metric("boundary_f1", "F1 of begins and ends within 0.5 s", "timelines", tl.boundary_f1_statistic, True, 0, 1),
 )
 
 METRICS = MappingProxyType({m.key: m for m in _ALL})
@@ -113,6 +121,7 @@ AMBIGUOUS = MappingProxyType(
             "affekt.metrics.cohen_kappa",
             "affekt.metrics.fleiss_kappa",
         ),
+        "der": ("eder (all errors over all time)", "eder_mean (mean over recordings)"),
         "agreement": (
             "affekt.metrics.krippendorff_alpha",
             "affekt.metrics.cohen_kappa",

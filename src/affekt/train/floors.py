@@ -91,7 +91,7 @@ class Floor:
 
 def _splits(task: str, data: Path | None, fields: tuple[str, ...] = ()) -> tuple[HeadPlan, tuple[str, ...], Rows, Rows]:
     entry, source = entry_and_corpus(task)
-    plan = HeadPlan(space=entry.space, of=entry.target)
+    plan = HeadPlan(space=entry.space, of=entry.of_rows)
     rows, dev = (rows_of(source, plan, split=split, data=data, fields=fields) for split in ("train", "dev"))
     return plan, corpus(source).languages, rows, dev
 

@@ -47,7 +47,7 @@ class NameLikeness:
         folder = start_folder(encoder)
         self._model = Start(folder, folder / "tokenizer.json", {}).model({}, seed=0).eval()
         self._tokenizer, self._most = folder / "tokenizer.json", most
-        self._space, self._of = catalogue_space(entry.space), entry.target
+        self._space, self._of = catalogue_space(entry.space), entry.of_rows
         self._columns = columns_of(self._space, self._of)
         self.spec = RecogniserSpec(
             id="name-likeness",

@@ -33,13 +33,20 @@ def start_folder(encoder: str) -> Path:
 
     Raises:
         MissingExtraError: It is a package that is not installed.
-        CatalogError: The folder is not an encoder in the layout of Hugging Face.
+        CatalogError: There is no such folder, or it is not an encoder in the layout of Hugging Face.
     """
     if Path(encoder).is_dir():
         folder = Path(encoder)
-    else:
+    elif encoder.isidentifier():
         need(encoder, extra="train")
         folder = Path(str(resources.files(encoder))) / "model"
+    else:
+        raise CatalogError(
+            "There is no such encoder",
+            where=encoder,
+            hint="Name a package that carries one, or a folder as transformers saves it; all-mpnet-base-v2 is laid "
+            "out by `python scripts/lay_out_mpnet.py DIR`.",
+        )
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / name).is_file():
             raise CatalogError(

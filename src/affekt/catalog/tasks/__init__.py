@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from affekt.catalog.load import Entry, entry, names
+from affekt.core.errors import InputError
 
 __all__ = ["Beside", "PublishedClaim", "TaskEntry", "entry_and_corpus", "task_entry", "tasks"]
 
@@ -59,11 +60,13 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
         corpus: Id of the corpus, or of one of its views.
         space: Id of the label space that answers are scored in.
         target: What is scored: `labels` (one a row where the space is of kind `single`, else any number),
-            `intensities` (a strength for each label) or `dimensions` (named values, whatever they measure).
+            `intensities` (a strength for each label), `dimensions` (named values, whatever they measure) or
+            `timelines` (labels with their times; a row is a recording).
         labels: The labels or dimensions that are scored, where they are not all of the space.
         split: The split that scores are reported on.
         selection: The split for thresholds, early stopping and every other choice; `folds` where the corpus has
-            none: choices are then made by cross-validation within the rows that are trained on.
+            none: choices are then made by cross-validation within the rows that are trained on; `elsewhere` where it
+            is a test set alone: they are then made on other corpora.
         folds: Number of those folds.
         metrics: Report keys; those of one value a row are computed for each name (`pcc` gives `pcc_valence`, ...).
         headline: The score to name first.
@@ -77,7 +80,7 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     version: str
     corpus: str
     space: str
-    target: Literal["labels", "intensities", "dimensions"]
+    target: Literal["labels", "intensities", "dimensions", "timelines"]
     split: str
     selection: str
     metrics: tuple[str, ...]
@@ -87,6 +90,17 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     claims: tuple[PublishedClaim, ...] = ()
     beside: tuple[Beside, ...] = ()
     works: tuple[str, ...] = ()
+
+    @property
+    def of_rows(self) -> Literal["labels", "intensities", "dimensions"]:
+        """What is scored, of tasks whose rows are read one by one.
+
+        Raises:
+            InputError: The task is about timelines, which no head of a row learns.
+        """
+        if self.target == "timelines":
+            raise InputError(f"{self.title!r} asks for timelines of recordings, not for one answer a row")
+        return self.target
 
 
 def tasks() -> tuple[str, ...]:

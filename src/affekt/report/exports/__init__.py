@@ -8,10 +8,12 @@ from typing import Literal, get_args
 
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.row import Row
+from affekt.core.timeline import timelines_of
+from affekt.media import timed
 
-__all__ = ["EXTENSIONS", "Format", "export", "format_of"]
+__all__ = ["EXTENSIONS", "Format", "check_times", "export", "format_of"]
 
-Format = Literal["jsonl", "csv", "parquet", "html", "emotionml"]
+Format = Literal["jsonl", "csv", "parquet", "html", "emotionml", "webvtt", "srt", "textgrid", "eaf", "rttm"]
 
 EXTENSIONS: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -23,6 +25,7 @@ EXTENSIONS: dict[str, Format] = {
     ".htm": "html",
     ".xml": "emotionml",
     ".emotionml": "emotionml",
+    **timed.EXTENSIONS,
 }
 
 
@@ -56,12 +59,14 @@ def export(
     Args:
         rows: The rows.
         path: The file; it is overwritten.
-        format: `jsonl`, `csv`, `parquet` or `emotionml`. A report is written by `affekt.report.html`.
+        format: `jsonl`, `csv`, `parquet` or `emotionml`; or `webvtt`, `srt`, `textgrid`, `eaf` or `rttm`, which hold
+            recordings (all of them but `rttm` one). A report is written by `affekt.report.html`.
         labels: Labels of the rows' spaces, in order; they become columns.
         dimensions: Their dimensions beside valence, arousal and dominance, in order; likewise.
 
     Raises:
         ValueError: `format` is `html`.
+        InputError: The format needs times that the rows have not, or cannot hold several recordings.
         OSError: The file cannot be written.
     """
     if format == "jsonl":
@@ -80,5 +85,18 @@ def export(
         from affekt.report.exports import emotionml
 
         emotionml.write(rows, path)
+    elif format != "html":
+        content = timed.encode(timelines_of(rows, needed_by=format), format=format)
+        path.write_text(content, encoding="utf-8", newline="\n")
     else:
         raise ValueError("a report needs facts about data and model: affekt.report.html.write_report")
+
+
+def check_times(rows: Iterable[Row], format: Format) -> None:
+    """Refuse rows without a place in time where the format needs it; before all others are read.
+
+    Raises:
+        InputError: A row has no start or end.
+    """
+    if format in timed.EXTENSIONS.values():
+        timelines_of(rows, needed_by=format)
