@@ -119,6 +119,7 @@ def test_pauses_are_measured() -> None:
     assert silent.syllable_rate == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-20, 20), min_size=2, max_size=60), st.integers(0, 10))
 def test_turns_alternate_and_are_further_apart_than_the_threshold(values: list[int], threshold: int) -> None:
     contour = np.array(values, dtype=float)
@@ -130,6 +131,7 @@ def test_turns_alternate_and_are_further_apart_than_the_threshold(values: list[i
         assert {contour.max(), contour.min()} <= set(contour[at])
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=50))
 def test_runs_cover_what_is_true(mask: list[bool]) -> None:
     starts, ends = runs(np.array(mask, dtype=bool))
