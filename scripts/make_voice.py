@@ -213,11 +213,11 @@ def main() -> None:
 
 def described(card: Card, sources: list[str]) -> str:
     facts = card.facts
-    rows = [
-        f"| {what} | "
-        + " | ".join("{:.3f} [{:.3f}, {:.3f}]".format(*facts["figures"][w][what]) for w in ("alone", "beside"))
-        for what in facts["figures"]["alone"]
-    ]
+
+    def shown(way: str, what: str) -> str:
+        return "{:.3f} [{:.3f}, {:.3f}]".format(*facts["figures"][way][what])
+
+    rows = [f"| {what} | {shown('alone', what)} | {shown('beside', what)} |" for what in facts["figures"]["alone"]]
     return "\n".join(
         [
             f"# {card.title}\n",

@@ -70,9 +70,7 @@ class VoiceRecogniser:
         self.folder = folder
         self.card: Card = read_card(folder)
         if self.card.voice is None:
-            raise ModelError(
-                f"{self.card.id} does not read voices", where=str(folder), hint="See `affekt models list`."
-            )
+            raise ModelError(f"{self.card.id} reads no voices", where=str(folder), hint="See `affekt models list`.")
         self.voice: Voice = self.card.voice
         self._jobs = jobs or 0
 
