@@ -16,7 +16,7 @@ from affekt.core.errors import InputError, UnknownNameError
 from affekt.media.sound import Sound, sound_of
 from affekt.media.speech import SpeechOptions, spoken
 from affekt.media.transcript import beside, read_transcript
-from affekt.media.turns import average_linkage, speakers_of, transcribed, turns_of
+from affekt.media.turns import speakers_of, transcribed, turns_of, ward
 
 Said = tuple[float | None, float | None, str | None, str | None]
 TALK: list[Said] = [(0.0, 1.5, "A", "Are you there?"), (1.75, 3.0, "B", "I am.")]
@@ -243,8 +243,8 @@ def test_clustering_is_that_of_scipy(n: int, seed: int) -> None:
     from scipy.spatial.distance import pdist, squareform
 
     points = np.random.RandomState(seed).randn(n, 3)
-    tree = linkage(points, "average")
-    for k, groups in average_linkage(squareform(pdist(points)), most=6).items():
+    tree = linkage(points, "ward")
+    for k, groups in ward(squareform(pdist(points)), most=6).items():
         theirs = fcluster(tree, k, criterion="maxclust")
         pairs = np.equal.outer(groups, groups)
         assert np.array_equal(pairs, np.equal.outer(theirs, theirs)), k

@@ -31,7 +31,8 @@ def _filters() -> NDArray[np.float32]:
     hertz = np.linspace(0.0, _RATE / 2, _WINDOW // 2 + 1)[:, None]
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
-    return (np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high - low)).astype(np.float32)
+    out: NDArray[np.float32] = (np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high - low)).astype(np.float32)
+    return out
 
 
 def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import InputError
 from affekt.media.sound import Sound
 
-__all__ = ["Describe", "Transcriber", "average_linkage", "speakers_of", "transcribed", "turns_of"]
+__all__ = ["Describe", "Transcriber", "speakers_of", "transcribed", "turns_of", "ward"]
 
 Transcriber: TypeAlias = Callable[[Sound], Iterable[tuple[float, float, str]]]
 """From a stretch of sound to what is said in it: start and end in seconds from its first sample, words."""
@@ -26,8 +26,8 @@ Transcriber: TypeAlias = Callable[[Sound], Iterable[tuple[float, float, str]]]
 Describe: TypeAlias = Callable[[Sound], ArrayLike]
 """From a stretch of sound to a vector of fixed length; NaN where something is undefined."""
 
-# Mean silhouette from which two or more groups are believed.
-_CLEAR = 0.25
+# Mean silhouette from which groups are believed; halves of one actor's emotional sentences reach about 0.35.
+_CLEAR = 0.5
 _MOST_SPEAKERS = 8
 
 
@@ -110,10 +110,10 @@ def _clip(
 
 
 def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]:
-    """Group stretches of speech by voice: agglomerative clustering with average linkage of standardised vectors.
+    """Group stretches of speech by voice: agglomerative clustering of standardised vectors (Ward 1963).
 
     The number of groups, where it is not given, is that with the highest mean silhouette (Rousseeuw 1987) if it reaches
-    0.25, else one.
+    0.5, else one: give the number where it is known.
 
     Args:
         vectors: Shape (stretches, values); NaN is taken as the mean of its column.
@@ -139,7 +139,7 @@ def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]
     squares = (standard**2).sum(axis=1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * standard @ standard.T, 0.0))
     np.fill_diagonal(distances, 0.0)
-    levels = average_linkage(distances, most=max(speakers or 0, _MOST_SPEAKERS))
+    levels = ward(distances, most=max(speakers or 0, _MOST_SPEAKERS))
     if speakers is not None:
         return levels[min(speakers, max(levels, default=1))] if levels else []
     best = max((k for k in levels if k > 1), key=lambda k: _silhouette(distances, levels[k]), default=None)
@@ -148,18 +148,18 @@ def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]
     return levels[best]
 
 
-def average_linkage(distances: NDArray[np.float64], *, most: int) -> dict[int, list[int]]:
-    """Average-linkage clustering (UPGMA): number of groups -> group of each item, for 1 to `most` groups.
+def ward(distances: NDArray[np.float64], *, most: int) -> dict[int, list[int]]:
+    """Ward's clustering, least squares within groups: number of groups -> group of each item, for 1 to `most` groups.
 
     Args:
-        distances: Shape (items, items), symmetric.
+        distances: Euclidean distances, shape (items, items), symmetric.
         most: Largest number of groups that is kept.
 
     Returns:
         Groups are counted from 0 in the order of their first item; no entry for more groups than items.
     """
     n = len(distances)
-    between = np.array(distances, dtype=np.float64)
+    between = np.square(np.asarray(distances, dtype=np.float64))
     np.fill_diagonal(between, np.inf)
     sizes = np.ones(n)
     group = np.arange(n)
@@ -173,8 +173,9 @@ def average_linkage(distances: NDArray[np.float64], *, most: int) -> dict[int, l
         a = int(np.argmin(between[np.arange(n), nearest]))
         b = int(nearest[a])
         a, b = min(a, b), max(a, b)
-        # Lance and Williams: the distance to a union is the mean of those to its parts, weighted by their sizes.
-        merged = (sizes[a] * between[a] + sizes[b] * between[b]) / (sizes[a] + sizes[b])
+        # Lance and Williams 1967: the squared distance to a union from those to its parts.
+        merged = (sizes[a] + sizes) * between[a] + (sizes[b] + sizes) * between[b] - sizes * between[a, b]
+        merged /= sizes[a] + sizes[b] + sizes
         merged[[a, b]] = np.inf
         between[a], between[:, a] = merged, merged
         between[b], between[:, b] = np.inf, np.inf

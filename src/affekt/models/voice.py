@@ -9,7 +9,7 @@ voice that is always loud is not always angry.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,13 @@ from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
 from affekt.features.logmel import HOP, log_mel
 from affekt.media.sound import RATE, Sound
+from affekt.media.speech import SpeechOptions
 from affekt.models.card import Card, Head, Voice, read_card, spec_of
 
-__all__ = ["Baseline", "VoiceRecogniser"]
+__all__ = ["SPEECH", "Baseline", "VoiceRecogniser"]
+
+SPEECH = SpeechOptions(least_silence=0.5, padding=0.1)
+"""What counts as a stretch: a phrase with its short pauses, as in what the heads learned from."""
 
 _SILENT = 1e-4  # root mean square below which there is nothing to hear: -80 dB of full scale
 
@@ -66,7 +70,7 @@ class VoiceRecogniser:
         self.folder = folder
         self.card: Card = read_card(folder)
         if self.card.voice is None:
-            raise ModelError(f"{self.card.id} does not read voices", where=str(folder), hint="See `affekt models list`.")
+            raise ModelError(f"{self.card.id} reads no voices", where=str(folder), hint="See `affekt models list`.")
         self.voice: Voice = self.card.voice
         self._jobs = jobs or 0
 
@@ -79,6 +83,11 @@ class VoiceRecogniser:
     def longest(self) -> float:
         """Seconds of the longest stretch that is heard in one piece."""
         return self.voice.longest
+
+    @property
+    def speech(self) -> SpeechOptions:
+        """How a recording is to be cut into stretches for it."""
+        return replace(SPEECH, longest=self.longest)
 
     @cached_property
     def _encoder(self) -> Any:

@@ -367,6 +367,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
         label_file: A file of the release that lists the labels; it is checked against `label_ids`.
         ratings: Files of single judgements.
         hash_split: Our split, where there is no official one.
+        speaker_folds: Speakers of each fold of a published cross-validation in which no speaker is on both sides.
         split_list: The file that tells the splits apart.
         left_out: Values of the split column whose rows belong to no split.
         where: Column -> values; rows with other values are no rows of this corpus. `*` in a value stands for any
@@ -416,6 +417,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     label_file: str = ""
     ratings: tuple[RatingsFile, ...] = ()
     hash_split: HashSplit | None = None
+    speaker_folds: tuple[tuple[str, ...], ...] = ()
     split_list: SplitList | None = None
     left_out: tuple[str, ...] = ()
     where: dict[str, Names] = msgspec.field(default_factory=dict)
