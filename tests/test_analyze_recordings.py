@@ -271,7 +271,7 @@ def test_models_and_licences_that_do_not_fit(call: Path) -> None:
         analyze(call, model=TinyRecogniser())
     with pytest.raises(ModelError, match="loud reads voices, not texts"):
         analyze("A text.", model=LoudVoice())
-    with pytest.raises(ModelError, match="does not read voices"):
+    with pytest.raises(ModelError, match="text-en reads no voices"):
         analyze(call, model="text-en")
     with pytest.raises(InputError, match="words alone"):
         analyze(call, model=LoudVoice(), explain=True)
