@@ -7,7 +7,7 @@ keeps none. Both read in blocks, so that memory does not grow with the input. Re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,9 +21,9 @@ from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
 from affekt.core.row import OWN, Row, make_row
 from affekt.core.space import LabelSpace
-from affekt.media.recording import RecordingSource, recordings_in
-from affekt.media.text import FileSource, Read, ReadOptions, kind_of, read_items
+from affekt.media.text import Read, ReadOptions
 from affekt.models.choice import Choice, Chooser, Licence, Way, ways_of
+from affekt.opening import Input, Source, open_input, refuse_bad
 
 if TYPE_CHECKING:
     from affekt.models.voice import VoiceRecogniser
@@ -32,20 +32,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Analyzer",
     "Block",
-    "File",
     "Input",
     "Policy",
     "Reading",
     "analyze",
     "analyzer_for",
-    "open_files",
     "open_input",
     "stream",
 ]
 
 Model: TypeAlias = "str | PathLike[str] | Recogniser | VoiceRecogniser | None"
-File = FileSource | RecordingSource
-Source = str | PathLike[str] | File | Iterable[object]
 
 # Rows in a block: small at first, so that the first answers come at once, then as many as sorting by length
 # gains from. Explaining costs many passes a row. Fixed by the number of the block alone: a run that resumes at
@@ -284,118 +280,6 @@ class Analyzer:
             language=choice.language,
             language_probability=choice.probability,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """Opened sources as one run of rows.
-
-    Attributes:
-        reads: The rows, once; none of recordings, whose rows come with hearing.
-        files: The files that they come from; empty for Python objects.
-    """
-
-    reads: Iterable[Read]
-    files: tuple[File, ...] = ()
-
-    @property
-    def recorded(self) -> bool:
-        """Whether recordings are read, and not texts."""
-        return any(isinstance(f, RecordingSource) for f in self.files)
-
-    @property
-    def fraction(self) -> float | None:
-        """Share of the files that has been read, by their sizes; `None` where these are not known."""
-        sizes = [f.path.stat().st_size if f.path else 0 for f in self.files]
-        parts = [f.fraction for f in self.files]
-        if not sum(sizes) or None in parts:
-            return None
-        return sum(size * (part or 0.0) for size, part in zip(sizes, parts, strict=True)) / sum(sizes)
-
-    @property
-    def ahead(self) -> bool:
-        """Whether to read ahead in a thread: a pipe may block it, and a caller's iterator may mind the thread."""
-        return bool(self.files) and all(f.path is not None and f.path.is_file() for f in self.files)
-
-
-def open_files(paths: Iterable[Path | None], options: ReadOptions | None = None) -> list[File]:
-    """Open files, each as what its extension (or `options.kind`) says; a folder stands for the recordings in it.
-
-    Args:
-        paths: The files; `None` for standard input.
-        options: How to read them.
-
-    Raises:
-        InputError: One cannot be read; see `FileSource` and `RecordingSource`.
-    """
-    options = options or ReadOptions()
-    files: list[File] = []
-    for path in paths:
-        for file in recordings_in(path) if path is not None and path.is_dir() else (path,):
-            kind = options.kind or (None if file is None else kind_of(file))
-            if kind != "sound":
-                files.append(FileSource(file, options))
-            elif file is not None:
-                files.append(RecordingSource(file, options))
-            else:
-                raise InputError("A recording cannot be read from standard input", hint="Write it to a file first.")
-    return files
-
-
-def open_input(source: Source | Sequence[File], options: ReadOptions | None = None) -> Input:
-    """Open a source, or several files that are read one after the other.
-
-    Rows of several files are named by file and line, since their numbers alone would repeat.
-
-    Raises:
-        InputError: It cannot be read, or texts are mixed with recordings; see `affekt.media.text.FileSource` and
-            `affekt.media.recording.RecordingSource`.
-    """
-    options = options or ReadOptions()
-    if isinstance(source, str):
-        return Input(read_items([source], max_characters=options.max_characters))
-    if isinstance(source, PathLike):
-        source = open_files([Path(fspath(source))], options)
-    if isinstance(source, Clip | File):
-        source = [source]
-    if isinstance(source, Sequence) and source and all(isinstance(part, File) for part in source):
-        texts = tuple(part for part in source if isinstance(part, FileSource))
-        recordings = tuple(part for part in source if isinstance(part, RecordingSource))
-        if texts and recordings:
-            raise InputError(
-                f"{texts[0].name} is text and {recordings[0].name} a recording: different models read them",
-                hint="Read them in two runs.",
-            )
-        if len(recordings) > 1 and isinstance(recordings[0].options.transcript, Path):
-            raise InputError(
-                f"One transcript was named, and there are {len(recordings)} recordings",
-                where=str(recordings[0].options.transcript),
-                hint="Lay each transcript beside its recording, under its name: call.wav, call.vtt.",
-            )
-        if recordings:
-            return Input((), recordings)
-        return Input(texts[0] if len(texts) == 1 else _chain(texts), texts)
-    return Input(read_items(source, options.columns, max_characters=options.max_characters))
-
-
-def _chain(files: Sequence[FileSource]) -> Iterator[Read]:
-    for file in files:
-        own_ids = "id" in file.chosen
-        for read in file:
-            clip = read.clip if own_ids else replace(read.clip, id=read.clip.source or read.clip.id)
-            yield Read(clip, read.problem)
-
-
-def refuse_bad(reads: Iterable[Read]) -> Iterator[Read]:
-    for read in reads:
-        if read.problem is not None:
-            place = read.clip.source or f"id {read.clip.id}"
-            raise InputError(
-                f"A row cannot be read: {read.problem}",
-                where=place,
-                hint="Without --strict (strict=True) it is kept as an abstention.",
-            )
-        yield read
 
 
 def analyzer_for(source: Input, **asked: Any) -> Analyzer:

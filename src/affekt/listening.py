@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from affekt.analysis import Analyzer, Block, Input, Reading, refuse_bad
+from affekt.analysis import Analyzer, Block, Reading
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
 from affekt.media.recording import RecordingSource
 from affekt.media.text import Read
 from affekt.models.choice import Choice, Way, ways_of
+from affekt.opening import Input, refuse_bad
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from affekt._version import __version__
-from affekt.analysis import Analyzer, File, Input, Reading
+from affekt.analysis import Analyzer, Reading
 from affekt.core.errors import InputError, OutputError
 from affekt.core.prediction import kind_of
 from affekt.core.row import ROW_VERSION
+from affekt.opening import File, Input
 from affekt.report.exports import Format, check_times, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
 

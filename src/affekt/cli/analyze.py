@@ -16,9 +16,10 @@ import click
 from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
-    from affekt.analysis import Analyzer, Input, Reading
+    from affekt.analysis import Analyzer, Reading
     from affekt.media.text import ReadOptions
     from affekt.models.choice import Licence
+    from affekt.opening import Input
     from affekt.writing import Progress, Summary
 
 __all__ = ["command"]
@@ -218,8 +219,8 @@ def command(
 
 
 def _open(sources: tuple[str, ...], text: str | None, options: ReadOptions) -> Input:
-    from affekt.analysis import open_files, open_input
     from affekt.media.text import EXTENSIONS
+    from affekt.opening import open_files, open_input
 
     if text is not None:
         if isinstance(options.transcript, Path):

@@ -87,6 +87,8 @@ class RecordingSource:
     @property
     def fraction(self) -> float | None:
         """Share of the recording that has been decoded, 0..1; `None` where its header does not say its length."""
+        if not self.heard:
+            return 0.0
         return min(self.heard / self._declared, 1.0) if self._declared else None
 
     def _transcript(self) -> tuple[Path | None, list[Clip]]:
