@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
 import sys
 import wave
 import weakref
@@ -443,3 +444,19 @@ def test_texts_stay_with_their_own_models(tmp_path: Path) -> None:
     assert isinstance(
         analyzer_for(open_input(RecordingSource(save(tmp_path / "a.wav", np.zeros(9)))), model=LoudVoice()), Listener
     )
+
+
+# --- the bundled model on real speech ---------------------------------------------------------------------------------
+
+
+@pytest.mark.data
+@pytest.mark.skipif("AFFEKT_DATA" not in os.environ, reason="AFFEKT_DATA is not set")
+def test_real_speech_goes_from_flac_to_rows(tmp_path: Path) -> None:
+    folder = Path(os.environ["AFFEKT_DATA"]) / "ravdess" / "Actor_01"
+    out = tmp_path / "rows.jsonl"
+    done = analyze(folder, out=out)
+    rows = rows_of(out)
+    assert done.bad == {}
+    assert len({r["source"] for r in rows}) == len([*folder.glob("*.flac"), *folder.glob("*.wav")])
+    assert all(0 <= r["start"] < r["end"] < 8 for r in rows)
+    assert {r["model"].partition("@")[0] for r in rows} == {"voice"}

@@ -715,6 +715,27 @@ def test_a_page_without_labels_shows_the_scales(tmp_path, show):
 
 @browser_test
 @pytest.mark.browser
+def test_a_recording_has_a_lane_for_each_speaker(tmp_path, show):
+    def spoken(k, **more):
+        row = plain("", start=60.0 * k, end=60.0 * k + 30.25, speaker=("Ann", "Ben")[k % 2], source="call.wav")
+        return replace(row, id=str(k), text=None, **more)
+
+    rows = [spoken(k) for k in range(3)]
+    page = show(write(tmp_path, rows))
+    page.focus("#lanes")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    until(page, "document.getElementById('lanes-says').textContent !== ''")
+    assert page.inner_text("#lanes-says").startswith("1:00 to 1:30: Ben: ")
+    page.keyboard.press("Enter")
+    assert "1:00 to 1:30 (60.00 to 90.25 s)" in page.inner_text("#panel")
+    assert page.inner_text("[role=row][aria-rowindex='4'] .c-time") == "2:00 to 2:30"
+    assert not show(write(tmp_path, [*rows, spoken(3, source="other.wav")])).is_visible("#s-lanes")
+    assert not show(write(tmp_path, [plain("a text") for _ in range(3)])).is_visible("#s-lanes")
+
+
+@browser_test
+@pytest.mark.browser
 def test_a_press_on_a_bar_filters_everything(rows, big, show):
     page = show(big)
     page.click("#bars button:has-text('gratitude')")

@@ -45,7 +45,7 @@ __all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ModelFacts", "Re
 
 _BINS = 20  # of the confidence histogram
 _MAX_REASONS = 40
-_SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "table.js", "panel.js", "app.js")
+_SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "lanes.js", "table.js", "panel.js", "app.js")
 _COLOURS = 8  # --g0 ... --g7 in style.css; 7 is the neutral grey
 # Groups with a customary colour. Others take what is left, in their order.
 _CUSTOMARY = {

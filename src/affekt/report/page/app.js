@@ -86,15 +86,15 @@ function drawExamples() {
   const found = Array.from(rows.filtered).filter((i) => answered(i) && D.labels(i).includes(l)).sort((a, b) => D.score(b, l) - D.score(a, l) || a - b);
   const seen = new Set(), best = [];
   for (const i of found) {
-    const text = D.text(i).trim();
+    const text = D.text(i).trim() || (Number.isNaN(D.start[i]) ? '' : D.source(i) + stretch(i));
     if (!text || seen.has(text)) continue;
     seen.add(text); best.push(i);
     if (best.length === 6) break;
   }
   $('examples').replaceChildren(...best.map((i) => {
     const body = el('span', { class: 't', dir: 'auto' });
-    body.append(excerpt(i, l));
-    const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, D.speakers[D.speaker[i]], D.time(i) && shortTime(i)].filter(Boolean);
+    body.append(D.text(i).trim() ? excerpt(i, l) : noText(i));
+    const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, D.speakers[D.speaker[i]], (D.time(i) || (D.text(i).trim() && !Number.isNaN(D.start[i]))) && shortTime(i)].filter(Boolean);
     const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
     return card;
   }));
@@ -216,7 +216,7 @@ function listenToPrint() {
   addEventListener('afterprint', () => { restore?.(); setTheme(before); showFilters(); drawNow(); });
 }
 
-const drawNow = () => { drawPlane(); drawTime(); drawDoc(); drawHist(); };
+const drawNow = () => { drawPlane(); drawTime(); drawLanes(); drawDoc(); drawHist(); };
 
 // --- Start -----------------------------------------------------------------------------------------------------
 
@@ -236,6 +236,7 @@ async function start() {
   setUpPlane();
   if ($('s-plane').hidden) $('s-plane').parentElement.classList.add('single');
   setUpTime();
+  setUpLanes();
   setUpDoc();
   setUpTable();
   // One long text is what such a page is about: its course comes first.
@@ -251,7 +252,7 @@ async function start() {
   listenToPrint();
   drawAll();
   const redraw = perFrame(drawNow), watch = new ResizeObserver(redraw);
-  for (const id of ['plane', 'time', 'doc', 'hist']) watch.observe($(id));
+  for (const id of ['plane', 'time', 'lanes', 'doc', 'hist']) watch.observe($(id));
   redraw();
   document.documentElement.dataset.ready = 'true';
 }
