@@ -111,7 +111,8 @@ def test_jitter_of_pulses_moved_at_random(seed: int, spread: float, f0: float) -
     periods = np.random.default_rng(seed).normal(1, spread, size=int(2.5 * f0)) / f0
     truth = np.abs(np.diff(periods)).mean() / periods.mean()
     found = np.nanmean(inner(descriptors(sounds.pulses(0.01 + np.cumsum(periods), seconds=2.0))["jitter"]))
-    assert found == pytest.approx(truth, rel=0.3)
+    # One period in a hundred that is found a sample off adds so much.
+    assert found == pytest.approx(truth, rel=0.3, abs=0.003)
 
 
 @settings(max_examples=10, deadline=None)
