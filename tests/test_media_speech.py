@@ -122,7 +122,7 @@ def test_stretches_are_in_order_within_the_sound_and_not_too_long(
         assert end - start <= longest + 1e-9
         last = end
     # Every frame that is surely speech for long enough lies in a stretch.
-    sure = p >= threshold
+    sure = p.astype(float) >= threshold
     run = 0
     for place, spoken_here in enumerate([*sure, False]):
         if spoken_here:
