@@ -221,7 +221,8 @@ def described(card: Card, sources: list[str]) -> str:
     return "\n".join(
         [
             f"# {card.title}\n",
-            f"`{card.id}@{card.version}`: int8 ONNX, runs on a processor without torch. Licence of the weights: "
+            "<!-- short:begin -->",
+            f"`{card.id}@{card.version}`: 15 MB, int8 ONNX, runs on a processor without torch. Licence of the weights: "
             f"{card.licence}. Reads how something is said, not the words.\n",
             "Unweighted average recall on speakers that were not learned from, with 95 % intervals from drawing "
             "speakers anew. *Alone*: a stretch by itself. *Beside*: as it departs from the speaker's own manner over "
@@ -230,6 +231,8 @@ def described(card: Card, sources: list[str]) -> str:
             "|---|---|---|",
             *rows,
             "",
+            "Not for: " + " ".join(NOT_FOR),
+            "<!-- short:end -->\n",
             "Made by `python scripts/make_voice.py encoders/whisper-base --out DIR`; the strength of each head was "
             "chosen on speakers left out of what it learned from.\n",
             "## Sources\n",
