@@ -51,7 +51,7 @@ _COLOURS = 8  # --g0 ... --g7 in style.css; 7 is the neutral grey
 _CUSTOMARY = {
     "joy": 0, "happiness": 0, "happy": 0, "positive": 0, "anger": 1, "angry": 1, "negative": 1, "disgust": 2,
     "fear": 3, "fearful": 3, "anxiety": 3, "sadness": 4, "sad": 4, "surprise": 5, "surprised": 5,
-    "ambiguous": 5, "anticipation": 5, "love": 6, "trust": 6, "neutral": 7, "none": 7, "no emotion": 7,
+    "ambiguous": 5, "anticipation": 5, "love": 6, "trust": 6, "calm": 6, "neutral": 7, "none": 7, "no emotion": 7,
 }  # fmt: skip
 
 
