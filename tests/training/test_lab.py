@@ -32,7 +32,6 @@ from affekt.models.text import with_context  # noqa: E402
 from affekt.train.floors import hashed_counts, hashed_linear, majority  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
 from affekt.train.plain import plain_recipe  # noqa: E402
-from affekt.train.start import fresh_folder  # noqa: E402
 from affekt.train.targets import rows_of  # noqa: E402
 
 
@@ -93,17 +92,18 @@ def test_teachers_pass_on_what_they_learned(data, tmp_path, own):
     part = replace(base.stages[0].parts[0], objective="mean_and_spread")
     other = replace(part, corpus="goemotions", head="labels", objective="multi_label")
     stage = replace(base.stages[0], parts=(part, other), taught=0.5, taught_weight=0.5)
-    theirs = ""
-    if own:  # with a vocabulary of its own
-        plan = Fresh(corpora=("emobank",), vocabulary=300, width=64, layers=2, attention_heads=4, inner=128)
-        theirs = str(fresh_folder(plan, tmp_path / "theirs", data=data))
-        stage = replace(stage, rate=2e-3)
     chosen = replace(
         base,
         heads={**base.heads, "labels": HeadPlan(space="goemotions", export=False)},
-        teachers=Teachers(encoder=theirs, seeds=(5, 6), stage=stage, heads=("main", "labels")),
-        stages=(replace(base.stages[0], parts=stage.parts, taught=0.5, taught_weight=0.5, epochs=1),),
+        teachers=Teachers(seeds=(5, 6), stage=stage, heads=("main", "labels")),
+        stages=(replace(stage, epochs=1),),
     )
+    width = 384
+    if own:  # the model has a vocabulary of its own, and its teachers that of the plain recipe
+        width = 64
+        plan = Fresh(corpora=("emobank",), vocabulary=300, width=width, layers=1, attention_heads=4, inner=128)
+        teachers = replace(chosen.teachers, encoder=base.encoder)
+        chosen = replace(chosen, encoder="", fresh=plan, teachers=teachers)
     seen = []
     trained = train(chosen, tmp_path, data=data, progress=lambda what, *_: seen.append(what))
     assert list(dict.fromkeys(seen)) == ["teacher 5", "teacher 6", "stage 1"]
@@ -114,7 +114,7 @@ def test_teachers_pass_on_what_they_learned(data, tmp_path, own):
         wet = gold[:, 0] < 3
         sadness = said["emobank main labels"][:, space("goemotions").index("sadness")]
         assert sadness[wet].min() > sadness[~wet].max()
-    assert trained.weights["main.weight"].shape == (6, 384)
+    assert trained.weights["main.weight"].shape == (6, width)
 
 
 def small(entry, seeds=(1, 2)):

@@ -353,6 +353,7 @@ def _lessons(
         folder = out / f"teacher-{seed}"
         if (folder / "answers.safetensors").exists():
             continue
+        folder.mkdir(parents=True, exist_ok=True)
         model, school.history = fresh(seed), []
         stage = msgspec.structs.replace(teachers.stage, seed=seed)
         _run_stage(model, stage, school, folder, f"teacher {seed}", {}, progress)
