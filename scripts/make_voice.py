@@ -27,7 +27,7 @@ from affekt.catalog.corpora import corpus
 from affekt.catalog.spaces import space
 from affekt.metrics import unweighted_average_recall
 from affekt.models.card import Abstention, Card, Head, Voice
-from affekt.models.voice import SPEECH, VoiceRecogniser
+from affekt.models.voice import VoiceRecogniser
 from affekt.train.calibrate import fit_platt, fit_temperature, policy_point, sigmoid
 from affekt.train.voice.fit import Fitted, Heard, fit_head, hear_corpus, held_out
 from affekt.train.voice.heads import heads_graph
@@ -148,9 +148,7 @@ def main() -> None:
         for name in ("ravdess", "emodb"):
             rows = sum(s.rows for s in corpus(name).splits.values())
             task = bar.add_task(name, total=rows)
-            heard[name] = hear_corpus(
-                name, ear.hear, SPEECH, labels=SPACE, progress=lambda n, t=task: bar.advance(t, n)
-            )
+            heard[name] = hear_corpus(name, ear.hear, labels=SPACE, progress=lambda n, t=task: bar.advance(t, n))
     acted, berlin = heard["ravdess"], heard["emodb"]
     folds = [np.isin(acted.speakers, [f"ravdess {s}" for s in fold]) for fold in corpus("ravdess").speaker_folds]
     assert (np.sum(folds, 0) == 1).all()

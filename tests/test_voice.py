@@ -94,7 +94,7 @@ def test_a_speakers_manner_needs_stretches_and_moves_the_reading(ear: VoiceRecog
 @settings(max_examples=30)
 def test_departures_from_a_manner_have_mean_0_and_spread_1(count: int, seed: int) -> None:
     table = np.random.default_rng(seed).normal(3, 5, (count, 4)).astype(np.float32)
-    manner = Baseline(table.mean(0), table.std(0) + np.float32(1e-6), count)
+    manner = Baseline.of(table)
     apart = np.stack([manner.apart(v) for v in table])
     assert np.allclose(apart.mean(0), 0, atol=1e-3) and np.allclose(apart.std(0), 1, atol=1e-2)
 

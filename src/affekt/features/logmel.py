@@ -11,12 +11,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BANDS", "HOP", "log_mel"]
+from affekt.features.frames import HOP, RATE
+
+__all__ = ["BANDS", "log_mel"]
 
 BANDS = 80
-HOP = 160
 
-_RATE = 16_000
 _WINDOW = 400
 _FLOOR = 8.0
 
@@ -25,10 +25,10 @@ _FLOOR = 8.0
 def _filters() -> NDArray[np.float32]:
     """Triangles of equal area, shape (frequencies, bands)."""
     # Slaney's scale: even to 1000 Hz in steps of 200/3 Hz, above it 27 steps for each factor of 6.4.
-    top = 15.0 + 27.0 * np.log(_RATE / 2 / 1000.0) / np.log(6.4)
+    top = 15.0 + 27.0 * np.log(RATE / 2 / 1000.0) / np.log(6.4)
     mels = np.linspace(0.0, top, BANDS + 2)
     edges = np.where(mels < 15.0, mels * 200.0 / 3.0, 1000.0 * np.exp((mels - 15.0) * np.log(6.4) / 27.0))
-    hertz = np.linspace(0.0, _RATE / 2, _WINDOW // 2 + 1)[:, None]
+    hertz = np.linspace(0.0, RATE / 2, _WINDOW // 2 + 1)[:, None]
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
     out: NDArray[np.float32] = (np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high - low)).astype(np.float32)

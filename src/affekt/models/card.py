@@ -58,6 +58,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
                 out = out.reshape(len(out), -1, self.columns).mean(2)
         return out
 
+    def sure(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of scores of shape (texts, labels), the probability that the highest of each text is right."""
+        top = np.clip(scores.max(1, initial=0.0), 1e-6, 1 - 1e-6)
+        a, b = self.confidence
+        out: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))
+        return out
+
     def reached(self, scores: NDArray[np.float64], thresholds: NDArray[np.float64] | None = None) -> list[list[int]]:
         """For each text its labels, those with the highest score first, ties in the space's order.
 

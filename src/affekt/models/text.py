@@ -216,9 +216,7 @@ class TextRecogniser:
 
         confidence: list[float | None] = [None] * n
         if head:
-            top = np.clip(scores.max(1, initial=0.0), 1e-6, 1 - 1e-6)
-            a, b = head.confidence
-            confidence = (1.0 / (1.0 + np.exp(-(a * np.log(top / (1 - top)) + b)))).tolist()
+            confidence = head.sure(scores).tolist()
         firsts = np.searchsorted(owner, np.arange(n + 1)).tolist()
         name = self.spec.name
         dimensions = tuple(d.name for d in catalogue_space(dimensional.space).dimensions) if dimensional else ()

@@ -9,7 +9,7 @@ voice that is always loud is not always angry.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,12 @@ from affekt.core.clip import Clip
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
-from affekt.features.logmel import HOP, log_mel
+from affekt.features.frames import HOP
+from affekt.features.logmel import log_mel
 from affekt.media.sound import RATE, Sound
-from affekt.media.speech import SpeechOptions
-from affekt.models.card import Card, Head, Voice, read_card, spec_of
+from affekt.models.card import Card, Voice, read_card, spec_of
 
-__all__ = ["SPEECH", "Baseline", "VoiceRecogniser"]
-
-SPEECH = SpeechOptions(least_silence=0.5, padding=0.1)
-"""What counts as a stretch: a phrase with its short pauses, as in what the heads learned from."""
+__all__ = ["Baseline", "VoiceRecogniser"]
 
 _SILENT = 1e-4  # root mean square below which there is nothing to hear: -80 dB of full scale
 
@@ -49,8 +46,13 @@ class Baseline:
     sd: NDArray[np.float32]
     stretches: int
 
+    @classmethod
+    def of(cls, vectors: NDArray[np.float32]) -> Baseline:
+        """The manner of a speaker whose stretches have these vectors, shape (stretches, width)."""
+        return cls(vectors.mean(0), vectors.std(0) + np.float32(1e-6), len(vectors))
+
     def apart(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How far a vector lies from it, in its standard deviations."""
+        """How far a vector, or each row of a table of them, lies from it, in its standard deviations."""
         out: NDArray[np.float32] = (vector - self.mean) / self.sd
         return out
 
@@ -83,11 +85,6 @@ class VoiceRecogniser:
     def longest(self) -> float:
         """Seconds of the longest stretch that is heard in one piece."""
         return self.voice.longest
-
-    @property
-    def speech(self) -> SpeechOptions:
-        """How a recording is to be cut into stretches for it."""
-        return replace(SPEECH, longest=self.longest)
 
     @cached_property
     def _encoder(self) -> Any:
@@ -134,8 +131,7 @@ class VoiceRecogniser:
         """A speaker's own manner, from the vectors of the speaker's stretches; `None` where these are too few."""
         if len(vectors) < self.voice.stretches:
             return None
-        table = np.stack(vectors)
-        return Baseline(table.mean(0), table.std(0) + np.float32(1e-6), len(table))
+        return Baseline.of(np.stack(vectors))
 
     def judge(
         self,
@@ -171,13 +167,6 @@ class VoiceRecogniser:
             space=wanted,
             scores=dict(zip(labels, map(float, scores[0]), strict=True)),
             labels=tuple(labels[j] for j in order),
-            confidence=_confidence(head, scores[0]),
+            confidence=float(head.sure(scores)[0]),
             model=self.spec.name,
         )
-
-
-def _confidence(head: Head, scores: NDArray[np.float64]) -> float:
-    """Probability that the highest score is right, as it was on speakers that were held out."""
-    best = float(np.clip(scores.max(), 1e-6, 1 - 1e-6))
-    scale, offset = head.confidence
-    return float(1.0 / (1.0 + np.exp(-(scale * np.log(best / (1.0 - best)) + offset))))

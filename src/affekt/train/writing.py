@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,12 +50,28 @@ class Graph:
         Args:
             outputs: Names and units.
         """
+        inputs = {name: (INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")}
+        return self.wrapped("affekt-text", inputs, {name: ["batch", units] for name, units in outputs})
+
+    def wrapped(
+        self,
+        name: str,
+        inputs: Mapping[str, tuple[int, Sequence[int | str]]],
+        outputs: Mapping[str, Sequence[int | str]],
+    ) -> Any:
+        """The whole model.
+
+        Args:
+            name: Name of the graph.
+            inputs: Name -> element type and shape; a name in a shape stands for a length that is not fixed.
+            outputs: Name -> shape, in float32.
+        """
         h = self.helper
         graph = h.make_graph(
             self.nodes,
-            "affekt-text",
-            [h.make_tensor_value_info(n, INT64, ["batch", "length"]) for n in ("input_ids", "attention_mask")],
-            [h.make_tensor_value_info(name, FLOAT, ["batch", units]) for name, units in outputs],
+            name,
+            [h.make_tensor_value_info(n, *of) for n, of in inputs.items()],
+            [h.make_tensor_value_info(n, FLOAT, shape) for n, shape in outputs.items()],
             self.constants,
         )
         opsets = [h.make_opsetid("", 17), h.make_opsetid(MICROSOFT, 1)]

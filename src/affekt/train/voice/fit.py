@@ -21,6 +21,7 @@ from affekt.corpora.files import data_folder
 from affekt.extras import need
 from affekt.media.sound import Sound, read_sound
 from affekt.media.speech import SpeechOptions, speech
+from affekt.models.voice import Baseline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,7 @@ STRENGTHS = (0.0003, 0.001, 0.003, 0.01)
 """What is tried for C."""
 
 _INNER = 5
+_SPEECH = SpeechOptions(least_silence=0.5, padding=0.1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Heard:
         vectors = self.vectors.copy()
         for name in np.unique(self.speakers):
             own = self.speakers == name
-            vectors[own] = (vectors[own] - vectors[own].mean(0)) / (vectors[own].std(0) + np.float32(1e-6))
+            vectors[own] = Baseline.of(vectors[own]).apart(vectors[own])
         return Heard(self.ids, vectors, self.labels, self.speakers)
 
 
@@ -90,16 +92,15 @@ class Fitted:
         return out
 
 
-def trimmed(sound: Sound, options: SpeechOptions) -> Sound:
+def trimmed(sound: Sound) -> Sound:
     """From the first speech in a recording to the last; all of it where none is found."""
-    found = list(speech(sound, options=options))
+    found = list(speech(sound, options=_SPEECH))
     return sound.cut(found[0][0], found[-1][1]) if found else sound
 
 
 def hear_corpus(
     name: str,
     hear: Callable[[Sound], NDArray[np.float32] | None],
-    options: SpeechOptions,
     *,
     labels: str | None = None,
     data: str | Path | None = None,
@@ -110,7 +111,6 @@ def hear_corpus(
     Args:
         name: Id of a corpus whose rows are files.
         hear: What makes a vector of a sound; rows of which it makes none are left out.
-        options: What counts as speech.
         labels: Space that labels are carried to by the catalogue's maps of equal names; rows without a label there
             are left out. Default the corpus' own.
         data: Folder of the corpora; default `AFFEKT_DATA`.
@@ -129,7 +129,7 @@ def hear_corpus(
             if "file" not in clip.facts:
                 raise CatalogError(f"Rows of the corpus {name} are not files")
             label = target.labels[0] if carry is None else carry.get(target.labels[0])
-            vector = hear(trimmed(read_sound(folder / clip.facts["file"]), options)) if label else None
+            vector = hear(trimmed(read_sound(folder / clip.facts["file"]))) if label else None
             if vector is not None:
                 rows.append((clip.id, vector, label, f"{name} {clip.speaker}"))
             if progress:

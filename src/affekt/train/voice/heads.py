@@ -20,12 +20,7 @@ def heads_graph(heads: Mapping[str, Fitted]) -> Any:
         b = g.constant(f"{name}.bias", head.bias - head.mean @ weight)
         g.add("Add", [g.add("MatMul", ["vector", w], f"{name}.product"), b], name)
     first = next(iter(heads.values()))
-    h = g.helper
-    graph = h.make_graph(
-        g.nodes,
-        "affekt-voice-heads",
-        [h.make_tensor_value_info("vector", FLOAT, ["rows", len(first.mean)])],
-        [h.make_tensor_value_info(name, FLOAT, ["rows", len(first.bias)]) for name in heads],
-        g.constants,
+    shape: tuple[int | str, ...] = ("rows", len(first.mean))
+    return g.wrapped(
+        "affekt-voice-heads", {"vector": (FLOAT, shape)}, {name: ["rows", len(first.bias)] for name in heads}
     )
-    return h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8)

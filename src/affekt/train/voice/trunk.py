@@ -1,8 +1,6 @@
 """The lower layers of a speech encoder as an ONNX graph: from a log-mel spectrogram to one vector.
 
-Emotion is best told from the middle of such an encoder; what lies above knows more of words and less of how they are
-said (the layers are compared in `affekt.train.voice.fit`). The vector is the mean and the standard deviation of a
-layer over time.
+The vector is the mean and the standard deviation of a layer over time.
 """
 
 from __future__ import annotations
@@ -112,12 +110,5 @@ def trunk(folder: Path, *, layers: int, longest: float = 15.0, bits: int = 8) ->
     square = g.add("Mul", [apart, apart], "apart.square")
     spread = g.add("Sqrt", [g.add("ReduceMean", [square], "variance", axes=[0, 1], keepdims=0)], "spread")
     g.add("Concat", [mean, spread], "vector", axis=0)
-    h = g.helper
-    graph = h.make_graph(
-        g.nodes,
-        "affekt-voice",
-        [h.make_tensor_value_info("mel", FLOAT, [1, config["num_mel_bins"], "frames"])],
-        [h.make_tensor_value_info("vector", FLOAT, [2 * config["d_model"]])],
-        g.constants,
-    )
-    return h.make_model(graph, opset_imports=[h.make_opsetid("", 17), h.make_opsetid(MICROSOFT, 1)], ir_version=8)
+    inputs = {"mel": (FLOAT, [1, config["num_mel_bins"], "frames"])}
+    return g.wrapped("affekt-voice", inputs, {"vector": [2 * config["d_model"]]})
