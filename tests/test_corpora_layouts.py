@@ -234,6 +234,7 @@ splits = { train = { rows = 1 } }
     assert (two.id, two.text, two.context, dict(two.facts)) == ("8_0", "so warm", (), {"topic": "sun"})
     ((answer, none),) = rows(f"{name}:answers")
     assert (answer.context, answer.turn, none.labels) == (("oh no",), 1, ())
+    assert (one.context_speakers, answer.context_speakers) == ((), ("a",))
     assert variants(name) == (f"{name}:answers",)
 
 
@@ -599,6 +600,36 @@ train = { rows = 2 }
         ("up", ("s",), ("positive",)),
         ("down", ("s",), ("negative",)),
     ]
+
+
+def test_turns_before_in_columns_have_their_speakers_in_columns(make, tmp_path):
+    entry = """
+layout = "table"
+space = "sentiment"
+gold = { labels = "feeling" }
+columns = { text = "third", speaker = "who", context = ["first", "second"], context_speakers = ["who", "whom"] }
+files = [{ path = "t.csv" }]
+
+[splits]
+train = { rows = 3 }
+"""
+    lines = (
+        "first,second,third,who,whom,feeling\nhi,hello,bye,Ann,Ben,positive\n"
+        ",hello,yes,Ann,Ben,neutral\nhi,hello,no,,,negative\n"
+    )
+    name = make(entry, **{"t.csv": lines})
+    assert [(c.context, c.context_speakers) for c, _ in rows(name)] == [
+        (("hi", "hello"), ("Ann", "Ben")),
+        (("hello",), ("Ben",)),
+        (("hi", "hello"), ()),
+    ]
+    export(name, out=tmp_path / "out", to="parquet")
+    table = pq.read_table(tmp_path / "out" / "train.parquet")
+    assert table["context_speakers"].to_pylist() == [["Ann", "Ben"], ["Ben"], []]
+    with pytest.raises(CatalogError, match="context has 2 columns and context_speakers 1"):
+        rows(make(entry.replace('["who", "whom"]', '"who"'), **{"t.csv": lines}))
+    with pytest.raises(ValueError, match="1 speakers for the 2 turns"):
+        Clip("1", "so", context=("a", "b"), context_speakers=("Ann",))
 
 
 def test_several_codes_are_taken_apart(make):

@@ -110,7 +110,7 @@ def reliance(
     ]
     clips, truth = [clip for clip, _ in examples], [set(gold) for _, gold in examples]
     before = labels(clips)
-    alone = labels([replace(clip, text=clip.target, context=()) for clip in clips])
+    alone = labels([replace(clip, text=clip.target, context=(), context_speakers=()) for clip in clips])
     other = _other_names(clips, seed)
     moved = [(i, new) for i, clip in enumerate(clips) if (new := renamed(clip, other[i]))]
     after = labels([new for _, new in moved])

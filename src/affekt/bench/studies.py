@@ -285,7 +285,10 @@ class _OthersTurns:
 
     def predict(self, clips: Sequence[Clip], *, space: str | None = None) -> list[Prediction]:
         others = [clips[(i + len(clips) // 2) % len(clips)] for i in range(len(clips))]
-        swapped = [replace(clip, context=other.context) for clip, other in zip(clips, others, strict=True)]
+        swapped = [
+            replace(clip, context=other.context, context_speakers=other.context_speakers)
+            for clip, other in zip(clips, others, strict=True)
+        ]
         return self._reader.predict(swapped, space=space)
 
 

@@ -22,6 +22,7 @@ class Clip:
         source: File and row that it came from, for messages and reports.
         time: Value of the table's time column, as it stood there.
         context: Texts of the turns before it, oldest first; empty where there are none or they are not known.
+        context_speakers: Who said each of `context`, `None` where that is not known; empty where no speaker is known.
         fields: Further texts of the same thing, by name: a caption, a description.
         dialogue: Name of the conversation, story or poem that it is part of.
         turn: Its place there, counted from 0.
@@ -39,6 +40,7 @@ class Clip:
     source: str | None = None
     time: str | None = None
     context: tuple[str, ...] = ()
+    context_speakers: tuple[str | None, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     dialogue: str | None = None
     turn: int | None = None
@@ -48,6 +50,9 @@ class Clip:
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.end < self.start:
             raise ValueError(f"clip {self.id!r} ends ({self.end}) before it starts ({self.start})")
+        if self.context_speakers and len(self.context_speakers) != len(self.context):
+            said, by = len(self.context), len(self.context_speakers)
+            raise ValueError(f"clip {self.id!r} has {by} speakers for the {said} turns before it")
 
 
 @dataclass(frozen=True, slots=True)

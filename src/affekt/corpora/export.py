@@ -35,12 +35,12 @@ def export(
 ) -> dict[str, int]:
     """Write a corpus, one file a split and a card, a batch of rows at a time.
 
-    Columns: `id`, `text`, `context`, `dialogue`, `turn`, `speaker`, `target`, `language`, `start`, `end`, `source`, a
-    column `field_NAME` for each further text and `fact_NAME` for each fact, and the gold: `label` (one a row) or
-    `labels` (a list), `intensities` where there are strengths or shares, a column for each dimension. In Parquet,
-    labels are the numbers of the space, with names in the metadata that `datasets.load_dataset(FOLDER)` reads. In CSV
-    the index comes first as audformat has it: `file`, `start`, `end` for rows of recordings, `id` for texts; lists are
-    JSON.
+    Columns: `id`, `text`, `context`, `context_speakers`, `dialogue`, `turn`, `speaker`, `target`, `language`,
+    `start`, `end`, `source`, a column `field_NAME` for each further text and `fact_NAME` for each fact, and the gold:
+    `label` (one a row) or `labels` (a list), `intensities` where there are strengths or shares, a column for each
+    dimension. In Parquet, labels are the numbers of the space, with names in the metadata that
+    `datasets.load_dataset(FOLDER)` reads. In CSV the index comes first as audformat has it: `file`, `start`, `end`
+    for rows of recordings, `id` for texts; lists are JSON.
 
     Args:
         name: Id of the corpus, of a view or a part, or its entry.
@@ -94,6 +94,7 @@ def _row(entry: Corpus, space: LabelSpace | None, clip: Clip, target: Target) ->
         "id": clip.id,
         "text": clip.text,
         "context": list(clip.context),
+        "context_speakers": list(clip.context_speakers),
         "dialogue": clip.dialogue,
         "turn": clip.turn,
         "speaker": clip.speaker,
@@ -125,6 +126,7 @@ def _parquet(file: Path, entry: Corpus, space: LabelSpace | None, rows: Iterator
     fields = [
         *((name, text) for name in ("id", "text")),
         ("context", pa.list_(text)),
+        ("context_speakers", pa.list_(text)),
         ("dialogue", text),
         ("turn", pa.int64()),
         *((name, text) for name in ("speaker", "target", "language")),
@@ -175,7 +177,7 @@ def _features(*, schema_of: list[tuple[str, Any]], space: LabelSpace | None) -> 
             features[name] = {"feature": {"names": list(space.labels), "_type": "ClassLabel"}, "_type": "Sequence"}
         elif name == "intensities" and space is not None:
             features[name] = {label: value("float64") for label in space.labels}
-        elif name in ("context", "unrated"):
+        elif name in ("context", "context_speakers", "unrated"):
             features[name] = {"feature": value("string"), "_type": "Sequence"}
         else:
             features[name] = simple[str(kind)]

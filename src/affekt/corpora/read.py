@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from affekt.catalog.corpora import Corpus, CorpusFile, corpus
@@ -105,15 +106,15 @@ class _Thread:
 
     keep: int
     name: str | None = None
-    said: deque[str] = None  # type: ignore[assignment]
+    said: deque[tuple[str, str | None]] = None  # type: ignore[assignment]
     turn: int = 0
     over: set[str] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         self.said, self.over = deque(maxlen=self.keep), set()
 
-    def next(self, name: str, where: str) -> tuple[tuple[str, ...], int]:
-        """Go to a turn of a dialogue: what was said before it, and its place."""
+    def next(self, name: str, where: str) -> tuple[list[tuple[str, str | None]], int]:
+        """Go to a turn of a dialogue: what was said before it and by whom, and its place."""
         if name != self.name:
             if self.name is not None:
                 self.over.add(self.name)
@@ -124,7 +125,7 @@ class _Thread:
             self.name, self.turn = name, 0
             self.said.clear()
         self.turn += 1
-        return tuple(self.said), self.turn - 1
+        return list(self.said), self.turn - 1
 
 
 def _examples(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
@@ -168,26 +169,28 @@ def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Exampl
 
 def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
     columns = entry.columns
-    context: tuple[str, ...] = ()
+    speaker = (record.text(columns.speaker) or None) if columns.speaker else None
+    before: list[tuple[str, str | None]] = []
     dialogue = turn = None
     if columns.dialogue:
         dialogue = record.joined(columns.dialogue)
-        context, turn = thread.next(dialogue, record.where)
-        thread.said.append(text)
+        before, turn = thread.next(dialogue, record.where)
+        thread.said.append((text, speaker))
         if columns.turn:
             turn = _whole(record, columns.turn)
     if columns.context:
-        context = _before(record, listed(columns.context))
+        before = _before(record, listed(columns.context), listed(columns.context_speakers))
     language = record.text(columns.language) if columns.language else ""
     return Clip(
         id=id_of(entry, record, text),
         text=text if columns.text else None,
         start=_seconds(record, columns.start),
         end=_seconds(record, columns.end),
-        speaker=(record.text(columns.speaker) or None) if columns.speaker else None,
+        speaker=speaker,
         language=language or (entry.languages[0] if len(entry.languages) == 1 else None),
         source=f"{entry.folder}/{record.path}:{record.place}",
-        context=context,
+        context=tuple(said for said, _ in before),
+        context_speakers=tuple(by for _, by in before) if any(by for _, by in before) else (),
         fields={name: value for name, column in columns.fields.items() if (value := record.text(column))},
         dialogue=dialogue,
         turn=turn,
@@ -196,18 +199,20 @@ def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
     )
 
 
-def _before(record: Record, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Earlier turns from columns, one a column; a column that holds a list of turns gives each of them."""
-    found: list[str] = []
-    for column in columns:
+def _before(record: Record, columns: tuple[str, ...], speakers: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    """Earlier turns from columns with who said them, one a column; a column with a list of turns gives each of them."""
+    found: list[tuple[str, str | None]] = []
+    for column, of in zip_longest(columns, speakers, fillvalue=""):
         value = record.raw(column)
         if isinstance(value, list) and value and isinstance(value[0], list):
-            found += [" ".join(str(word) for word in turn) for turn in value]
+            turns = [" ".join(str(word) for word in turn) for turn in value]
         elif isinstance(value, list):
-            found += [str(turn) for turn in value]
-        elif text := record.text(column):
-            found.append(text)
-    return tuple(found)
+            turns = [str(turn) for turn in value]
+        else:
+            turns = [text] if (text := record.text(column)) else []
+        by = (record.text(of) or None) if of else None
+        found += [(turn, by) for turn in turns]
+    return found
 
 
 def _whole(record: Record, column: str) -> int:

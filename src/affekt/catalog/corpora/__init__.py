@@ -173,6 +173,7 @@ class Columns(_Part, frozen=True):
         turn: Its place there; default in the order of the file.
         speaker: Who says it.
         context: Columns with the texts before it, oldest first; default the rows before it in the dialogue.
+        context_speakers: Columns with who said what the columns of `context` hold, in the same order.
         fields: Name -> column of further texts of the same row, such as a caption.
         language: ISO 639 code, where it stands in a column.
         start: Start in a recording, in seconds or `hours:minutes:seconds`.
@@ -188,12 +189,18 @@ class Columns(_Part, frozen=True):
     turn: str = ""
     speaker: str = ""
     context: Names = ()
+    context_speakers: Names = ()
     fields: dict[str, str] = msgspec.field(default_factory=dict)
     language: str = ""
     start: str = ""
     end: str = ""
     target: str = ""
     facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        said, by = (1 if isinstance(names, str) else len(names) for names in (self.context, self.context_speakers))
+        if self.context_speakers and said != by:
+            raise ValueError(f"context has {said} columns and context_speakers {by}")
 
 
 class Gold(_Part, frozen=True):
