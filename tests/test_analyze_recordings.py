@@ -430,7 +430,7 @@ def test_the_command_writes_rows_and_says_what_it_took(
         (("--text", "words", "--transcript", call.with_suffix(".vtt")), "belongs to a recording"),
         ((call, "--transcript", notes, "--no-transcript"), "Give one of them"),
         ((call, "--transcript", notes), "Unknown kind of transcript '.txt'"),
-        (("-", "--input-format", "sound"), "cannot be read from standard input"),
+        (("-", "--input-format", "sound"), "Nothing came in"),
     ):
         code, _, err = command(capsys, monkeypatch, *arguments)
         assert code == 2

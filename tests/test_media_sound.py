@@ -1,11 +1,9 @@
-"""Sound from files, arrays and pipes: the same samples whatever they came in."""
+"""Sound from files and arrays: the same samples whatever they came in."""
 
 from __future__ import annotations
 
-import io
 import os
 import wave
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from sounds import voice, write
 
 from affekt.core.errors import InputError
-from affekt.media.sound import Sound, live_sound, read_sound, sound_of, stream_sound
+from affekt.media.sound import Sound, read_sound, sound_of, stream_sound
 
 RATE = 16_000
 
@@ -199,32 +197,6 @@ def test_arrays_that_are_no_sound_are_refused(array: NDArray, keywords: dict, me
 
 def test_full_scale_can_be_said() -> None:
     assert sound_of(np.array([0, 16384]), rate=RATE, full_scale=32768).samples.tolist() == [0.0, 0.5]
-
-
-def test_a_raw_stream_is_heard_as_it_comes() -> None:
-    samples = as_int16(voice(2.5))
-    blocks = list(live_sound(io.BytesIO(samples.tobytes()), seconds=1.0))
-    assert [len(b) for b in blocks] == [16_000, 16_000, 8_000]
-    assert [b.start for b in blocks] == [0.0, 1.0, 2.0]
-    assert np.array_equal(np.concatenate([b.samples for b in blocks]), samples.astype(np.float32) / 32768)
-
-
-def test_a_raw_stream_is_resampled_without_seams() -> None:
-    line = voice(2.5, rate=8_000)
-    stereo = np.stack([as_int16(line), np.zeros(len(line), np.int16)], axis=1)
-    blocks = list(live_sound(io.BytesIO(stereo.tobytes()), rate=8_000, channels=2, channel=0, seconds=0.3))
-    found = np.concatenate([b.samples for b in blocks])
-    assert len(found) == 40_000
-    assert np.abs(found - sound_of(as_int16(line), rate=8_000).samples).max() < 1e-5
-    assert all(b.start == pytest.approx(a.end) for a, b in pairwise(blocks))
-
-
-def test_a_raw_stream_may_end_anywhere() -> None:
-    last = list(live_sound(io.BytesIO(b"\x00\x40" * 10 + b"\x01"), seconds=1.0))[-1]
-    assert last.samples.tolist() == [0.5] * 10
-    assert last.notes == ("1 bytes at the end are no whole sample.",)
-    with pytest.raises(InputError, match="Nothing came in"):
-        list(live_sound(io.BytesIO(b"")))
 
 
 @settings(max_examples=50, deadline=None)

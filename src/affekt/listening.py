@@ -1,12 +1,12 @@
 """Reading emotion in voices: recordings, heard stretch by stretch, then judged beside each speaker's own manner.
 
 That manner is known only when a recording is over. So it is gone through twice: first each stretch is heard, of which a
-vector of a few kB is kept, then all are judged.
+vector of a few kB is kept, then all are judged. What comes in live is judged at once, beside the manner so far.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -33,6 +33,8 @@ __all__ = ["Heard", "Listener"]
 
 # Seconds between two signs of life while a recording is heard.
 _TICK = 30.0
+# Stretches of a speaker that make the manner in live sound: about the last half an hour of speech, 2 MB.
+_RECENT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Listener(Analyzer):
         return ways_of(model, space=space, licence=licence, jobs=jobs, voice=True)
 
     def blocks(self, source: Input, *, strict: bool = False, done: int = 0, number: int = 0) -> Iterator[Block]:
-        """One block a recording, and empty ones while it is heard, which say how far that is.
+        """One block a recording, and empty ones while it is heard, which say how far that is; live, one a stretch.
 
         Args:
             source: The recordings.
@@ -81,6 +83,10 @@ class Listener(Analyzer):
             vectors: list[NDArray[np.float32] | None] = []
             said = 0.0
             try:
+                if recording.live:
+                    yield from self._live(recording, strict=strict, several=len(recordings) > 1)
+                    earlier += recording.heard
+                    continue
                 for clip, sound, problem in recording.stretches(longest=self._way.voice.longest):
                     reads.append(Read(clip, problem))
                     vectors.append(None if sound is None else self._way.voice.hear(sound))
@@ -97,12 +103,30 @@ class Listener(Analyzer):
             choices = [self._choice(read) for read in reads]
             if not reads:
                 reads, vectors = [_whole(recording)], [None]
-                choices = [Choice(reason="no speech: nobody speaks in the recording")]
-            if len(recordings) > 1:  # numbers alone would repeat
-                reads = [
-                    replace(read, clip=replace(read.clip, id=f"{recording.name}:{read.clip.id}")) for read in reads
-                ]
+                choices = [_NOBODY]
+            if len(recordings) > 1:
+                reads = [_apart(read, recording) for read in reads]
             yield Heard(reads, choices, source.fraction, earlier, vectors, self._baselines(reads, vectors))
+
+    def _live(self, recording: RecordingSource, *, strict: bool, several: bool) -> Iterator[Block]:
+        """Each stretch as soon as it is over, beside the speaker's manner in the stretches so far."""
+        voice = self._way.voice
+        recent: dict[str | None, deque[NDArray[np.float32]]] = defaultdict(lambda: deque(maxlen=_RECENT))
+        silent = True
+        for clip, sound, problem in recording.stretches(longest=voice.longest):
+            silent = False
+            read = Read(clip, problem)
+            if strict:
+                (read,) = refuse_bad([read])
+            vector = None if sound is None else voice.hear(sound)
+            if vector is not None:
+                recent[clip.speaker].append(vector)
+            own = recent[clip.speaker]
+            manner = voice.baseline(list(own)) if own else None
+            shown = _apart(read, recording) if several else read
+            yield Heard([shown], [self._choice(read)], None, recording.heard, [vector], {clip.speaker: manner})
+        if silent:
+            yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, [None])
 
     def answer(self, block: Block) -> list[Reading]:
         """Judge the stretches of a recording."""
@@ -142,6 +166,14 @@ class Listener(Analyzer):
             if vector is not None:
                 own[read.clip.speaker].append(vector)
         return {speaker: self._way.voice.baseline(kept) for speaker, kept in own.items()}
+
+
+_NOBODY = Choice(reason="no speech: nobody speaks in the recording")
+
+
+def _apart(read: Read, recording: RecordingSource) -> Read:
+    """A stretch of one of several recordings: numbers alone would repeat."""
+    return replace(read, clip=replace(read.clip, id=f"{recording.name}:{read.clip.id}"))
 
 
 def _whole(recording: RecordingSource, problem: str | None = None) -> Read:

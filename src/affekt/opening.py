@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from os import PathLike, fspath
 from pathlib import Path
+from typing import cast
 
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
-from affekt.media.recording import RecordingSource, recordings_in
+from affekt.media.recording import RecordingSource, SoundSource, from_standard_input, recordings_in
+from affekt.media.sound import Sound
 from affekt.media.text import FileSource, Read, ReadOptions, kind_of, read_items
 
 __all__ = ["File", "Input", "Source", "open_files", "open_input", "refuse_bad"]
 
 File = FileSource | RecordingSource
-Source = str | PathLike[str] | File | Iterable[object]
+Source = str | PathLike[str] | Sound | File | Iterable[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,8 @@ def open_files(paths: Iterable[Path | None], options: ReadOptions | None = None)
             kind = options.kind or (None if file is None else kind_of(file))
             if kind != "sound":
                 files.append(FileSource(file, options))
-            elif file is not None:
-                files.append(RecordingSource(file, options))
             else:
-                raise InputError("A recording cannot be read from standard input", hint="Write it to a file first.")
+                files.append(from_standard_input(options) if file is None else RecordingSource(file, options))
     return files
 
 
@@ -88,6 +89,16 @@ def open_input(source: Source | Sequence[File], options: ReadOptions | None = No
         return Input(read_items([source], max_characters=options.max_characters))
     if isinstance(source, PathLike):
         source = open_files([Path(fspath(source))], options)
+    if isinstance(source, Iterator):
+        first = list(islice(source, 1))
+        source = chain(first, source)
+        if first and isinstance(first[0], Sound):
+            blocks = cast("Iterator[Sound]", source)
+            source = SoundSource(blocks, options, live=True, name=first[0].source or "sound")
+    elif isinstance(source, Sound):
+        source = SoundSource(source, options, name=source.source or "sound")
+    elif isinstance(source, Sequence) and source and isinstance(source[0], Sound):
+        source = SoundSource(cast("Sequence[Sound]", source), options, name=source[0].source or "sound")
     if isinstance(source, Clip | File):
         source = [source]
     if isinstance(source, Sequence) and source and all(isinstance(part, File) for part in source):

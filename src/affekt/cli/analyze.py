@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -17,6 +18,7 @@ from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
     from affekt.analysis import Analyzer, Reading
+    from affekt.media.recording import RecordingSource
     from affekt.media.text import ReadOptions
     from affekt.models.choice import Licence
     from affekt.opening import Input
@@ -44,6 +46,9 @@ _SHOWN = 200
     metavar="NAME",
     help="txt, csv, tsv, jsonl, parquet, webvtt, srt, textgrid, eaf or sound; default by the extension.",
 )
+@click.option("--sound", "input_format", flag_value="sound", help="What comes in is sound: --input-format sound.")
+@click.option("--rate", type=click.IntRange(min=1), help="Samples a second of raw sound that comes in; default 16,000.")
+@click.option("--channels", type=click.IntRange(min=1), help="Channels of raw sound that comes in; default 1.")
 @click.option(
     "--transcript",
     type=click.Path(path_type=Path),
@@ -52,7 +57,11 @@ _SHOWN = 200
 @click.option("--no-transcript", is_flag=True, help="Take none that lies beside a recording.")
 @click.option("--target-column", metavar="NAME", help="Column of what each text is read about, for models of targets.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
-@click.option("--encoding", metavar="NAME", help="Encoding of the text; default UTF-8 (or UTF-16 where it is).")
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Encoding of the text; default UTF-8 (or UTF-16 where it is). Of raw sound s16le (default), u8, f32le, ...",
+)
 @click.option("--whole", is_flag=True, help="Read a text file as one document, not as one text a line.")
 @click.option("--max-chars", type=click.IntRange(min=1), help="Longest text that is read; default 1,000,000.")
 @click.option("--space", metavar="NAME", help="Label space of the answer; see `affekt spaces list`.")
@@ -93,6 +102,8 @@ def command(
     language_column: str | None,
     target_column: str | None,
     input_format: str | None,
+    rate: int | None,
+    channels: int | None,
     transcript: Path | None,
     no_transcript: bool,
     no_header: bool,
@@ -118,8 +129,9 @@ def command(
     SOURCE is a sentence in quotation marks, a file (.txt: one text a line; .csv, .tsv, .jsonl, .parquet: one a
     row; .vtt, .srt, .TextGrid, .eaf: one a segment of a transcript), several files, or - for what comes in. Or it
     is a recording (.wav, .flac, .mp3, .m4a, .ogg, .mp4 and others), or a folder of them: each turn of its transcript,
-    or without one each stretch of speech, is a row with its times. Without
-    --out, readings are shown on a terminal and printed as JSON Lines elsewhere.
+    or without one each stretch of speech, is a row with its times. With --sound, - is sound that comes in live, as a
+    WAV stream or raw samples; a row comes as soon as its stretch is over, and the first interrupt ends it. Without
+    --out, or with --out -, readings are shown on a terminal and printed as JSON Lines elsewhere.
 
     Each text is read by the bundled model for its language, and its row says which. A row that cannot be read
     stays in the output with its reason. A run with --out that was broken off goes on where it was when the same
@@ -131,6 +143,7 @@ def command(
       affekt analyze reviews.csv --column comment -o reviews.html --explain
       tail -n 1000 chat.log | affekt analyze - --space ekman > chat.jsonl
       affekt analyze call.wav --transcript call.vtt --out call.html
+      arecord -f S16_LE -r 16000 | affekt analyze - --sound
     """  # noqa: D301
     from affekt.analysis import Policy, analyzer_for
     from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions, kind_named
@@ -155,7 +168,11 @@ def command(
         encoding=encoding,
         max_characters=max_chars or MAX_CHARACTERS,
         transcript=transcript or not no_transcript,
+        rate=rate,
+        channels=channels,
     )
+    if out == Path("-"):
+        out, as_json = None, True
     # What can be known to fail is asked first: a model takes a moment to load.
     form = format_of(out or Path("stdout.jsonl"), format_)
     source = _open(sources, text, options)
@@ -180,9 +197,11 @@ def command(
     models: Collection[str] = ()
     try:
         if shown:
-            models = _show(source, analyzer, strict=strict)
+            with _ending(source):
+                models = _show(source, analyzer, strict=strict)
         else:
-            with _progress(quiet=quiet or not sys.stderr.isatty() or (out is None and sys.stdout.isatty())) as progress:
+            hidden = quiet or not sys.stderr.isatty() or (out is None and sys.stdout.isatty())
+            with _ending(source), _progress(quiet=hidden) as progress:
                 if out is not None:
                     summary = write(
                         source,
@@ -268,7 +287,8 @@ def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]
                     models[reading.prediction.model] = None
                 yield reading
 
-    count = render(readings(), console=Console(highlight=False), space=analyzer.space, limit=_SHOWN)
+    console = Console(highlight=False)
+    count = render(readings(), console=console, space=analyzer.space, limit=_SHOWN, at_once=bool(_live(source)))
     if count > _SHOWN:
         click.echo(f"Of {count:,} readings {_SHOWN} are shown; --out FILE keeps all.", err=True)
     return models
@@ -323,6 +343,32 @@ def _say_licences(analyzer: Analyzer, models: Collection[str], *, every: bool) -
         if spec.name in models and (every or spec.licence_note):
             note = f"; {spec.licence_note}" if spec.licence_note else ""
             click.echo(f"Read by {spec.name}, licence of the weights: {spec.licence}{note}", err=True)
+
+
+def _live(source: Input) -> list[RecordingSource]:
+    from affekt.media.recording import RecordingSource
+
+    return [file for file in source.files if isinstance(file, RecordingSource) and file.live]
+
+
+@contextmanager
+def _ending(source: Input) -> Iterator[None]:
+    """At the first interrupt live sound ends, as if nothing more came in, and what was said is read; then as ever."""
+    live = _live(source)
+    if not live:
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, before)
+        for file in live:
+            file.end()
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A recording as stretches to be heard: the turns of its transcript where there is one, else what is spoken in it.
 
-Nothing is held but the sound of the stretch that is due, so an hour costs the memory of a minute.
+It is a file, sound in memory, or sound that comes in while it is made. Nothing is held but the sound of the stretch
+that is due, so an hour costs the memory of a minute.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from affekt.core.errors import InputError
 from affekt.core.timeline import clock
 from affekt.media.columns import Columns
 from affekt.media.encoding import clean
+from affekt.media.live import Incoming, live_sound
 from affekt.media.sound import Sound, stream_sound
 from affekt.media.speech import SpeechOptions, spoken
 from affekt.media.text import Kind, ReadOptions, cannot_read, kind_of
 from affekt.media.transcript import beside, read_transcript
 
-__all__ = ["RecordingSource", "Stretch", "recordings_in"]
+__all__ = ["RecordingSource", "SoundSource", "Stretch", "from_standard_input", "recordings_in"]
 
-# Seconds that are decoded at a time.
-_BLOCK = 10.0
+# Seconds that are decoded at a time, and that are waited for where sound comes in live.
+_BLOCK, _LIVE_BLOCK = 10.0, 0.1
 
 
 class Stretch(NamedTuple):
@@ -59,6 +61,7 @@ class RecordingSource:
         chosen: Always empty: there are no columns.
         transcript: The file of its turns; `None` where stretches of speech are looked for.
         turns: What stands there.
+        live: Whether it comes in while it is made, so that its end is not waited for.
         heard: Seconds that have been decoded so far.
         notes: What was wrong with the file although it could be read; known at its end.
 
@@ -67,22 +70,30 @@ class RecordingSource:
     """
 
     kind: Kind = "sound"
+    live = False
 
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
-        self.path = path
-        self.options = options or ReadOptions()
-        self.name = clean(str(path))[0]
-        self.chosen: dict[str, str] = {}
-        self.heard = 0.0
-        self.notes: tuple[str, ...] = ()
-        self._declared: float | None = None
+        self._begin(clean(str(path))[0], path, options)
         if path.is_dir():
             raise InputError("This is a folder, not a file", where=self.name, hint="Name the files in it.")
         if not path.exists():
             raise cannot_read(path, self.name, FileNotFoundError())
-        if self.options.columns != Columns() or self.options.whole or self.options.encoding:
-            raise InputError("A recording has no columns, lines or encoding", where=self.name, hint="Leave them out.")
+        if self.options.encoding or self.options.rate or self.options.channels:
+            raise InputError(
+                "A recording says its encoding, rate and channels itself", where=self.name, hint="Leave them out."
+            )
         self.transcript, self.turns = self._transcript()
+
+    def _begin(self, name: str, path: Path | None, options: ReadOptions | None) -> None:
+        self.name = name
+        self.path = path
+        self.options = options or ReadOptions()
+        self.chosen: dict[str, str] = {}
+        self.heard = 0.0
+        self.notes: tuple[str, ...] = ()
+        self._declared: float | None = None
+        if self.options.columns != Columns() or self.options.whole:
+            raise InputError("A recording has no columns and no lines", where=self.name, hint="Leave them out.")
 
     @property
     def fraction(self) -> float | None:
@@ -93,12 +104,12 @@ class RecordingSource:
 
     def _transcript(self) -> tuple[Path | None, list[Clip]]:
         asked = self.options.transcript
-        found = [asked] if isinstance(asked, Path) else beside(self.path) if asked else []
+        found = [asked] if isinstance(asked, Path) else beside(self.path) if asked and self.path else []
         if not found:
             return None, []
         file = found[0]
         try:
-            turns = read_transcript(file, recording=self.path.stem)
+            turns = read_transcript(file, recording=self.path.stem if self.path else None)
             if not turns:
                 raise InputError("There is no turn in it", where=clean(str(file))[0])
         except InputError as err:
@@ -135,10 +146,71 @@ class RecordingSource:
             yield Stretch(Clip(id=str(number), start=start, end=end, source=self.name), sound)
 
     def _blocks(self) -> Iterator[Sound]:
-        for block in stream_sound(self.path, seconds=_BLOCK):
+        for block in self._sound():
             self._declared = block.declared
             yield block
             self.heard, self.notes = block.end, block.notes
+
+    def _sound(self) -> Iterable[Sound]:
+        assert self.path is not None
+        return stream_sound(self.path, seconds=_BLOCK)
+
+    def end(self) -> None:
+        """Take what has come in live for all; made to be called by a signal handler of the thread that reads."""
+
+
+class SoundSource(RecordingSource):
+    """Sound that is no file: blocks in memory, or blocks that come in.
+
+    Args:
+        blocks: Sound at 16 kHz, each block beginning where the one before ended; a single `Sound` is one block. They
+            are gone through once.
+        options: `transcript` counts, where it names a file.
+        live: Whether blocks come in while they are made, so that their end is not waited for.
+        name: How messages and `Clip.source` call it; default the source of its first block, where that is in memory.
+        incoming: Where the blocks come from, if that can be told to end.
+
+    Raises:
+        InputError: Its transcript cannot be read, or options of texts are given.
+    """
+
+    def __init__(
+        self,
+        blocks: Sound | Iterable[Sound],
+        options: ReadOptions | None = None,
+        *,
+        live: bool = False,
+        name: str = "sound",
+        incoming: Incoming | None = None,
+    ) -> None:
+        self._begin(name, None, options)
+        self.live = live
+        self._given: Iterable[Sound] = (blocks,) if isinstance(blocks, Sound) else blocks
+        self._incoming = incoming
+        self.transcript, self.turns = self._transcript()
+
+    def _sound(self) -> Iterable[Sound]:
+        return self._given
+
+    def end(self) -> None:
+        """Take what has come in for all."""
+        if self._incoming is not None:
+            self._incoming.end()
+
+
+def from_standard_input(options: ReadOptions | None = None) -> SoundSource:
+    """What comes in through standard input: a WAV stream, or raw samples as `options` say (see `live_sound`).
+
+    Raises:
+        InputError: Its transcript cannot be read, or options of texts are given.
+        UnknownNameError: There is no such encoding.
+    """
+    options = options or ReadOptions()
+    incoming = Incoming()
+    blocks = live_sound(
+        incoming, rate=options.rate, channels=options.channels, encoding=options.encoding, seconds=_LIVE_BLOCK
+    )
+    return SoundSource(blocks, options, live=True, name=incoming.name, incoming=incoming)
 
 
 def recordings_in(folder: Path) -> list[Path]:

@@ -1,17 +1,15 @@
-"""Sound: decoded once, one channel, one rate, with what is known of it; whole, in blocks, or live.
+"""Sound: decoded once, one channel, one rate, with what is known of it; whole or in blocks.
 
-Files are decoded by `affekt.media.guard`. Arrays and raw samples from a pipe hold nothing that could be parsed wrongly,
-so they are taken in this process.
+Files are decoded by `affekt.media.guard`. Arrays hold nothing that could be parsed wrongly, so they are taken in this
+process; so is sound that comes in live (`affekt.media.live`).
 """
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +19,7 @@ from affekt.extras import need
 from affekt.media.encoding import clean
 from affekt.media.guard import Footer, Header, Limits, decode
 
-__all__ = ["RATE", "Limits", "Sound", "live_sound", "read_sound", "sound_of", "stream_sound"]
+__all__ = ["RATE", "Limits", "Resampling", "Sound", "read_sound", "sound_of", "stream_sound", "to_full_scale"]
 
 RATE = 16_000
 
@@ -269,17 +267,17 @@ def sound_of(
             )
     elif channel not in (None, 0):
         raise InputError(f"There is no channel {channel}: it has 1", where=where, hint="Leave the channel out.")
-    scaled = _scaled(np.atleast_2d(values), full_scale, where)
+    scaled = to_full_scale(np.atleast_2d(values), full_scale, where)
     mono = scaled[channel] if channel is not None else scaled.mean(axis=0)
     samples = np.ascontiguousarray(mono, dtype=np.float32)
     if to != rate:
-        resampler = _resampler(to)
-        samples = np.concatenate([*_resampled(samples, rate, resampler), *_rest(resampler)])
+        resampling = Resampling(rate, to)
+        samples = np.concatenate([resampling.push(samples), resampling.rest()])
     return Sound(np.clip(samples, -1.0, 1.0), to, start=start, source=source, original_rate=rate, channels=channels)
 
 
-def _scaled(values: NDArray[Any], full_scale: float | None, where: str) -> NDArray[np.float64]:
-    """Values with full scale ±1."""
+def to_full_scale(values: NDArray[Any], full_scale: float | None, where: str) -> NDArray[np.float64]:
+    """Values of any scale as float64 with full scale ±1; see `sound_of`, which raises the same errors."""
     dtype = values.dtype
     if full_scale is not None and not full_scale > 0:
         raise ValueError(f"full scale has to be above 0, not {full_scale}")
@@ -311,92 +309,37 @@ def _scaled(values: NDArray[Any], full_scale: float | None, where: str) -> NDArr
     return scaled
 
 
-def live_sound(
-    stream: IO[bytes] | None = None,
-    *,
-    rate: int = RATE,
-    channels: int = 1,
-    to: int = RATE,
-    channel: int | None = None,
-    seconds: float = 1.0,
-) -> Iterator[Sound]:
-    """Blocks of raw sound as they come in from a pipe or a microphone: signed 16 bit, little endian, interleaved.
-
-    A block is given when its last sample has arrived, so it is heard at most `seconds` late (and less than 5 ms more
-    where it is resampled).
+class Resampling:
+    """Samples of one channel to another rate, in pieces without seams.
 
     Args:
-        stream: Where bytes are read from; default standard input.
-        rate: Samples a second that come in.
-        channels: Channels that come in.
-        to: Samples a second to give; another one than `rate` needs PyAV.
-        channel: The channel to take, counted from 0; default the mean of all.
-        seconds: Length of a block; the last one is shorter.
-
-    Yields:
-        The blocks, in order, without gap or overlap, until the stream ends.
+        rate: Samples a second that are given.
+        to: Samples a second to make.
 
     Raises:
-        InputError: Nothing came in, or there is no such channel.
-        MissingExtraError: It has to be resampled and PyAV is not installed.
-        ValueError: `rate`, `channels` or `seconds` is too small.
+        MissingExtraError: PyAV is not installed.
     """
-    if min(rate, to, channels) < 1 or round(seconds * min(rate, to)) < 1:
-        raise ValueError("rate, channels and the samples of a block have to be at least 1")
-    where = "standard input" if stream is None else clean(str(getattr(stream, "name", "stream")))[0]
-    if channel is not None and not 0 <= channel < channels:
-        raise InputError(f"There is no channel {channel}: {channels} come in", where=where)
-    raw: IO[bytes] = sys.stdin.buffer if stream is None else stream
-    width = 2 * channels
-    resampler = _resampler(to) if to != rate else None
-    about = Sound(np.zeros(0, np.float32), to, source=where, original_rate=rate, channels=channels, codec="pcm_s16le")
-    given, came = 0, False
-    more = True
-    while more:
-        data = _full(raw, round(seconds * rate) * width)
-        came = came or bool(data)
-        more = len(data) == round(seconds * rate) * width
-        notes = (f"{len(data) % width} bytes at the end are no whole sample.",) if len(data) % width else ()
-        frames = np.frombuffer(data[: len(data) // width * width], dtype="<i2").reshape(-1, channels)
-        mono = (frames[:, channel] if channel is not None else frames.mean(axis=1)) / np.float32(32768)
-        parts = [mono.astype(np.float32)]
-        if resampler is not None:
-            parts = [*_resampled(parts[0], rate, resampler)] if len(mono) else []
-            if not more:
-                parts += _rest(resampler)
-        samples = np.clip(np.concatenate(parts), -1.0, 1.0) if parts else about.samples
-        if len(samples) or notes:
-            yield replace(about, samples=samples, start=given / to, notes=notes)
-        given += len(samples)
-    if not came:
-        raise InputError("Nothing came in", where=where, hint="Pipe raw signed 16-bit samples in.")
 
+    def __init__(self, rate: int, to: int) -> None:
+        need("av", extra="speech")
+        from affekt.media.decoder import Resampler
 
-def _full(stream: IO[bytes], size: int) -> bytes:
-    """`size` bytes, waited for; fewer at the end of the stream."""
-    gathered = io.BytesIO()
-    while gathered.tell() < size and (data := stream.read(size - gathered.tell())):
-        gathered.write(data)
-    return gathered.getvalue()
+        self.rate = rate
+        self._resampler = Resampler(to)
 
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give samples (n,), take those that are ready."""
+        from av import AudioFrame
 
-def _resampler(to: int) -> Any:
-    need("av", extra="speech")
-    from affekt.media.decoder import Resampler
+        parts = [np.zeros(0, np.float32)]
+        # A second at a time: a frame of FFmpeg holds at most 2 GiB, and its buffers are as long as the frame.
+        for first in range(0, len(samples), self.rate):
+            frame = AudioFrame.from_ndarray(samples[None, first : first + self.rate], format="flt", layout="mono")
+            frame.sample_rate = self.rate
+            parts += [np.frombuffer(bytes(block), dtype=np.float32) for block in self._resampler.push(frame)]
+        return np.concatenate(parts)
 
-    return Resampler(to)
-
-
-def _resampled(samples: NDArray[np.float32], rate: int, resampler: Any) -> Iterator[NDArray[np.float32]]:
-    from av import AudioFrame
-
-    # A second at a time: a frame of FFmpeg holds at most 2 GiB, and its buffers are as long as the frame.
-    for first in range(0, len(samples), rate):
-        frame = AudioFrame.from_ndarray(samples[None, first : first + rate], format="flt", layout="mono")
-        frame.sample_rate = rate
-        for block in resampler.push(frame):
-            yield np.frombuffer(bytes(block), dtype=np.float32)
-
-
-def _rest(resampler: Any) -> list[NDArray[np.float32]]:
-    return [np.frombuffer(bytes(block), dtype=np.float32) for block in resampler.flush()]
+    def rest(self) -> NDArray[np.float32]:
+        """What is still held, at the end."""
+        parts = [np.frombuffer(bytes(block), dtype=np.float32) for block in self._resampler.flush()]
+        return np.concatenate([np.zeros(0, np.float32), *parts])

@@ -94,9 +94,12 @@ class ReadOptions:
         whole: Read a text file as one document instead of one row a line.
         header: Whether the first record of a `.csv` or `.tsv` names the columns; they are called `1`, `2`, ...
             where it does not.
-        encoding: Encoding of text; default UTF-8, or UTF-16 where the file is.
+        encoding: Encoding of text; default UTF-8, or UTF-16 where the file is. Of raw sound from standard input, how
+            its samples are written (`affekt.media.live.ENCODINGS`).
         max_characters: Longest text that is read.
         transcript: Of a recording, the file of its turns; or whether to take one that lies beside it.
+        rate: Of raw sound from standard input, its samples a second; default 16,000.
+        channels: Of raw sound from standard input, its channels; default 1.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -106,6 +109,8 @@ class ReadOptions:
     encoding: str | None = None
     max_characters: int = MAX_CHARACTERS
     transcript: Path | bool = True
+    rate: int | None = None
+    channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,8 @@ class FileSource:
             raise InputError(
                 f"A transcript ({self.options.transcript}) belongs to a recording, and this is none", where=self.name
             )
+        if self.options.rate or self.options.channels:
+            raise InputError("A rate and channels belong to sound, and this is text", where=self.name)
         self.chosen: dict[str, str] = {}
         self.total: int | None = None
         self._fraction: Callable[[], float | None] = lambda: None

@@ -46,6 +46,7 @@ def render(
     top: int = 3,
     limit: int | None = None,
     wide: bool = False,
+    at_once: bool = False,
 ) -> int:
     """Show readings: a single one in full, several as one line each with a summary below.
 
@@ -59,6 +60,7 @@ def render(
         top: How many labels to show of a single reading at least; those that are present are always shown.
         limit: How many readings to show one by one; the others are counted in the summary alone.
         wide: Show whole texts and all labels, however long.
+        at_once: Show the first one as one of several, without waiting for a second.
 
     Returns:
         The number of readings.
@@ -67,10 +69,10 @@ def render(
     known |= {d.name: d for d in (*space.dimensions, *(dimensions or ()))}
     page = _Page(console, space, known, top=top, wide=wide)
     pending = iter(readings)
-    first = list(islice(pending, 2))
+    first = list(islice(pending, 1 if at_once else 2))
     if not first:
         page.line("Nothing to show.", "dim")
-    elif len(first) == 1:
+    elif len(first) == 1 and not at_once:
         page.single(*first[0])
     else:
         return page.several(chain(first, pending), limit=limit)
