@@ -49,6 +49,7 @@ class LoudVoice:
     """Angry is what is louder than the speaker's mean, by twice as much as that speaker's levels spread."""
 
     longest = 5.0
+    cut = SpeechOptions()
 
     def __init__(self, note: str = "") -> None:
         self.note = note

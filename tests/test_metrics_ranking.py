@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as skl
 
-from affekt.metrics import area_under_roc
+from affekt.metrics import area_under_roc, top_k_accuracy
 from affekt.metrics.ranking import area_under_roc_statistic
 
 
@@ -39,3 +39,22 @@ def test_one_kind_of_row_has_no_area_and_many_scores_are_close():
     truth = (rng.random((6000, 1)) < 0.3).astype(float)
     p = np.clip(rng.normal(0.4 + 0.2 * truth, 0.1), 0, 1)
     assert area_under_roc(truth=truth, probability=p) == pytest.approx(skl.roc_auc_score(truth, p), abs=1e-3)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(3, 8), st.integers(1, 3))
+def test_n_best_accuracy_is_scikit_learns(seed, rows, labels, k):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.ones(labels), rows)
+    classes = rng.integers(0, labels, rows)
+    hits = [classes[i] in np.argsort(p[i])[::-1][:k] for i in range(rows)]
+    found = top_k_accuracy(truth=np.eye(labels)[classes], probability=p, k=k)
+    assert found == pytest.approx(np.mean(hits))
+    if k < labels:  # scikit-learn warns where every guess is right
+        assert found == pytest.approx(skl.top_k_accuracy_score(classes, p, k=k, labels=np.arange(labels)))
+
+
+def test_n_best_accuracy_needs_a_guess_and_rows():
+    assert np.isnan(top_k_accuracy(truth=np.zeros((0, 3)), probability=np.zeros((0, 3)), k=2))
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        top_k_accuracy(truth=[[1]], probability=[[1]], k=0)

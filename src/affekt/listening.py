@@ -77,7 +77,7 @@ class Listener(Analyzer):
             InputError: The only recording cannot be read; of several, such a one becomes a row with its reason.
         """
         recordings = [file for file in source.files if isinstance(file, RecordingSource)]
-        earlier = 0.0
+        earlier, voice = 0.0, self._way.voice
         for recording in recordings[number:]:
             reads: list[Read] = []
             vectors: list[NDArray[np.float32] | None] = []
@@ -87,9 +87,9 @@ class Listener(Analyzer):
                     yield from self._live(recording, strict=strict, several=len(recordings) > 1)
                     earlier += recording.heard
                     continue
-                for clip, sound, problem in recording.stretches(longest=self._way.voice.longest):
+                for clip, sound, problem in recording.stretches(longest=voice.longest, cut=voice.cut):
                     reads.append(Read(clip, problem))
-                    vectors.append(None if sound is None else self._way.voice.hear(sound))
+                    vectors.append(None if sound is None else voice.hear(sound))
                     if recording.heard >= said + _TICK:
                         said = recording.heard
                         yield Block([], [], source.fraction, earlier + said)
@@ -113,7 +113,7 @@ class Listener(Analyzer):
         voice = self._way.voice
         recent: dict[str | None, deque[NDArray[np.float32]]] = defaultdict(lambda: deque(maxlen=_RECENT))
         silent = True
-        for clip, sound, problem in recording.stretches(longest=voice.longest):
+        for clip, sound, problem in recording.stretches(longest=voice.longest, cut=voice.cut):
             silent = False
             read = Read(clip, problem)
             if strict:

@@ -133,12 +133,13 @@ def _gold(targets: Sequence[Target], target: str, names: Sequence[str]) -> Array
 
 
 def facts_of(clips: Sequence[Clip]) -> dict[str, tuple[str | None, ...]]:
-    """What the rows of a run can be compared by: the language, and the facts that the corpus states."""
+    """What rows can be compared by: language, speaker and dialogue where they have one, and the corpus' facts."""
     found: dict[str, tuple[str | None, ...]] = {}
-    if any(clip.language for clip in clips):
-        found["language"] = tuple(clip.language for clip in clips)
+    for name in ("language", "speaker", "dialogue"):
+        if any(getattr(clip, name) for clip in clips):
+            found[name] = tuple(getattr(clip, name) for clip in clips)
     for name in dict.fromkeys(name for clip in clips for name in clip.facts):
-        if name != "language":
+        if name not in found:
             found[name] = tuple(clip.facts.get(name) for clip in clips)
     return found
 

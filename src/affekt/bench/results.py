@@ -8,6 +8,7 @@ from typing import Any
 
 from affekt.bench.records import FLOORS, Recorded, recorded
 from affekt.bench.tasks import Published, Task, task
+from affekt.catalog.corpora import ALL
 from affekt.catalog.tasks import task_entry
 
 __all__ = ["TaskResults", "document", "results"]
@@ -36,6 +37,8 @@ class TaskResults:
     def protocol(self) -> str:
         """Rows of the splits, and whose splits they are."""
         corpus = self.task.corpus
+        if corpus.speaker_folds and self.task.entry.split == ALL:
+            return f"{corpus.rows_in(ALL):,} rows in {len(corpus.speaker_folds)} folds of speakers"
         sizes = ", ".join(f"{name} {facts.rows:,}" for name, facts in corpus.splits.items())
         return f"{sizes}; {'our split, by a hash' if corpus.hash_split else 'the split of the release'}"
 

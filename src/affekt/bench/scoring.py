@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from affekt.bench.answers import Answers
 from affekt.bench.tasks import Task
@@ -26,7 +27,7 @@ from affekt.metrics.bootstrap import Interval, bootstrap
 from affekt.metrics.calibration import interval_coverage, risk_coverage
 from affekt.metrics.statistic import Array, Statistic
 
-__all__ = ["COVERAGES", "Scored", "confident_answers", "rated", "score", "statistics"]
+__all__ = ["COVERAGES", "Scored", "clusters_of", "confident_answers", "rated", "score", "statistics"]
 
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -67,7 +68,28 @@ def statistics(task: Task, answers: Answers, *, beside: Sequence[Answers] = ()) 
             raise DataError(
                 f"The predictions are not about {task.id!r}", hint="Score them with the task that they answer."
             )
-    return _of_labels(task, answers, sides) if task.entry.target == "labels" else _of_values(task, answers, sides)
+    found = _of_labels(task, answers, sides) if task.entry.target == "labels" else _of_values(task, answers, sides)
+    drawn = clusters_of(task, answers)
+    return {key: s if drawn is None else s.by(drawn[rows]) for key, (s, rows) in found.items()}
+
+
+def clusters_of(task: Task, answers: Answers) -> npt.NDArray[np.str_] | None:
+    """What resamples draw whole, such as speakers: a name for each row, shape (rows,); `None` where they draw rows.
+
+    A row of which the cluster is not stated is one by itself.
+
+    Raises:
+        DataError: The answers do not say the clusters that the task names.
+    """
+    name = task.entry.clusters
+    if not name:
+        return None
+    if name not in answers.facts:
+        raise DataError(
+            f"The run does not say the {name} of its rows, whom the intervals of {task.id!r} draw anew",
+            hint="An older version made it: run the task again.",
+        )
+    return np.array([value or f"row {i}" for i, value in enumerate(answers.facts[name])])
 
 
 def rated(task: Task, answers: Answers) -> tuple[str, ...]:
@@ -77,20 +99,24 @@ def rated(task: Task, answers: Answers) -> tuple[str, ...]:
     return tuple(name for name in task.names if name in known)
 
 
-def _of_labels(task: Task, answers: Answers, sides: Sequence[Answers]) -> dict[str, Statistic]:
+_Scores = dict[str, tuple[Statistic, npt.NDArray[np.bool_]]]  # with the rows that each stands on
+
+
+def _of_labels(task: Task, answers: Answers, sides: Sequence[Answers]) -> _Scores:
     columns = [answers.label_names.index(name) for name in rated(task, answers)]
     truth, labels = answers.truth[:, columns], answers.labels[:, columns]
     asked = ~np.isnan(truth)
     scored = np.logical_and.reduce([~np.isnan(side.scores[:, columns]).any(1) for side in sides]) & asked.all(1)
-    out: dict[str, Statistic] = {}
+    every = np.ones(len(answers), dtype=bool)
+    out: _Scores = {}
     for key, m in task.keys.items():
         if m.takes == "labels":
-            out[key] = m.statistic(truth=np.where(asked, truth, 0.0), prediction=np.where(asked, labels, 0.0))
+            out[key] = m.statistic(truth=np.where(asked, truth, 0.0), prediction=np.where(asked, labels, 0.0)), every
         elif m.takes == "classes":
-            out[key] = m.statistic(truth=_classes(truth), prediction=_classes(labels))
+            out[key] = m.statistic(truth=_classes(truth), prediction=_classes(labels)), every
         else:
             what = "probability" if m.takes == "probabilities" else "prediction"
-            out[key] = m.statistic(truth=truth[scored], **{what: answers.scores[scored][:, columns]})
+            out[key] = m.statistic(truth=truth[scored], **{what: answers.scores[scored][:, columns]}), scored
     return out
 
 
@@ -99,7 +125,7 @@ def _classes(table: Array) -> np.ndarray:
     return np.where(table.sum(1) > 0, np.nan_to_num(table).argmax(1), -1)
 
 
-def _of_values(task: Task, answers: Answers, sides: Sequence[Answers]) -> dict[str, Statistic]:
+def _of_values(task: Task, answers: Answers, sides: Sequence[Answers]) -> _Scores:
     names = rated(task, answers)
     columns = [answers.dimension_names.index(name) for name in names]
     asked = ~np.isnan(answers.truth[:, columns])
@@ -108,15 +134,15 @@ def _of_values(task: Task, answers: Answers, sides: Sequence[Answers]) -> dict[s
         [~np.isnan(side.dimensions[:, [side.dimension_names.index(name) for name in names]]) for side in sides]
     )
     truth, values = answers.truth[:, columns], answers.dimensions[:, columns]
-    out: dict[str, Statistic] = {}
+    out: _Scores = {}
     for m in task.metrics:
         if m.takes == "table":
             whole = given.all(1)
-            out[m.key] = m.statistic(truth=truth[whole], prediction=values[whole])
+            out[m.key] = m.statistic(truth=truth[whole], prediction=values[whole]), whole
             continue
         for j, name in enumerate(names):
             rows = given[:, j]
-            out[f"{m.key}_{name}"] = m.statistic(truth=truth[rows, j], prediction=values[rows, j])
+            out[f"{m.key}_{name}"] = m.statistic(truth=truth[rows, j], prediction=values[rows, j]), rows
     return out
 
 
@@ -138,12 +164,16 @@ def score(task: Task, answers: Answers, *, samples: int = 1000, seed: int = 0) -
     if task.entry.target == "labels":
         columns = [answers.label_names.index(name) for name in names]
         truth, labels = _decided(answers, columns)
-        parts[per_label] = classification.f1_per_label_statistic(truth=truth, prediction=labels)
+        f1 = classification.f1_per_label_statistic(truth=truth, prediction=labels)
+        drawn = clusters_of(task, answers)
+        parts[per_label] = f1 if drawn is None else f1.by(drawn)
     intervals = bootstrap(parts, samples=samples, seed=seed)
     scores = {
         key: Score(float(i.value), float(i.low), float(i.high), i.n) for key, i in intervals.items() if key != per_label
     }
     notes: dict[str, Any] = {"rows": len(answers), "answered": int(answers.answered.sum())}
+    if (drawn := clusters_of(task, answers)) is not None:
+        notes["clusters"] = {"of": task.entry.clusters, "number": len(set(drawn))}
     if missing := [name for name in task.names if name not in names]:
         notes["not_rated"] = missing
     if task.entry.target == "labels":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from affekt.bench.answers import Answers
 from affekt.bench.scoring import statistics
@@ -16,7 +17,7 @@ from affekt.metrics.bootstrap import percentiles, resample_counts, two_sided
 from affekt.metrics.significance import gap_interval, holm
 from affekt.metrics.statistic import Array, Statistic
 
-__all__ = ["MIN_ROWS", "Gap", "Group", "Slices", "document", "slices"]
+__all__ = ["MIN_ROWS", "Gap", "Group", "Slices", "Within", "document", "slices"]
 
 # Below this a group's score says more about chance than about the group.
 MIN_ROWS = 50
@@ -64,7 +65,9 @@ class Gap:
         low: Lower end of its bootstrap interval; groups are never less apart than 0, so it cannot reach below.
         high: Upper end.
         p: Share of 500 random regroupings of the same rows, into groups of the same sizes, that lie at least as far
-            apart.
+            apart. Where rows have clusters, such as speakers, each within one group, these are regrouped whole: what
+            parts two speakers by chance is then no gap between groups. Where groups cut across clusters, rows change
+            places within their cluster.
     """
 
     best: str
@@ -73,6 +76,25 @@ class Gap:
     low: float
     high: float
     p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How far the clusters within groups lie apart, such as speakers of one sex: the measure for a gap of groups.
+
+    Attributes:
+        of: What they are: `speaker`, `dialogue`.
+        number: How many there are.
+        low: Lowest score of one.
+        high: Highest score of one.
+        sd: Standard deviation of their scores around the mean of their group.
+    """
+
+    of: str
+    number: int
+    low: float
+    high: float
+    sd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +107,8 @@ class Slices:
         groups: The groups, largest first.
         mean: Mean of the groups' scores, each group alike; small ones are left out.
         gap: Distance of the best and the worst; `None` with fewer than two groups.
+        within: How far the clusters of the task lie apart within the groups; `None` where it has none, or where groups
+            are clusters themselves or cut across them.
     """
 
     by: str
@@ -92,6 +116,7 @@ class Slices:
     groups: tuple[Group, ...]
     mean: float
     gap: Gap | None
+    within: Within | None = None
 
 
 _REGROUPINGS = 500
@@ -109,7 +134,8 @@ def slices(
 ) -> Slices:
     """A score for every group of rows, with the gaps between groups.
 
-    Groups are resampled each by itself, so their sizes stay. A label that is not rated in a group (SemEval's
+    Groups are resampled each by itself, so their sizes stay; where the task has clusters, these are drawn whole, unless
+    they are the groups. A label that is not rated in a group (SemEval's
     English rows have no disgust) is left out of that group's score.
 
     Args:
@@ -142,7 +168,8 @@ def slices(
     large = {name: np.array(rows) for name, rows in members.items() if len(rows) >= min_rows}
 
     def statistic(rows: np.ndarray) -> Statistic | None:
-        return statistics(chosen, answers.take(np.sort(rows))).get(key)
+        found = statistics(chosen, answers.take(np.sort(rows))).get(key)
+        return found if found is None or by != chosen.entry.clusters else replace(found, clusters=None)
 
     found = {name: s for name, rows in large.items() if (s := statistic(rows)) is not None}
     draws = {name: _draws(s, samples, [seed, k]) for k, (name, s) in enumerate(found.items())}
@@ -169,10 +196,35 @@ def slices(
         distance = float(values.max() - values.min())
         whole = statistic(np.concatenate([large[name] for name in found]))
         assert whole is not None
-        p = _regrouped(whole, [s.n for s in found.values()], distance, seed)
+        p = _regrouped(whole, _dealt(whole, found, large), distance, seed)
         gap = Gap(ordered[0], ordered[-1], distance, low, high, p)
     mean = float(values.mean()) if values.size else float("nan")
-    return Slices(by, key, tuple(groups.values()), mean, gap)
+    return Slices(by, key, tuple(groups.values()), mean, gap, _within(chosen.entry.clusters, list(found.values())))
+
+
+def _dealt(
+    whole: Statistic, found: Mapping[str, Statistic], members: Mapping[str, np.ndarray]
+) -> npt.NDArray[np.intp] | None:
+    """The group of each row of `whole`, shape (rows,); `None` where rows cannot change places."""
+    if whole.n != sum(s.n for s in found.values()):  # some rows count in their group alone
+        return None
+    if whole.clusters is None:  # which row is whose does not matter, only how many there are
+        return np.repeat(np.arange(len(found)), [s.n for s in found.values()])
+    rows = np.concatenate([members[name] for name in found])
+    groups = np.repeat(np.arange(len(found)), [len(members[name]) for name in found])
+    return groups[np.argsort(rows)] if whole.n == len(rows) else None
+
+
+def _within(of: str, groups: Sequence[Statistic]) -> Within | None:
+    scores = [np.asarray(g.finish(g.summands.T)) for g in groups if g.clusters is not None]
+    if not scores or max(map(len, scores)) < 2 or len(scores) < len(groups):
+        return None
+    apart = np.concatenate([each - np.nanmean(each) for each in scores])
+    every = np.concatenate(scores)
+    free = len(every) - len(scores)
+    return Within(
+        of, len(every), float(np.nanmin(every)), float(np.nanmax(every)), float(np.sqrt(np.nansum(apart**2) / free))
+    )
 
 
 def _draws(statistic: Statistic, samples: int, seed: Sequence[int]) -> Array:
@@ -180,7 +232,7 @@ def _draws(statistic: Statistic, samples: int, seed: Sequence[int]) -> Array:
     if not statistic.n:
         return np.full(samples, np.nan)
     return np.concatenate(
-        [statistic.resampled(c) for c in resample_counts(rows=statistic.n, samples=samples, seed=whole)]
+        [statistic.resampled(c) for c in resample_counts(rows=statistic.units, samples=samples, seed=whole)]
     )
 
 
@@ -202,16 +254,24 @@ def _group(name: str, rows: int, own: Statistic, drawn: Array, rest: float, apar
     )
 
 
-def _regrouped(whole: Statistic, sizes: Sequence[int], distance: float, seed: int) -> float:
-    """Share of random regroupings of the same rows that lie at least `distance` apart."""
-    if whole.n != sum(sizes):  # some rows count in their group alone, so they cannot change places
+def _regrouped(whole: Statistic, groups: npt.NDArray[np.intp] | None, distance: float, seed: int) -> float:
+    """Share of random regroupings of the same rows, shape (rows,), that lie at least `distance` apart."""
+    if groups is None:
         return float("nan")
     rng = np.random.default_rng([seed, 2])
-    ends = np.cumsum(sizes)[:-1]
+    clusters = np.zeros(whole.n, np.intp) if whole.clusters is None else whole.clusters
+    first = np.zeros(clusters.max(initial=-1) + 1, np.intp)
+    first[clusters] = groups
+    nested = whole.clusters is not None and bool((first[clusters] == groups).all())
+    table, units, blocks = whole.columns, groups, [np.flatnonzero(clusters == c) for c in range(len(first))]
+    if nested:
+        table, units, blocks = whole.summands, first, [np.arange(len(first))]
     wider = 0
     for _ in range(_REGROUPINGS):
-        parts = np.split(rng.permutation(whole.n), ends)
-        scores = np.array([float(whole.finish(whole.columns[:, part].sum(1))) for part in parts])
+        dealt = units.copy()
+        for block in blocks:
+            dealt[block] = units[rng.permutation(block)]
+        scores = np.array([float(whole.finish(table[:, dealt == g].sum(1))) for g in range(units.max() + 1)])
         wider += bool(scores.max() - scores.min() >= distance - 1e-12)
     return (wider + 1) / (_REGROUPINGS + 1)
 
@@ -223,5 +283,6 @@ def document(found: Slices) -> dict[str, Any]:
         "key": found.key,
         "mean": found.mean,
         "gap": {k: getattr(found.gap, k) for k in Gap.__slots__} if found.gap is not None else None,
+        "within": {k: getattr(found.within, k) for k in Within.__slots__} if found.within is not None else None,
         "groups": [{k: getattr(g, k) for k in Group.__slots__} for g in found.groups],
     }

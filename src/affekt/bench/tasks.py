@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from affekt.catalog.corpora import Corpus, corpus
+from affekt.catalog.corpora import ALL, Corpus, corpus
 from affekt.catalog.spaces import space
 from affekt.catalog.tasks import TaskEntry, task_entry
 from affekt.core.errors import CatalogError, UnknownNameError
@@ -82,8 +82,8 @@ class Task:
             UnknownNameError: The corpus has no such split.
         """
         chosen = split or self.entry.split
-        if chosen not in self.corpus.splits:
-            raise UnknownNameError("split", chosen, self.corpus.splits, where=self.id)
+        if chosen not in (*self.corpus.splits, ALL):
+            raise UnknownNameError("split", chosen, (*self.corpus.splits, ALL), where=self.id)
         return chosen
 
 
@@ -128,9 +128,13 @@ def task(name: str) -> Task:
     folded = entry.selection == "folds"
     if folded != (entry.folds >= 2):
         refuse("'folds' must be 2 or more where selection is 'folds', and left out elsewhere")
-    for split in (entry.split, *(() if folded or entry.selection == "elsewhere" else (entry.selection,))):
-        if split not in corpus(entry.corpus).splits:
+    # Nothing was chosen on a split of the corpus, so the rows of all can be reported.
+    free = folded or entry.selection == "elsewhere"
+    for split in (entry.split, *(() if free else (entry.selection,))):
+        if split not in (*corpus(entry.corpus).splits, *((ALL,) if free else ())):
             refuse(f"corpus {entry.corpus!r} has no split {split!r}")
+    if entry.clusters and entry.target == "timelines":
+        refuse("recordings are what intervals of timelines draw")
     if entry.split == entry.selection:
         refuse("choices would be made on the split that is reported")
     return found

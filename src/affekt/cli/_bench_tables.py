@@ -161,6 +161,11 @@ def show_slices(d: Document, model: str) -> None:
             f"Gap {gap['value']:.4f} ({_range(gap['low'], gap['high'])}, p {_p(gap['p'])} by regrouping): "
             f"{escape(gap['best'])} best, {escape(gap['worst'])} worst. Mean of the groups {_n(d['mean'])}."
         )
+    if (within := d["within"]) is not None:
+        _print(
+            f"Within the groups each {within['of']} of {within['number']} by itself: {within['low']:.4f} to "
+            f"{within['high']:.4f}, standard deviation {within['sd']:.4f}."
+        )
 
 
 def show_audit(d: Document) -> None:

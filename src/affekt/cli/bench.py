@@ -76,7 +76,7 @@ def list_(as_json: bool) -> None:
     words = tuple(head for head in heads if head != "rows")
     table = NarrowTable(*heads, left=words, drop=("corpus", "split", "rows"), wrap=("what",))
     for t in found:
-        rows = t.corpus.splits[t.entry.split].rows
+        rows = t.corpus.rows_in(t.entry.split)
         table.add_row(t.id, t.entry.title, t.entry.corpus, t.entry.split, f"{rows:,}", t.entry.headline)
     terminal().print(table)
 

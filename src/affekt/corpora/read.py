@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from affekt.catalog.corpora import Corpus, CorpusFile, corpus
+from affekt.catalog.corpora import ALL, Corpus, CorpusFile, corpus
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, UnknownNameError
 from affekt.corpora.files import checksum, file_of, files_of
@@ -33,7 +33,7 @@ def read(name: str | Corpus, *, split: str, data: str | Path | None = None) -> I
     Args:
         name: Id of the corpus, of a view (`meld:sentiment`) or a part (`semeval2025-a:deu`), or its entry. Of a
             corpus that comes in parts, all are read, one after another, with the part's name before each id.
-        split: Name of the split, such as `train`, `dev`, `test`.
+        split: Name of the split, such as `train`, `dev`, `test`; `all` for the rows of every split.
         data: Folder that holds the corpora; default `AFFEKT_DATA`.
 
     Yields:
@@ -44,8 +44,8 @@ def read(name: str | Corpus, *, split: str, data: str | Path | None = None) -> I
         DataError: Data folder, corpus or file is missing, or a row does not fit the layout; says where.
     """
     entry = corpus(name) if isinstance(name, str) else name
-    if split not in entry.splits:
-        raise UnknownNameError("split", split, entry.splits, where=entry.id)
+    if split not in (*entry.splits, ALL):
+        raise UnknownNameError("split", split, (*entry.splits, ALL), where=entry.id)
     return _parts(entry, split, data) if entry.matrix else _examples(entry, split, data)
 
 
@@ -82,7 +82,12 @@ def overlap(name: str | Corpus, *, data: str | Path | None = None) -> dict[tuple
 
 
 def _files_of(entry: Corpus, split: str) -> list[CorpusFile]:
-    return [f for f in entry.files if f.split in ("", split)]
+    return [f for f in entry.files if f.split in ("", split) or _every(entry, split)]
+
+
+def _every(entry: Corpus, split: str) -> bool:
+    """Whether the rows of every split are meant; a corpus may have one split of that name."""
+    return split == ALL and split not in entry.splits
 
 
 def _paths(entry: Corpus, part: CorpusFile, data: str | Path | None) -> list[str]:
@@ -94,7 +99,7 @@ def _paths(entry: Corpus, part: CorpusFile, data: str | Path | None) -> list[str
 
 def _parts(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
     for part in entry.parts:
-        if split in part.splits:
+        if split in (*part.splits, ALL):
             name = part.id.partition(":")[2]
             for clip, target in _examples(part, split, data):
                 yield replace(clip, id=f"{name}:{clip.id}"), target
@@ -157,7 +162,8 @@ def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Exampl
                 continue
             text = text_of(entry, record)
             clip = _clip(entry, record, text, thread)
-            if split_of_row(record, text) != split or not wanted(record, entry.asked):
+            own = split_of_row(record, text)
+            if own is None or (own != split and not _every(entry, split)) or not wanted(record, entry.asked):
                 continue
             if rated is None:
                 yield clip, Target() if part.no_label else gold(record)
@@ -195,8 +201,20 @@ def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:
         dialogue=dialogue,
         turn=turn,
         target=(record.text(columns.target) or None) if columns.target else None,
-        facts={name: value for name, column in columns.facts.items() if (value := record.text(column))},
+        facts={name: value for name, column in columns.facts.items() if (value := record.text(column))}
+        | _of_speaker(entry, record),
     )
+
+
+def _of_speaker(entry: Corpus, record: Record) -> dict[str, str]:
+    """What the entry says of the one who speaks."""
+    speaker = record.text(entry.columns.speaker) if entry.speakers else ""
+    return {
+        name: value
+        for name, values in entry.speakers.items()
+        for value, members in values.items()
+        if speaker in members
+    }
 
 
 def _before(record: Record, columns: tuple[str, ...], speakers: tuple[str, ...]) -> list[tuple[str, str | None]]:

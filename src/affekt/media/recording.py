@@ -123,7 +123,7 @@ class RecordingSource:
             ) from err
         return file, turns
 
-    def stretches(self, *, longest: float) -> Iterator[Stretch]:
+    def stretches(self, *, longest: float, cut: SpeechOptions | None = None) -> Iterator[Stretch]:
         """The stretches in the order of their starts, each as soon as its sound is there.
 
         Turns of a transcript that are longer than `longest` are heard in equal parts, whose words stand with the first
@@ -131,6 +131,7 @@ class RecordingSource:
 
         Args:
             longest: Seconds of the longest stretch, at least 1.
+            cut: What counts as a stretch of speech where there is no transcript; its `longest` does not count.
 
         Raises:
             InputError: There is no sound that can be read, or a limit is passed.
@@ -140,7 +141,7 @@ class RecordingSource:
         if self.transcript is not None:
             yield from _cut(list(_parts(self.turns, longest)), self._blocks(), self.name)
             return
-        options = SpeechOptions(longest=longest)
+        options = replace(cut or SpeechOptions(), longest=longest)
         for number, sound in enumerate(spoken(self._blocks(), options=options), 1):
             start, end = _milliseconds(sound.start), _milliseconds(sound.end)
             yield Stretch(Clip(id=str(number), start=start, end=end, source=self.name), sound)

@@ -26,7 +26,7 @@ from affekt.metrics.classification import (
     unweighted_average_recall,
     weighted_f1,
 )
-from affekt.metrics.ranking import area_under_roc
+from affekt.metrics.ranking import area_under_roc, top_k_accuracy
 from affekt.metrics.registry import METRICS, Metric, metric
 from affekt.metrics.regression import (
     concordance_cc,
@@ -84,6 +84,7 @@ __all__ = [
     "risk_coverage",
     "root_mean_square_error",
     "row_pearson",
+    "top_k_accuracy",
     "uar_in_time",
     "unweighted_average_recall",
     "weighted_f1",

@@ -1,6 +1,6 @@
-"""Percentile bootstrap over rows, plain and paired, as matrix products.
+"""Percentile bootstrap over rows or whole clusters of them, plain and paired, as matrix products.
 
-A resample is kept as how often each row is drawn, so a thousand resamples of a score that is a function of
+A resample is kept as how often each of them is drawn, so a thousand resamples of a score that is a function of
 sums over rows cost one product of a (resamples, rows) table with a (rows, sums) table.
 """
 
@@ -126,7 +126,7 @@ def _check(samples: int, level: float) -> None:
 def bootstrap(
     statistics: Mapping[str, Statistic], *, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Interval]:
-    """Percentile intervals of several scores. Scores with the same number of rows share their resamples.
+    """Percentile intervals of several scores. Scores with as many rows, or clusters of rows, share their resamples.
 
     Args:
         statistics: Name -> score as sums over rows.
@@ -142,18 +142,18 @@ def bootstrap(
     """
     _check(samples, level)
     out: dict[str, Interval] = {}
-    for rows in dict.fromkeys(s.n for s in statistics.values()):
-        group = {name: s for name, s in statistics.items() if s.n == rows}
+    for units in dict.fromkeys(s.units for s in statistics.values()):
+        group = {name: s for name, s in statistics.items() if s.units == units}
         draws: dict[str, list[Array]] = {name: [] for name in group}
-        if rows:
-            for counts in resample_counts(rows=rows, samples=samples, seed=seed):
+        if units:
+            for counts in resample_counts(rows=units, samples=samples, seed=seed):
                 for name, statistic in group.items():
                     draws[name].append(statistic.resampled(counts))
         for name, statistic in group.items():
             value = statistic.values
             drawn = np.concatenate(draws[name]) if draws[name] else np.full((1, *value.shape), np.nan)
             low, high = percentiles(drawn, level)
-            out[name] = Interval(value, low, high, rows, float(np.isnan(drawn).mean()))
+            out[name] = Interval(value, low, high, statistic.n, float(np.isnan(drawn).mean()))
     return {name: out[name] for name in statistics}
 
 
@@ -173,13 +173,12 @@ def paired_bootstrap(
         ValueError: The two have different numbers of rows, or `samples` or `level` is out of range.
     """
     _check(samples, level)
-    if first.n != second.n:
+    if (first.n, first.units) != (second.n, second.units):
         raise ValueError(f"paired scores need the same rows; got {first.n} and {second.n}")
     value = first.value - second.value
     if not first.n:
         return Difference(value, float("nan"), float("nan"), 0, float("nan"))
-    drawn = np.concatenate(
-        [first.resampled(c) - second.resampled(c) for c in resample_counts(rows=first.n, samples=samples, seed=seed)]
-    )
+    blocks = resample_counts(rows=first.units, samples=samples, seed=seed)
+    drawn = np.concatenate([first.resampled(c) - second.resampled(c) for c in blocks])
     low, high = percentiles(drawn, level)
     return Difference(value, float(low), float(high), first.n, two_sided(drawn))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from affekt.metrics.calibration import decisions_of
 from affekt.metrics.statistic import Array, Statistic, divide
 
-__all__ = ["area_under_roc", "area_under_roc_statistic"]
+__all__ = ["area_under_roc", "area_under_roc_statistic", "top_k_accuracy", "top_k_accuracy_statistic"]
 
 # Steps of the curve that are kept apart. With no more values than this, the area is exact.
 _STEPS = 1000
@@ -59,3 +59,37 @@ def area_under_roc(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> float
         ValueError: The shapes differ, or values are out of range or NaN.
     """
     return area_under_roc_statistic(truth=truth, probability=probability).value
+
+
+def top_k_accuracy_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike, k: int) -> Statistic:
+    """`top_k_accuracy` as sums over rows."""
+    t, p = decisions_of(truth, probability)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    best = np.argsort(-p, axis=1, kind="stable")[:, :k]
+    hit = np.take_along_axis(t, best, axis=1).any(1).astype(np.float64)
+    return Statistic(np.stack([hit, np.ones_like(hit)]), lambda sums: divide(sums[..., 0], sums[..., 1]))
+
+
+def top_k_accuracy(*, truth: npt.ArrayLike, probability: npt.ArrayLike, k: int) -> float:
+    """Share of rows with a true label among the k most probable ones: n-best accuracy.
+
+    Where listeners are divided, the second guess is often what some of them heard. Of equal probabilities the label
+    that comes first is the more probable one. For one label a row it equals `sklearn.metrics.top_k_accuracy_score`.
+
+    Args:
+        truth: 0/1 of shape (rows, labels).
+        probability: Shape (rows, labels), each in 0..1.
+        k: How many guesses count, at least 1.
+
+    Returns:
+        0..1; NaN without rows.
+
+    Raises:
+        ValueError: The shapes differ, values are out of range or NaN, or `k` is below 1.
+
+    Example:
+        >>> top_k_accuracy(truth=[[1, 0, 0], [0, 0, 1]], probability=[[0.3, 0.6, 0.1], [0.5, 0.4, 0.1]], k=2)
+        0.5
+    """
+    return top_k_accuracy_statistic(truth=truth, probability=probability, k=k).value

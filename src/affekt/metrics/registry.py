@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -48,6 +49,7 @@ class Metric:
 
 
 _INF = float("inf")
+_TOP_2, _TOP_3 = (partial(rk.top_k_accuracy_statistic, k=k) for k in (2, 3))
 _ALL = (
     Metric("macro_f1", "F1, mean over labels", "labels", cl.macro_f1_statistic, True, 0, 1),
     Metric("micro_f1", "F1 of all decisions pooled", "labels", cl.micro_f1_statistic, True, 0, 1),
@@ -72,6 +74,8 @@ _ALL = (
     Metric(
         "auc", "area under the ROC curve, mean over labels", "probabilities", rk.area_under_roc_statistic, True, 0, 1
     ),
+    Metric("top2_accuracy", "the class is among the two most probable", "probabilities", _TOP_2, True, 0, 1),
+    Metric("top3_accuracy", "the class is among the three most probable", "probabilities", _TOP_3, True, 0, 1),
     Metric("jsd", "Jensen-Shannon divergence, bits", "distributions", ca.jensen_shannon_statistic, False, 0, 1),
     Metric("pcc", "Pearson correlation", "dimension", rg.pearson_cc_statistic, True, -1, 1),
     Metric("ccc", "concordance correlation", "dimension", rg.concordance_cc_statistic, True, -1, 1),

@@ -72,7 +72,7 @@ class Spread:
 
 
 def draws_of_systems(systems: Mapping[str, Sequence[Statistic]], *, samples: int, seed: int) -> dict[str, Array]:
-    """Resample rows and seeds: the two reasons why a score would come out otherwise another time.
+    """Resample rows (or their clusters) and seeds: the two reasons why a score would come out otherwise another time.
 
     Every resample draws the rows once for all systems, which makes their differences paired, and for each system
     with several seeds it draws as many seeds with replacement and takes the mean of their scores (a two-level,
@@ -89,14 +89,14 @@ def draws_of_systems(systems: Mapping[str, Sequence[Statistic]], *, samples: int
     Raises:
         ValueError: The numbers of rows differ, or a system has no seed.
     """
-    sizes = {s.n for seeds in systems.values() for s in seeds}
+    sizes = {(s.n, s.units) for seeds in systems.values() for s in seeds}
     if len(sizes) > 1 or not all(systems.values()):
-        raise ValueError(f"all systems need seeds on the same rows; got {sorted(sizes)} rows")
-    rows = sizes.pop() if sizes else 0
-    if not rows:
+        raise ValueError(f"all systems need seeds on the same rows; got {sorted(n for n, _ in sizes)} rows")
+    units = sizes.pop()[1] if sizes else 0
+    if not units:
         return {name: np.full(samples, np.nan) for name in systems}
     parts: dict[str, list[list[Array]]] = {name: [[] for _ in seeds] for name, seeds in systems.items()}
-    for counts in resample_counts(rows=rows, samples=samples, seed=seed):
+    for counts in resample_counts(rows=units, samples=samples, seed=seed):
         for name, seeds in systems.items():
             for k, statistic in enumerate(seeds):
                 parts[name][k].append(statistic.resampled(counts))

@@ -8,7 +8,7 @@ keeps the summands and the function, so a resample that draws row i `w[i]` times
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,37 @@ class Statistic:
     Attributes:
         columns: Summands, shape (sums, rows); one contiguous line a sum, so that numpy adds pairwise.
         finish: From sums of shape (..., sums) to the score, of shape (...) or (..., labels).
+        clusters: The cluster of each row, counted from 0 on, shape (rows,): resamples then draw whole clusters, as
+            rows of one speaker or dialogue are not independent. `None`: they draw rows.
     """
 
     columns: Array
     finish: Callable[[Array], Array]
+    clusters: npt.NDArray[np.intp] | None = None
 
     @property
     def n(self) -> int:
         """Number of rows."""
         return int(self.columns.shape[1])
+
+    @property
+    def units(self) -> int:
+        """Number of what is drawn: clusters where there are some, else rows."""
+        return self.n if self.clusters is None else int(self.clusters.max(initial=-1)) + 1
+
+    def by(self, clusters: npt.ArrayLike) -> Statistic:
+        """The same score with rows in clusters.
+
+        Args:
+            clusters: Names of the clusters, shape (rows,).
+
+        Raises:
+            ValueError: There is not one name for each row.
+        """
+        _, place = np.unique(np.asarray(clusters), return_inverse=True)
+        if place.shape != (self.n,):
+            raise ValueError(f"clusters have shape {place.shape}, and there are {self.n} rows")
+        return replace(self, clusters=place.astype(np.intp))
 
     @property
     def values(self) -> Array:
@@ -50,12 +72,22 @@ class Statistic:
         """The score on resamples.
 
         Args:
-            counts: How often each row is drawn, shape (resamples, rows).
+            counts: How often each row is drawn, or each cluster where there are some, shape (resamples, units).
 
         Returns:
             Shape (resamples,) or (resamples, labels).
         """
-        return np.asarray(self.finish(counts @ self.columns.T), dtype=np.float64)
+        return np.asarray(self.finish(counts @ self.summands.T), dtype=np.float64)
+
+    @property
+    def summands(self) -> Array:
+        """Summands of what is drawn, shape (sums, units)."""
+        if self.clusters is None:
+            return self.columns
+        out = np.zeros((self.columns.shape[0], self.units))
+        for line, row in zip(out, self.columns, strict=True):
+            line[:] = np.bincount(self.clusters, weights=row, minlength=len(line))
+        return out
 
 
 def divide(above: Array, below: Array, *, undefined: float = float("nan")) -> Array:

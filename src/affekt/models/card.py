@@ -120,12 +120,16 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
         least: Seconds of the shortest stretch that gets an answer.
         longest: Seconds of the longest that is heard in one piece.
         stretches: From how many stretches on the speaker's own manner counts.
+        least_silence: Seconds of silence that end a stretch, and
+        padding: seconds that it is given on both sides: as what it learned from was cut.
         beside: How the output is read where it does; the head of the card reads a stretch alone.
     """
 
     least: float
     longest: float
     stretches: int
+    least_silence: float = 0.1
+    padding: float = 0.03
     beside: Head
 
 

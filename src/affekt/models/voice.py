@@ -25,6 +25,7 @@ from affekt.core.protocols import RecogniserSpec
 from affekt.features.frames import HOP
 from affekt.features.logmel import log_mel
 from affekt.media.sound import RATE, Sound
+from affekt.media.speech import SpeechOptions
 from affekt.models.card import Card, Voice, read_card, spec_of
 
 __all__ = ["Baseline", "VoiceRecogniser"]
@@ -85,6 +86,11 @@ class VoiceRecogniser:
     def longest(self) -> float:
         """Seconds of the longest stretch that is heard in one piece."""
         return self.voice.longest
+
+    @property
+    def cut(self) -> SpeechOptions:
+        """How recordings are cut into stretches of speech for it."""
+        return SpeechOptions(least_silence=self.voice.least_silence, padding=self.voice.padding, longest=self.longest)
 
     @cached_property
     def _encoder(self) -> Any:

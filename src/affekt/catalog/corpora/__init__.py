@@ -19,6 +19,7 @@ from affekt.catalog.load import Entry, document, names, user_folder
 from affekt.core.errors import CatalogError, UnknownNameError
 
 __all__ = [
+    "ALL",
     "Citation",
     "Code",
     "Columns",
@@ -37,6 +38,9 @@ __all__ = [
     "corpus",
     "variants",
 ]
+
+ALL = "all"
+"""What all splits together are called."""
 
 Layout = Literal["table", "json", "xml", "files", "generated"]
 Names = str | tuple[str, ...]
@@ -374,7 +378,8 @@ class Corpus(Entry, frozen=True, kw_only=True):
         label_file: A file of the release that lists the labels; it is checked against `label_ids`.
         ratings: Files of single judgements.
         hash_split: Our split, where there is no official one.
-        speaker_folds: Speakers of each fold of a published cross-validation in which no speaker is on both sides.
+        speakers: What is known of the speakers: fact -> value -> the speakers. Rows have it among their facts.
+        speaker_folds: Speakers of each fold of a cross-validation in which no speaker is on both sides.
         split_list: The file that tells the splits apart.
         left_out: Values of the split column whose rows belong to no split.
         where: Column -> values; rows with other values are no rows of this corpus. `*` in a value stands for any
@@ -424,6 +429,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     label_file: str = ""
     ratings: tuple[RatingsFile, ...] = ()
     hash_split: HashSplit | None = None
+    speakers: dict[str, dict[str, tuple[str, ...]]] = msgspec.field(default_factory=dict)
     speaker_folds: tuple[tuple[str, ...], ...] = ()
     split_list: SplitList | None = None
     left_out: tuple[str, ...] = ()
@@ -446,6 +452,10 @@ class Corpus(Entry, frozen=True, kw_only=True):
     def codes(self) -> tuple[Code, ...]:
         """The names that are taken apart, one after another."""
         return self.code if isinstance(self.code, tuple) else (self.code,) if self.code else ()
+
+    def rows_in(self, split: str) -> int:
+        """How many rows a split has, or all of them; 0 where nobody published it."""
+        return self.splits[split].rows if split in self.splits else sum(s.rows for s in self.splits.values())
 
     @property
     def parts(self) -> tuple[Corpus, ...]:

@@ -63,11 +63,15 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
             `intensities` (a strength for each label), `dimensions` (named values, whatever they measure) or
             `timelines` (labels with their times; a row is a recording).
         labels: The labels or dimensions that are scored, where they are not all of the space.
-        split: The split that scores are reported on.
+        split: The split that scores are reported on; `all` for the rows of every split, each answered by a model that
+            did not learn from its speaker.
         selection: The split for thresholds, early stopping and every other choice; `folds` where the corpus has
             none: choices are then made by cross-validation within the rows that are trained on; `elsewhere` where it
             is a test set alone: they are then made on other corpora.
         folds: Number of those folds.
+        clusters: What the intervals draw anew in place of rows, where rows are not independent: `speaker`,
+            `dialogue`, or a fact of the corpus.
+        caution: What a reader of its scores has to know, such as published folds that measure something else.
         metrics: Report keys; those of one value a row are computed for each name (`pcc` gives `pcc_valence`, ...).
         headline: The score to name first.
         claims: Published figures of works in the catalogue.
@@ -87,6 +91,8 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     headline: str
     labels: tuple[str, ...] = ()
     folds: int = 0
+    clusters: str = ""
+    caution: str = ""
     claims: tuple[PublishedClaim, ...] = ()
     beside: tuple[Beside, ...] = ()
     works: tuple[str, ...] = ()
