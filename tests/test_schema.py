@@ -19,7 +19,11 @@ from affekt.report.schema import row_schema
 
 SNAPSHOT = Path(__file__).parent.parent / "docs" / "row.schema.json"
 # Fields that rows of version 1.0 lack.
-LATER = {Row: ("language", "language_probability", "dimensions"), WindowRow: ("dimensions",), EvidenceRow: ()}
+LATER = {
+    Row: ("language", "language_probability", "dimensions", "measures"),
+    WindowRow: ("dimensions",),
+    EvidenceRow: (),
+}
 VALIDATOR = jsonschema.Draft202012Validator(row_schema())
 
 text = st.text(max_size=20)

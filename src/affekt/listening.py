@@ -7,7 +7,7 @@ vector of a few kB is kept, then all are judged. What comes in live is judged at
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from affekt.analysis import Analyzer, Block, Reading
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
-from affekt.media.recording import RecordingSource
+from affekt.features.measures import Measure, measures
+from affekt.media.recording import RecordingSource, Stretch
 from affekt.media.text import Read
 from affekt.models.choice import Choice, Way, ways_of
 from affekt.opening import Input, refuse_bad
@@ -79,6 +80,7 @@ class Listener(Analyzer):
         recordings = [file for file in source.files if isinstance(file, RecordingSource)]
         earlier, voice = 0.0, self._way.voice
         for recording in recordings[number:]:
+            taken = measures(recording.options.measures)
             reads: list[Read] = []
             vectors: list[NDArray[np.float32] | None] = []
             said = 0.0
@@ -87,8 +89,9 @@ class Listener(Analyzer):
                     yield from self._live(recording, strict=strict, several=len(recordings) > 1)
                     earlier += recording.heard
                     continue
-                for clip, sound, problem in recording.stretches(longest=voice.longest, cut=voice.cut):
-                    reads.append(Read(clip, problem))
+                for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
+                    sound = stretch.sound
+                    reads.append(_measured(stretch, taken))
                     vectors.append(None if sound is None else voice.hear(sound))
                     if recording.heard >= said + _TICK:
                         said = recording.heard
@@ -113,9 +116,11 @@ class Listener(Analyzer):
         voice = self._way.voice
         recent: dict[str | None, deque[NDArray[np.float32]]] = defaultdict(lambda: deque(maxlen=_RECENT))
         silent = True
-        for clip, sound, problem in recording.stretches(longest=voice.longest, cut=voice.cut):
+        taken = measures(recording.options.measures)
+        for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
             silent = False
-            read = Read(clip, problem)
+            clip, sound = stretch.clip, stretch.sound
+            read = _measured(stretch, taken)
             if strict:
                 (read,) = refuse_bad([read])
             vector = None if sound is None else voice.hear(sound)
@@ -169,6 +174,14 @@ class Listener(Analyzer):
 
 
 _NOBODY = Choice(reason="no speech: nobody speaks in the recording")
+
+
+def _measured(stretch: Stretch, taken: Sequence[Measure]) -> Read:
+    """A stretch with what is measured of it."""
+    clip = stretch.clip
+    if taken and stretch.sound is not None and len(stretch.sound):
+        clip = replace(clip, measures={k: v for each in taken for k, v in each.of(stretch).items()})
+    return Read(clip, stretch.problem)
 
 
 def _apart(read: Read, recording: RecordingSource) -> Read:

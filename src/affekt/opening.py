@@ -48,6 +48,16 @@ class Input:
         return sum(size * (part or 0.0) for size, part in zip(sizes, parts, strict=True)) / sum(sizes)
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of all that is measured in the recordings beside their reading."""
+        if not self.recorded:
+            return ()
+        from affekt.features.measures import measures
+
+        asked = dict.fromkeys(name for f in self.files for name in f.options.measures)
+        return tuple(name for each in measures(asked) for name in each.gives)
+
+    @property
     def ahead(self) -> bool:
         """Whether to read ahead in a thread: a pipe may block it, and a caller's iterator may mind the thread."""
         return bool(self.files) and all(f.path is not None and f.path.is_file() for f in self.files)
@@ -85,6 +95,14 @@ def open_input(source: Source | Sequence[File], options: ReadOptions | None = No
             `affekt.media.recording.RecordingSource`.
     """
     options = options or ReadOptions()
+    opened = _opened(source, options)
+    if options.measures and not opened.recorded:
+        raise InputError("What is measured is sound, and here are texts", hint="Leave --measure (measures=) out.")
+    _ = opened.measures  # a name that is none is an error before anything is heard
+    return opened
+
+
+def _opened(source: Source | Sequence[File], options: ReadOptions) -> Input:
     if isinstance(source, str):
         return Input(read_items([source], max_characters=options.max_characters))
     if isinstance(source, PathLike):

@@ -202,7 +202,7 @@ def write_stream(
         raise InputError(f"{format} cannot go to a stream", hint="Name a file with --out, or take jsonl or csv.")
     started, rows = time.monotonic(), 0
     tally = _Tally({}, [])
-    columns = {"labels": analyzer.labels, "dimensions": analyzer.dimensions}
+    columns = _columns(source, analyzer)
     if format == "csv":
         _write_all(file, csv.encode((), **columns, with_header=True))
     for block in analyzer.blocks(source, strict=strict):
@@ -270,12 +270,16 @@ def _put(spool: Spool, out: Path, format: Format, source: Input, analyzer: Analy
 
             write_report(spool.read(), made, facts=_facts(source, analyzer, command, spool.notes))
         else:
-            export(spool.read(), made, format=format, labels=analyzer.labels, dimensions=analyzer.dimensions)
+            export(spool.read(), made, format=format, **_columns(source, analyzer))
         made.replace(out)
     except BaseException:
         made.unlink(missing_ok=True)
         raise
     spool.remove()
+
+
+def _columns(source: Input, analyzer: Analyzer) -> dict[str, tuple[str, ...]]:
+    return {"labels": analyzer.labels, "dimensions": analyzer.dimensions, "measures": source.measures}
 
 
 def _run_of(source: Input, analyzer: Analyzer) -> dict[str, str] | None:

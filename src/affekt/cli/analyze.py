@@ -55,6 +55,13 @@ _SHOWN = 200
     help="Who says what in the recording, when: .vtt .srt .TextGrid .eaf .rttm .json; default one that lies beside it.",
 )
 @click.option("--no-transcript", is_flag=True, help="Take none that lies beside a recording.")
+@click.option(
+    "--measure",
+    "measures",
+    metavar="NAME",
+    multiple=True,
+    help="Also measure each stretch of a recording: quality (level, noise, clipping, bandwidth), rhythm. Repeatable.",
+)
 @click.option("--target-column", metavar="NAME", help="Column of what each text is read about, for models of targets.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
 @click.option(
@@ -106,6 +113,7 @@ def command(
     channels: int | None,
     transcript: Path | None,
     no_transcript: bool,
+    measures: tuple[str, ...],
     no_header: bool,
     encoding: str | None,
     whole: bool,
@@ -170,6 +178,7 @@ def command(
         transcript=transcript or not no_transcript,
         rate=rate,
         channels=channels,
+        measures=measures,
     )
     if out == Path("-"):
         out, as_json = None, True

@@ -9,18 +9,21 @@ import click
 
 if TYPE_CHECKING:
     from affekt.corpora.check import Checked, SplitCount
+    from affekt.corpora.subset import Content
 
 __all__ = ["command"]
 
 _DATA = click.option(
     "--data", metavar="DIR", default=None, help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]"
 )
+# So many speakers are named one by one.
+_SPEAKERS = 10
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(name="corpora")
 def command() -> None:
-    """List, show, check, count and export the corpora that Affekt reads."""
+    """List, show, check, count, export and filter the corpora that Affekt reads."""
 
 
 def _here(name: str, data: str | None) -> bool:
@@ -325,6 +328,68 @@ def export(name: str, to: str, out: Path, data: str | None) -> None:
     for split, rows in write(name, out=out, to=chosen, data=data).items():
         click.echo(f"{out / f'{split}.{to}'}: {rows:,} rows")
     click.echo(f"Licence: {corpus(name).licence}. {corpus(name).commercial_note}")
+
+
+@command.command(name="filter")
+@click.argument("clips", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--where", metavar="CONDITION", required=True, help="What rows have to meet to be kept.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="File to write: .parquet .csv .jsonl."
+)
+@_JSON
+def filter_(clips: Path, where: str, out: Path | None, as_json: bool) -> None:
+    """Keep the rows of CLIPS that meet a condition, and say which emotions and speakers are in them.
+
+    CLIPS is a Parquet file, such as `affekt analyze podcasts/ --measure quality --out clips.parquet`
+    writes. A condition compares columns with == != < <= > >=, `in ("a", "b")` and `is missing`, joined by and, or, not
+    and parentheses. What stands before the dot in the name of a column may be left out; duration is end less start.
+
+    \b
+    Examples:
+      affekt corpora filter clips.parquet --where "snr_db > 20 and duration >= 2" --out clean.parquet
+      affekt corpora filter clips.parquet --where 'label == "angry" and speaker == "speaker 1"'
+    """  # noqa: D301
+    from affekt.corpora.subset import subset
+
+    whole, part = subset(clips, where=where, out=out)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"all": _content(whole), "kept": _content(part)}, indent=2, ensure_ascii=False))
+        return
+    from affekt.core.timeline import clock
+
+    def share(count: int, of: int) -> str:
+        return f"{count:,} ({count / of:.1%})" if of else "0"
+
+    click.echo(
+        f"{part.rows:,} of {whole.rows:,} rows, {clock(part.seconds)} of {clock(whole.seconds)}, "
+        f"from {len(part.sources):,} of {len(whole.sources):,} recordings"
+    )
+    if whole.labels:
+        from affekt.cli._tables import NarrowTable, terminal
+
+        table = NarrowTable("label", "kept", "all", left=("label",))
+        for label, count in whole.labels.most_common():
+            table.add_row(label, share(part.labels[label], part.rows), share(count, whole.rows))
+        terminal().print(table)
+    click.echo(f"speakers: {len(part.speakers):,} of {len(whole.speakers):,}, told apart within a recording")
+    for (source, who), count in part.speakers.most_common(_SPEAKERS):
+        click.echo(f"  {who} in {source}: {share(count, part.rows)}")
+    if len(part.speakers) > _SPEAKERS:
+        click.echo(f"  and {len(part.speakers) - _SPEAKERS:,} more; --json names all")
+    if out is not None:
+        click.echo(f"Written: {out}")
+
+
+def _content(content: Content) -> dict[str, object]:
+    return {
+        "rows": content.rows,
+        "seconds": round(content.seconds, 3),
+        "recordings": dict(content.sources),
+        "labels": dict(content.labels),
+        "speakers": [{"recording": s, "speaker": who, "rows": n} for (s, who), n in content.speakers.items()],
+    }
 
 
 @command.command()

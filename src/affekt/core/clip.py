@@ -29,6 +29,7 @@ class Clip:
         target: Name of what the reading is to be about, as the text has it: a company, a person, an aspect.
         facts: What is known beside the text and can be compared by: domain, the speaker's gender, a year. Never
             the gold.
+        measures: What was measured in it beside the reading, by name: `snr_db`, `syllable_rate`.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Clip:
     turn: int | None = None
     target: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    measures: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.end < self.start:

@@ -14,7 +14,7 @@ from affekt.core.prediction import Prediction
 
 __all__ = ["OWN", "ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row", "value_of"]
 
-ROW_VERSION = "1.2"
+ROW_VERSION = "1.3"
 
 # What has fields of its own; every other dimension goes into `dimensions`.
 OWN = ("valence", "arousal", "dominance")
@@ -74,6 +74,8 @@ class Row:
     language_probability: float | None = None
     # Since 1.2.
     dimensions: dict[str, float] | None = None
+    # Since 1.3: what was measured in the sound, by name.
+    measures: dict[str, float] | None = None
 
 
 def value_of(row: Row, dimension: str) -> float | None:
@@ -136,4 +138,5 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         language=prediction.language,
         language_probability=_rounded(prediction.language_probability),
         dimensions=_others(dims),
+        measures={k: round(v, _DIGITS) for k, v in clip.measures.items() if v == v} or None,
     )

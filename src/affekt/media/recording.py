@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
@@ -22,7 +23,7 @@ from affekt.media.columns import Columns
 from affekt.media.encoding import clean
 from affekt.media.live import Incoming, live_sound
 from affekt.media.sound import Sound, stream_sound
-from affekt.media.speech import SpeechOptions, spoken
+from affekt.media.speech import FRAME, SpeechOptions, levels, spoken
 from affekt.media.text import Kind, ReadOptions, cannot_read, kind_of
 from affekt.media.transcript import beside, read_transcript
 
@@ -30,6 +31,8 @@ __all__ = ["RecordingSource", "SoundSource", "Stretch", "from_standard_input", "
 
 # Seconds that are decoded at a time, and that are waited for where sound comes in live.
 _BLOCK, _LIVE_BLOCK = 10.0, 0.1
+# Seconds on both sides of a stretch whose levels tell what is noise, and seconds whose levels are kept for it.
+_NEAR, _KEPT = 5.0, 60.0
 
 
 class Stretch(NamedTuple):
@@ -39,11 +42,13 @@ class Stretch(NamedTuple):
         clip: Its place, speaker and words.
         sound: Its sound; `None` where the recording has none there.
         problem: Why it cannot be heard, `None` where it can: `kind: details`.
+        around: Level of each 32 ms of it and of the 5 s on both sides, as far as they are decoded, in dB of full scale.
     """
 
     clip: Clip
     sound: Sound | None
     problem: str | None = None
+    around: tuple[float, ...] = ()
 
 
 class RecordingSource:
@@ -92,6 +97,7 @@ class RecordingSource:
         self.heard = 0.0
         self.notes: tuple[str, ...] = ()
         self._declared: float | None = None
+        self._levels: deque[tuple[float, NDArray[np.float32]]] = deque()  # first second of a block -> its levels
         if self.options.columns != Columns() or self.options.whole:
             raise InputError("A recording has no columns and no lines", where=self.name, hint="Leave them out.")
 
@@ -138,23 +144,38 @@ class RecordingSource:
             MissingExtraError: PyAV is not installed.
         """
         self.heard, self.notes = 0.0, ()
+        self._levels.clear()
         if self.transcript is not None:
-            yield from _cut(list(_parts(self.turns, longest)), self._blocks(), self.name)
+            for stretch in _cut(list(_parts(self.turns, longest)), self._blocks(), self.name):
+                yield stretch._replace(around=self._around(stretch.clip))
             return
         options = replace(cut or SpeechOptions(), longest=longest)
         for number, sound in enumerate(spoken(self._blocks(), options=options), 1):
             start, end = _milliseconds(sound.start), _milliseconds(sound.end)
-            yield Stretch(Clip(id=str(number), start=start, end=end, source=self.name), sound)
+            clip = Clip(id=str(number), start=start, end=end, source=self.name)
+            yield Stretch(clip, sound, around=self._around(clip))
 
     def _blocks(self) -> Iterator[Sound]:
         for block in self._sound():
             self._declared = block.declared
+            self._levels.append((block.start, levels(block.samples)))
+            while self._levels[0][0] < block.start - _KEPT:
+                self._levels.popleft()
             yield block
             self.heard, self.notes = block.end, block.notes
 
     def _sound(self) -> Iterable[Sound]:
         assert self.path is not None
         return stream_sound(self.path, seconds=_BLOCK)
+
+    def _around(self, clip: Clip) -> tuple[float, ...]:
+        """Levels of the frames of a stretch and of what is near it."""
+        assert clip.start is not None and clip.end is not None
+        found = []
+        for start, frames in self._levels:
+            first, last = (math.floor((at - start) / FRAME) for at in (clip.start - _NEAR, clip.end + _NEAR))
+            found.append(frames[max(first, 0) : max(last, 0)])
+        return tuple(np.concatenate(found).tolist()) if found else ()
 
     def end(self) -> None:
         """Take what has come in live for all; made to be called by a signal handler of the thread that reads."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from affekt.media.sound import RATE, Sound
 
-__all__ = ["FRAME", "SpeechDetector", "SpeechOptions", "segments", "speech", "speech_probabilities", "spoken"]
+__all__ = ["FRAME", "SpeechDetector", "SpeechOptions", "levels", "segments", "speech", "speech_probabilities", "spoken"]
 
 FRAME: Final = 512 / RATE
 """Seconds of one frame."""
@@ -133,17 +133,18 @@ def speech_probabilities(sound: Sound | Iterable[Sound]) -> Iterator[tuple[NDArr
         line = np.concatenate([held, block.samples])
         whole = len(line) // _SAMPLES * _SAMPLES
         held = line[whole:]
-        yield detector.feed(block.samples), _level(line[:whole])
+        yield detector.feed(block.samples), levels(line[:whole])
     if len(held):
-        yield detector.finish(), _level(np.concatenate([held, np.zeros(-len(held) % _SAMPLES, np.float32)]))
+        yield detector.finish(), levels(np.concatenate([held, np.zeros(-len(held) % _SAMPLES, np.float32)]))
 
 
 def _as_blocks(sound: Sound | Iterable[Sound]) -> Iterable[Sound]:
     return (sound,) if isinstance(sound, Sound) else sound
 
 
-def _level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    power = np.square(samples.reshape(-1, _SAMPLES)).mean(axis=1)
+def levels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Level of each whole frame of sound at 16 kHz in dB of full scale, at least -100; shape (n // 512,)."""
+    power = np.square(samples[: len(samples) // _SAMPLES * _SAMPLES].reshape(-1, _SAMPLES)).mean(axis=1)
     return np.asarray(10 * np.log10(np.maximum(power, 1e-10)), dtype=np.float32)
 
 

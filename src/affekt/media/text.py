@@ -100,6 +100,7 @@ class ReadOptions:
         transcript: Of a recording, the file of its turns; or whether to take one that lies beside it.
         rate: Of raw sound from standard input, its samples a second; default 16,000.
         channels: Of raw sound from standard input, its channels; default 1.
+        measures: Of recordings, what is measured beside the reading; see `affekt.features.measures`.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -111,6 +112,7 @@ class ReadOptions:
     transcript: Path | bool = True
     rate: int | None = None
     channels: int | None = None
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

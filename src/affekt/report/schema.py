@@ -60,6 +60,10 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
             "appraisals, empathy and the like; null where there are none. Since 1.2.",
             {},
         ),
+        "measures": (
+            "Name -> what was measured in the sound beside the reading; null where nothing was. Since 1.3.",
+            {},
+        ),
     },
     EvidenceRow: {
         "modality": ("Channel that it was found in.", {"enum": ["text", "voice", "face", "scene", "music"]}),

@@ -52,7 +52,13 @@ def format_of(path: Path, format: str | None = None) -> Format:
 
 
 def export(
-    rows: Iterable[Row], path: Path, *, format: Format, labels: Sequence[str], dimensions: Sequence[str] = ()
+    rows: Iterable[Row],
+    path: Path,
+    *,
+    format: Format,
+    labels: Sequence[str],
+    dimensions: Sequence[str] = (),
+    measures: Sequence[str] = (),
 ) -> None:
     """Write rows in one of the table formats, one after the other as they come.
 
@@ -63,6 +69,7 @@ def export(
             recordings (all of them but `rttm` one). A report is written by `affekt.report.html`.
         labels: Labels of the rows' spaces, in order; they become columns.
         dimensions: Their dimensions beside valence, arousal and dominance, in order; likewise.
+        measures: Names of what was measured in their sound; likewise.
 
     Raises:
         ValueError: `format` is `html`.
@@ -76,11 +83,11 @@ def export(
     elif format == "csv":
         from affekt.report.exports import csv
 
-        csv.write(rows, path, labels=labels, dimensions=dimensions)
+        csv.write(rows, path, labels=labels, dimensions=dimensions, measures=measures)
     elif format == "parquet":
         from affekt.report.exports import parquet
 
-        parquet.write(rows, path, labels=labels, dimensions=dimensions)
+        parquet.write(rows, path, labels=labels, dimensions=dimensions, measures=measures)
     elif format == "emotionml":
         from affekt.report.exports import emotionml
 

@@ -1,8 +1,8 @@
 """CSV: one row a record, flat. UTF-8 without a byte order mark; a record ends with a line feed.
 
 Scores are columns `score.<label>`, intervals are `<dimension>.low` and `<dimension>.high`, labels are joined by
-`;`. What else a model gives beside valence, arousal and dominance is in columns `dimension.<name>`. Evidence and
-trajectory are JSON in one cell. What is absent is an empty cell.
+`;`. What else a model gives beside valence, arousal and dominance is in columns `dimension.<name>`, what was measured
+in the sound in columns `measure.<name>`. Evidence and trajectory are JSON in one cell. What is absent is an empty cell.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHUNK = 1024
 _json = msgspec.json.Encoder()
 
 
-def header(labels: Sequence[str], dimensions: Sequence[str] = ()) -> list[str]:
+def header(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequence[str] = ()) -> list[str]:
     """Names of the columns, in order."""
     return [
         *("id", "text", "source", "start", "end", "speaker", "time", "space", "labels", "confidence", "abstained"),
@@ -32,10 +32,11 @@ def header(labels: Sequence[str], dimensions: Sequence[str] = ()) -> list[str]:
         *(f"score.{label}" for label in labels),
         *(f"dimension.{name}" for name in dimensions),
         *("evidence", "trajectory", "model", "language", "language_probability"),
+        *(f"measure.{name}" for name in measures),
     ]
 
 
-def _cells(row: Row, labels: Sequence[str], dimensions: Sequence[str]) -> Iterator[object]:
+def _cells(row: Row, labels: Sequence[str], dimensions: Sequence[str], measures: Sequence[str]) -> Iterator[object]:
     yield from (row.id, row.text, row.source, row.start, row.end, row.speaker, row.time, row.space)
     yield from (";".join(row.labels), row.confidence, row.abstained)
     yield from (row.valence, row.arousal, row.dominance)
@@ -51,29 +52,48 @@ def _cells(row: Row, labels: Sequence[str], dimensions: Sequence[str]) -> Iterat
     yield _json.encode(row.evidence).decode() if row.evidence else None
     yield _json.encode(row.trajectory).decode() if row.trajectory else None
     yield from (row.model, row.language, row.language_probability)
+    measured = row.measures or {}
+    for name in measures:
+        yield measured.get(name)
 
 
-def encode(rows: Iterable[Row], *, labels: Sequence[str], dimensions: Sequence[str] = (), with_header: bool) -> bytes:
+def encode(
+    rows: Iterable[Row],
+    *,
+    labels: Sequence[str],
+    dimensions: Sequence[str] = (),
+    measures: Sequence[str] = (),
+    with_header: bool,
+) -> bytes:
     """Rows as bytes.
 
     Args:
         rows: The rows.
         labels: Labels of their spaces, in order.
         dimensions: Their dimensions beside valence, arousal and dominance, in order.
+        measures: Names of their measures, in order.
         with_header: Whether the names of the columns come first.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     if with_header:
-        writer.writerow(header(labels, dimensions))
-    writer.writerows(_cells(row, labels, dimensions) for row in rows)
+        writer.writerow(header(labels, dimensions, measures))
+    writer.writerows(_cells(row, labels, dimensions, measures) for row in rows)
     return buffer.getvalue().encode()
 
 
-def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str], dimensions: Sequence[str] = ()) -> None:
+def write(
+    rows: Iterable[Row],
+    path: Path,
+    *,
+    labels: Sequence[str],
+    dimensions: Sequence[str] = (),
+    measures: Sequence[str] = (),
+) -> None:
     """Write rows to a file, which is overwritten."""
+    columns = {"labels": labels, "dimensions": dimensions, "measures": measures}
     pending = iter(rows)
     with path.open("wb") as file:
-        file.write(encode((), labels=labels, dimensions=dimensions, with_header=True))
+        file.write(encode((), **columns, with_header=True))
         while chunk := list(islice(pending, _CHUNK)):
-            file.write(encode(chunk, labels=labels, dimensions=dimensions, with_header=False))
+            file.write(encode(chunk, **columns, with_header=False))

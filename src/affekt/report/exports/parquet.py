@@ -1,7 +1,7 @@
 """Parquet: one fixed, typed schema for each label space; a row group every few thousand rows.
 
-Scores are columns `score.<label>`, further dimensions `dimension.<name>`, intervals are `<dimension>.low` and
-`<dimension>.high`; labels, evidence and trajectory are lists.
+Scores are columns `score.<label>`, further dimensions `dimension.<name>`, what was measured in the sound
+`measure.<name>`, intervals are `<dimension>.low` and `<dimension>.high`; labels, evidence and trajectory are lists.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ __all__ = ["schema", "write"]
 _ROW_GROUP = 8192
 
 
-def schema(labels: Sequence[str], dimensions: Sequence[str] = ()) -> Any:
-    """The `pyarrow.Schema` of rows whose space has these labels, and dimensions beside valence, arousal, dominance."""
+def schema(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequence[str] = ()) -> Any:
+    """The `pyarrow.Schema` of rows of a space with these labels and further dimensions, with these measures."""
     import pyarrow as pa
 
     text, number, whole = pa.string(), pa.float64(), pa.int64()
@@ -53,6 +53,7 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = ()) -> Any:
             ("model", text),
             ("language", text),
             ("language_probability", number),
+            *((f"measure.{name}", number) for name in measures),
         ],
         metadata={"affekt.row_version": ROW_VERSION},
     )
@@ -62,7 +63,9 @@ _PLAIN = ("id", "text", "source", "start", "end", "speaker", "time", "space", "l
 _EVIDENCE = ("modality", "cue", "start", "end", "weight", "label")
 
 
-def _columns(rows: Sequence[Row], labels: Sequence[str], dimensions: Sequence[str]) -> dict[str, list[Any]]:
+def _columns(
+    rows: Sequence[Row], labels: Sequence[str], dimensions: Sequence[str], measures: Sequence[str]
+) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in (*_PLAIN, *OWN)}
     for name in OWN:
         pairs = [(row.intervals or {}).get(name, (None, None)) for row in rows]
@@ -90,10 +93,19 @@ def _columns(rows: Sequence[Row], labels: Sequence[str], dimensions: Sequence[st
     ]
     for name in ("model", "language", "language_probability"):
         columns[name] = [getattr(row, name) for row in rows]
+    for name in measures:
+        columns[f"measure.{name}"] = [row.measures.get(name) if row.measures else None for row in rows]
     return columns
 
 
-def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str], dimensions: Sequence[str] = ()) -> None:
+def write(
+    rows: Iterable[Row],
+    path: Path,
+    *,
+    labels: Sequence[str],
+    dimensions: Sequence[str] = (),
+    measures: Sequence[str] = (),
+) -> None:
     """Write rows to a file, which is overwritten.
 
     Args:
@@ -101,12 +113,14 @@ def write(rows: Iterable[Row], path: Path, *, labels: Sequence[str], dimensions:
         path: The file.
         labels: Labels of their spaces, in order.
         dimensions: Their dimensions beside valence, arousal and dominance, in order.
+        measures: Names of their measures, in order.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    typed = schema(labels, dimensions)
+    typed = schema(labels, dimensions, measures)
     pending = iter(rows)
     with pq.ParquetWriter(path, typed, compression="zstd") as writer:
         while chunk := list(islice(pending, _ROW_GROUP)):
-            writer.write_table(pa.table(_columns(chunk, labels, dimensions), schema=typed), row_group_size=_ROW_GROUP)
+            columns = _columns(chunk, labels, dimensions, measures)
+            writer.write_table(pa.table(columns, schema=typed), row_group_size=_ROW_GROUP)
