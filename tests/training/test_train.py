@@ -26,6 +26,7 @@ from affekt.train.encoder import Dropout, TextModel  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
 from affekt.train.package import measure_ranges, package  # noqa: E402
+from affekt.train.together import read_together  # noqa: E402
 
 HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
 
@@ -95,6 +96,46 @@ def test_the_heads_read_the_last_turn_alone_and_so_does_the_graph(tiny):
     for i, row in enumerate(texts):
         (found,) = run.run(["goemotions"], {"input_ids": row[None], "attention_mask": np.ones_like(row)[None]})
         assert np.allclose(found[0], said["go"][i], atol=1e-3)
+
+
+def test_turns_that_see_none_after_them_are_read_together_and_say_what_they_say_alone(tiny):
+    end = 7
+    onwards = TextModel(
+        {"go": 5, "vad": 6, "xed": 8},
+        vocabulary=50,
+        width=24,
+        layers=2,
+        attention_heads=2,
+        separator=end,
+        onwards=True,
+    )
+    onwards.load_state_dict(tiny.state_dict())
+    onwards.eval()
+    talk = [[3, 9, end], [8, 8, 11, end], [5, end], [12, 4, 4, end]]
+    other = [[3, 9, end], [10, end]]
+    texts = [
+        np.concatenate([np.array(turn) for turn in turns[:k]])
+        for turns in (talk, other)
+        for k in range(1, len(turns) + 1)
+    ]
+    texts = [texts[i] for i in (3, 0, 5, 1, 2, 4)]  # the first turn is the same in both
+    whole, asked, answers = read_together(texts, end)
+    assert len(whole) == 2 and len(asked) == 5 and len(answers) == 6
+    with torch.no_grad():
+        together = onwards.read(texts)
+        for i, row in enumerate(texts):
+            for name, value in onwards.read([row]).items():
+                assert torch.allclose(value[0], together[name][i], atol=1e-4)
+    seen = packed(tiny, [texts[0]])["go"][0]
+    assert not torch.allclose(together["go"][0], seen, atol=1e-2)  # what sees later turns says something else
+    graph, _ = build_graph(arrays(onwards), heads=HEADS, n_heads=2, separator=end, onwards=True)
+    run = session(graph)
+    longest = max(map(len, texts))
+    ids, mask = np.zeros((len(texts), longest), np.int64), np.zeros((len(texts), longest), np.int64)
+    for i, row in enumerate(texts):
+        ids[i, : len(row)], mask[i, : len(row)] = row, 1
+    (found,) = run.run(["goemotions"], {"input_ids": ids, "attention_mask": mask})
+    assert np.allclose(found, together["go"], atol=1e-3)
 
 
 def test_padding_is_masked_in_the_graph(tiny):
@@ -181,6 +222,13 @@ def test_only_the_oldest_turns_are_cut_and_a_text_alone_is_not():
     assert without_oldest(alone, 4, 102) == alone
     turn = Clip("1", "Yes.", context=("one", "two", "three"))
     assert with_context(turn, 2) == "two [SEP] three [SEP] Yes." and with_context(turn, 0) == "Yes."
+
+
+def test_speakers_stand_before_their_turns_and_nobody_can_write_an_end_of_turn():
+    turn = Clip("1", "No [SEP] go.", speaker="Ana", context=("Hi", "one", "two"), context_speakers=("Ana", "Ben", None))
+    assert with_context(turn, 2, (), "names") == "Ben: one [SEP] two [SEP] Ana: No   go."
+    assert with_context(turn, 3, (), "letters") == "A: Hi [SEP] B: one [SEP] two [SEP] A: No   go."
+    assert with_context(turn, 1) == "two [SEP] No   go."
 
 
 class Stop(Exception):

@@ -16,7 +16,21 @@ from affekt.models.target import Aim
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Abstention", "Asks", "Card", "Dimensions", "Figure", "Head", "Voice", "read_card", "spec_of"]
+__all__ = [
+    "Abstention",
+    "Asks",
+    "Card",
+    "Dimensions",
+    "Figure",
+    "Head",
+    "Speakers",
+    "Voice",
+    "read_card",
+    "spec_of",
+]
+
+Speakers = Literal["none", "names", "letters"]
+"""How the speaker of a turn stands before its words."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +188,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         max_tokens: Longest text that is read in one piece.
         window_tokens: Length of the windows that longer ones are cut into.
         context: How many turns before a text are read with it.
+        speakers: How the speaker of each turn stands before its words, see `with_context`.
         voice: How it hears, where it is a model of the voice, whose `max_tokens` is 0.
         files: File -> SHA-256.
         scores: Language -> what was measured in it.
@@ -195,6 +210,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     window_tokens: int
     context: int = 0
+    speakers: Speakers = "none"
     target: Aim = "plain"
     asks: Asks | None = None
     voice: Voice | None = None

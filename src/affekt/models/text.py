@@ -25,7 +25,7 @@ from affekt.core.prediction import Prediction, Window
 from affekt.core.protocols import RecogniserSpec
 from affekt.core.space import LabelSpace
 from affekt.media.segment import pieces
-from affekt.models.card import Dimensions, Head, read_card, spec_of
+from affekt.models.card import Dimensions, Head, Speakers, read_card, spec_of
 from affekt.models.target import aimed
 
 if TYPE_CHECKING:
@@ -257,8 +257,9 @@ class TextRecogniser:
 
     def _read(self, clip: Clip) -> str:
         """The text that is read for a clip: its own, and turns before or fields where the model was trained so."""
-        text = with_context(clip, 0, self._card.fields)
-        return with_context(clip, self._card.context, self._card.fields) if text.strip() else text
+        card = self._card
+        text = with_context(clip, 0, card.fields)
+        return with_context(clip, card.context, card.fields, card.speakers) if text.strip() else text
 
     def windows(self, text: str) -> list[tuple[int, int]]:
         """The (start, end) characters of the pieces in which a text is read; one piece for a short text."""
@@ -357,17 +358,28 @@ def _letters_in_bytes(token: str) -> bool:
     return cut and any(0xC3 <= b < 0xE2 or 0xE2 < b < 0xF0 for b in raw)
 
 
-def with_context(clip: Clip, turns: int, fields: Sequence[str] = ()) -> str:
+def with_context(clip: Clip, turns: int, fields: Sequence[str] = (), speakers: Speakers = "none") -> str:
     """A clip's text after the turns before it, oldest first, as a model with context reads it.
 
     Args:
         clip: The clip.
         turns: How many turns before it are read.
         fields: What stands for its text, where that is not the text alone: `text` and names of its further texts.
+        speakers: What stands before the words of each turn whose speaker is known: nothing, the name (`names`), or
+            a letter (`letters`), A for whoever speaks first in what is read.
     """
     before = clip.context[-turns:] if turns else ()
     own = [text for f in fields if (text := clip.text if f == "text" else clip.fields.get(f))]
-    return f" {SEPARATOR} ".join((*before, *(own if fields else (clip.text or "",))))
+    if not turns:
+        return f" {SEPARATOR} ".join(own if fields else (clip.text or "",))
+    # What somebody wrote must not end a turn.
+    said = [turn.replace(SEPARATOR, " ") for turn in (*before, *(own if fields else (clip.text or "",)))]
+    if speakers != "none":
+        by = [*(clip.context_speakers[-turns:] or [None] * len(before)), *[clip.speaker] * (len(said) - len(before))]
+        letters = {name: chr(ord("A") + i % 26) for i, name in enumerate(dict.fromkeys(n for n in by if n))}
+        shown = letters if speakers == "letters" else {name: name.replace(SEPARATOR, " ") for name in letters}
+        said = [f"{shown[name]}: {text}" if name else text for name, text in zip(by, said, strict=True)]
+    return f" {SEPARATOR} ".join(said)
 
 
 def without_oldest(ids: list[int], most: int, separator: int | None) -> list[int]:

@@ -6,7 +6,7 @@ that one long row, and only attention is computed on small padded groups of text
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from affekt.extras import need
 from affekt.train.families import RELATIVE
 from affekt.train.relative import BUCKETS, relative_buckets
+from affekt.train.together import read_together, turns_of
 
 if TYPE_CHECKING:
     import torch
@@ -126,13 +127,17 @@ class Encoder(nn.Module):
         self.register_buffer("polarity", torch.zeros(vocabulary, marks) if marks else None)
         self.register_parameter("relative", nn.Parameter(torch.zeros(BUCKETS, heads)) if relative else None)
 
-    def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None, turns: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Encode packed texts.
 
         Args:
             ids: Tokens of all texts end to end, shape (tokens,).
             lengths: Tokens of each text, shape (texts,); best in ascending order.
             dropout: `None` outside training.
+            turns: The turn of its text that each token is of, shape (tokens,); no token then sees a later turn than
+                its own. `None` where every token sees all of its text.
 
         Returns:
             Token vectors, shape (tokens, width), and the text that each belongs to, shape (tokens,).
@@ -142,16 +147,20 @@ class Encoder(nn.Module):
         chunks = lengths.split(_GROUP)
         sizes = [int(c.sum()) for c in chunks]
         groups = []
-        for some, places, pieces in zip(chunks, position.split(sizes), ids.split(sizes), strict=True):
+        of = [None] * len(sizes) if turns is None else turns.split(sizes)
+        for some, places, pieces, turn in zip(chunks, position.split(sizes), ids.split(sizes), of, strict=True):
             n, longest = len(some), int(some.max())
-            missing = torch.arange(longest)[None] >= some[:, None]
-            bias = torch.zeros(n, 1, 1, longest).masked_fill(missing[:, None, None], -1e9)
+            at = torch.repeat_interleave(torch.arange(n), some) * longest + places
+            missing = (torch.arange(longest)[None] >= some[:, None])[:, None]
+            if turn is not None:
+                each = turn.new_zeros(n * longest).index_copy(0, at, turn).view(n, longest)
+                missing = missing | (each[:, None] > each[:, :, None])
+            bias = torch.zeros(n, 1, missing.shape[1], longest).masked_fill(missing[:, None], -1e9)
             if self.relative is not None:
                 buckets = torch.from_numpy(relative_buckets(longest))
                 # A product with which bucket it is, since the gradient of a look-up adds up in any order.
-                each = functional.one_hot(buckets, BUCKETS).float() @ self.relative
-                bias = bias + each.permute(2, 0, 1)[None]
-            at = torch.repeat_interleave(torch.arange(n), some) * longest + places
+                apart = functional.one_hot(buckets, BUCKETS).float() @ self.relative
+                bias = bias + apart.permute(2, 0, 1)[None]
             marks = None
             if self.polarity is not None:
                 marks = bias.new_zeros(n * longest, self.polarity.shape[1])
@@ -183,6 +192,8 @@ class TextModel(nn.Module):
         tandem: Size of a word's vector and units in each direction of the net beside the encoder; `None` for none.
         separator: Token after each turn of a text that is read with turns before it. The heads then read the mean over
             the last turn alone, which attention has shown what came before. `None` for the mean over all.
+        onwards: Whether no turn sees a later one. What is said of a turn is then the same whether those after it are
+            there or not, so that all turns of a conversation are learned from one reading of it.
     """
 
     def __init__(
@@ -200,9 +211,10 @@ class TextModel(nn.Module):
         relative: bool = False,
         tandem: tuple[int, int] | None = None,
         separator: int | None = None,
+        onwards: bool = False,
     ) -> None:
         super().__init__()
-        self.separator = separator
+        self.separator, self.onwards = separator, onwards
         self.enc = Encoder(
             vocabulary=vocabulary,
             width=width,
@@ -224,17 +236,61 @@ class TextModel(nn.Module):
         for name, units in heads.items():
             self.add_module(name, nn.Linear(width, units))
 
-    def forward(self, ids: Tensor, lengths: Tensor, dropout: Dropout | None = None) -> dict[str, Tensor]:
+    def read(
+        self,
+        rows: Sequence[NDArray[np.int64]],
+        dropout: Dropout | None = None,
+        hide: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None,
+    ) -> dict[str, Tensor]:
+        """Outputs on token rows, in their order.
+
+        Where no turn sees a later one, a row that begins another is read with that one.
+
+        Args:
+            rows: Arrays of shape (tokens,); best in ascending order of their lengths.
+            dropout: `None` outside training.
+            hide: What is done to each text that is read, such as hiding words.
+        """
+        asked = answers = None
+        if self.onwards and self.separator is not None:
+            rows, asked, answers = read_together(rows, self.separator)
+        if hide:
+            rows = [hide(row) for row in rows]
+        lengths = torch.tensor([len(row) for row in rows])
+        found = self(torch.from_numpy(np.concatenate(rows)), lengths, dropout, asked)
+        return found if answers is None else {name: value[answers] for name, value in found.items()}
+
+    def forward(
+        self,
+        ids: Tensor,
+        lengths: Tensor,
+        dropout: Dropout | None = None,
+        asked: NDArray[np.int64] | None = None,
+    ) -> dict[str, Tensor]:
         """Outputs of all heads on the mean vector of each text, or of its last turn, and that mean as `embedding`.
 
         With a net beside the encoder, what it says of the text stands after that mean. Each of shape (texts, units).
+
+        Args:
+            ids: As for `Encoder`.
+            lengths: As for `Encoder`.
+            dropout: As for `Encoder`.
+            asked: Text and turn of each answer, shape (answers, 2); default the last turn of each text.
         """
-        x, owner = self.enc(ids, lengths, dropout)
-        count = lengths
-        if self.separator is not None:
+        turns = turns_of(ids, lengths, self.separator) if self.onwards and self.separator is not None else None
+        x, owner = self.enc(ids, lengths, dropout, turns)
+        answers, count = len(lengths), lengths
+        if asked is not None and turns is not None:
+            # Which answer a token counts for; -1 for none.
+            places = torch.full((len(lengths), int(turns.max()) + 1), -1)
+            places[asked[:, 0], asked[:, 1]] = torch.arange(len(asked))
+            owner = places[owner, turns]
+            own, answers = owner >= 0, len(asked)
+            x, owner, count = x[own], owner[own], torch.bincount(owner[own], minlength=answers)
+        elif self.separator is not None:
             own = last_turn(ids, lengths, self.separator)
-            x, owner, count = x[own], owner[own], torch.bincount(owner[own], minlength=len(lengths))
-        pooled = x.new_zeros(len(lengths), x.shape[1]).index_add(0, owner, x) / count[:, None]
+            x, owner, count = x[own], owner[own], torch.bincount(owner[own], minlength=answers)
+        pooled = x.new_zeros(answers, x.shape[1]).index_add(0, owner, x) / count[:, None]
         if self.tandem is not None:
             pooled = torch.cat([pooled, self.tandem(ids, lengths)[0]], 1)
         if dropout:

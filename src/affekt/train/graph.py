@@ -84,6 +84,7 @@ def build_graph(
     bits: int = 8,
     eps: float = 1e-12,
     separator: int | None = None,
+    onwards: bool = False,
 ) -> tuple[Any, list[str]]:
     """Build the model as ONNX.
 
@@ -97,6 +98,7 @@ def build_graph(
         bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
         eps: What is added to the variance in layer norm.
         separator: As for `TextModel`.
+        onwards: As for `TextModel`.
 
     Returns:
         The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
@@ -129,7 +131,12 @@ def build_graph(
     marks = ""
     if "enc.polarity" in weights:
         marks = g.add("Gather", [g.constant("polarity", weights["enc.polarity"]), "input_ids"], "polarity.rows")
-    apart = _by_distance(g, weights["enc.relative"], len(positions)) if "enc.relative" in weights else ""
+    added = [_by_distance(g, weights["enc.relative"], len(positions))] if "enc.relative" in weights else []
+    if separator is not None:
+        ends = g.add("Equal", ["input_ids", g.constant("separator", separator, np.int64)], "ends")
+        g.add("Cast", [ends], "ends.whole", to=INT64)
+        if onwards:
+            added.append(_later(g, "ends.whole"))
     for i in range(n_layers):
         p = f"enc.layers.{i}."
         q = g.place(x)
@@ -139,11 +146,9 @@ def build_graph(
             for k, name in enumerate(("query", "key", "value"))
         ]
         given = [*parts, "", mask]
-        added = [apart] if apart else []
-        if marks:
-            added.append(_attention_bias(g, marks, weights[p + "polarity"], i))
-        if added:
-            given.append(added[0] if len(added) == 1 else g.add("Add", added, f"l{i}.added"))
+        biases = [*added, *([_attention_bias(g, marks, weights[p + "polarity"], i)] if marks else [])]
+        if biases:
+            given.append(biases[0] if len(biases) == 1 else g.add("Sum", biases, f"l{i}.added"))
         a = g.add("MultiHeadAttention", given, f"l{i}.context", domain=MICROSOFT, num_heads=n_heads)
         a = g.linear(a, g.place(a), weights[p + "out.weight"].T, weights[p + "out.bias"], f"l{i}.attended")
         gamma, beta = (g.constant(f"l{i}.n1.{k}", weights[p + f"ln1.{k}"]) for k in ("weight", "bias"))
@@ -160,9 +165,7 @@ def build_graph(
     keep = g.add("Unsqueeze", [keep, g.constant("last", [-1], np.int64)], "mask.column")
     axis = g.constant("axis1", [1], np.int64)
     if separator is not None:
-        ends = g.add("Equal", ["input_ids", g.constant("separator", separator, np.int64)], "ends")
-        ends = g.add("Cast", [ends], "ends.whole", to=INT64)
-        left = g.add("CumSum", [ends, g.constant("along", 1, np.int64)], "ends.left", reverse=1)
+        left = g.add("CumSum", ["ends.whole", g.constant("along", 1, np.int64)], "ends.left", reverse=1)
         own = g.add("LessOrEqual", [left, g.constant("only", 1, np.int64)], "own")
         own = g.add("Cast", [own], "own.float", to=FLOAT)
         own = g.add("Unsqueeze", [own, g.constant("own.last", [-1], np.int64)], "own.column")
@@ -192,6 +195,15 @@ def build_graph(
         g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
         outputs.append((name, weights[head + ".weight"].shape[0]))
     return g.model(outputs), g.places
+
+
+def _later(g: _Network, ends: str) -> str:
+    """What keeps each token from seeing later turns than its own: (batch, 1, length, length)."""
+    turn = g.add("CumSum", [ends, g.constant("turn.along", 1, np.int64)], "turn", exclusive=1)
+    row = g.add("Unsqueeze", [turn, g.constant("turn.rows", [1, 2], np.int64)], "turn.row")
+    column = g.add("Unsqueeze", [turn, g.constant("turn.columns", [1, 3], np.int64)], "turn.column")
+    later = g.add("Greater", [row, column], "turn.later")
+    return g.add("Where", [later, g.constant("turn.never", -1e9), g.constant("turn.always", 0.0)], "turn.seen")
 
 
 def _by_distance(g: _Network, weight: NDArray[np.float32], most: int) -> str:

@@ -228,8 +228,13 @@ def _read_all(
         mask=tokenizer.token_to_id("[MASK]") or 0,
         history=[],
     )
+    if recipe.onwards and (not recipe.context or recipe.fields or recipe.asks):
+        raise CatalogError(
+            "`onwards` is about turns that are read with those before them",
+            hint="Set `context`, and leave out `fields` and `asks`.",
+        )
     turns = tokenizer.token_to_id(SEPARATOR) if recipe.context and not recipe.asks else None
-    return school, Start(folder, tokenizer_file, given, turns)
+    return school, Start(folder, tokenizer_file, given, turns, onwards=recipe.onwards)
 
 
 def train(
@@ -333,7 +338,7 @@ def answers(
             at = order[k : k + batch]
             some = [tokens[i] for i in at]
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-                outputs = model(torch.from_numpy(np.concatenate(some)), torch.tensor([len(t) for t in some]))
+                outputs = model.read(some)
             for name in model.head_names:
                 value = outputs[name]
                 out.setdefault(name, np.zeros((len(tokens), value.shape[1]), np.float32))[at] = value.float().numpy()
@@ -406,7 +411,7 @@ def _optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimiz
     }
 
 
-def _epoch(sources: Sequence[_Source], rng: np.random.Generator) -> NDArray[np.int64]:
+def _epoch(sources: Sequence[_Source], rng: np.random.Generator, *, onwards: bool = False) -> NDArray[np.int64]:
     """The (source, row) pairs of one epoch in random order, shape (n, 2)."""
     parts = []
     for s, source in enumerate(sources):
@@ -421,14 +426,27 @@ def _epoch(sources: Sequence[_Source], rng: np.random.Generator) -> NDArray[np.i
         at = np.concatenate(chosen)
         parts.append(np.stack([np.full(len(at), s), at], 1))
     out: NDArray[np.int64] = np.concatenate(parts)
-    rng.shuffle(out)
-    return out
+    if not onwards:
+        rng.shuffle(out)
+        return out
+    # Turns of one conversation stay together, so that they are read together.
+    blocks: dict[tuple[int, object], list[int]] = {}
+    for place, (s, i) in enumerate(out.tolist()):
+        dialogues = sources[s].rows.dialogues
+        blocks.setdefault((s, (dialogues[i] if dialogues else None) or i), []).append(place)
+    order = list(blocks.values())
+    rng.shuffle(order)
+    return out[np.concatenate(order)]
 
 
-def _hidden(row: NDArray[np.int64], share: float, mask: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A copy with some inner tokens masked."""
+def _hidden(
+    row: NDArray[np.int64], share: float, mask: int, rng: np.random.Generator, *, kept: int | None
+) -> NDArray[np.int64]:
+    """A copy with some inner tokens masked, but none that ends a turn."""
     hide = rng.random(len(row)) < share
     hide[[0, -1]] = False
+    if kept is not None:
+        hide &= row != kept
     return np.where(hide, mask, row)
 
 
@@ -475,20 +493,21 @@ def _run_stage(
     dense = [p for name, p in model.named_parameters() if name != "enc.word.weight"]
     # A last, smaller batch is left out, unless there is no other.
     per_epoch = max(1, len(_epoch(sources, np.random.default_rng(0))) // stage.batch)
+    onwards = school.recipe.onwards
     steps = per_epoch * stage.epochs
+
+    def hide(row: NDArray[np.int64]) -> NDArray[np.int64]:
+        return _hidden(row, stage.masked, school.mask, learner.rng, kept=model.separator)
+
     model.train()
     while learner.epochs < stage.epochs and not learner.worn(stage.patience):
-        order = _epoch(sources, learner.rng)
+        order = _epoch(sources, learner.rng, onwards=onwards)
         for k in range(per_epoch):
             pairs = order[k * stage.batch : (k + 1) * stage.batch]
             pairs = pairs[np.argsort([len(sources[s].tokens[i]) for s, i in pairs], kind="stable")]
             rows = [sources[s].tokens[i] for s, i in pairs]
-            if stage.masked:
-                rows = [_hidden(row, stage.masked, school.mask, learner.rng) for row in rows]
             with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bfloat16"):
-                outputs = model(
-                    torch.from_numpy(np.concatenate(rows)), torch.tensor([len(r) for r in rows]), learner.dropout
-                )
+                outputs = model.read(rows, learner.dropout, hide if stage.masked else None)
             loss: Tensor = torch.zeros(())
             for s, source in enumerate(sources):
                 at = np.flatnonzero(pairs[:, 0] == s)

@@ -221,6 +221,7 @@ def _shape_of(trained: Trained) -> dict[str, Any]:
         "n_heads": config["num_attention_heads"],
         "eps": config.get("layer_norm_eps", 1e-12),
         "separator": trained.start.separator,
+        "onwards": trained.start.onwards,
     }
 
 
@@ -400,6 +401,7 @@ def package(
         "max_tokens": recipe.max_tokens,
         "window_tokens": recipe.max_tokens * 3 // 4,
         "context": recipe.context,
+        "speakers": recipe.speakers,
         "target": recipe.target,
         "asks": {"of": {h.plan.space: h.plan.of for h in heads}, "dimensions": each_dimensions}
         if recipe.asks

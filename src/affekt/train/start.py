@@ -169,12 +169,14 @@ class Start:
         tokenizer: Its tokenizer, which may have got emoji.
         emoji: Emoji -> the place that each got.
         separator: As for `TextModel`.
+        onwards: As for `TextModel`.
     """
 
     folder: Path
     tokenizer: Path
     emoji: Mapping[str, int]
     separator: int | None = None
+    onwards: bool = False
 
     @property
     def config(self) -> dict[str, Any]:
@@ -195,6 +197,7 @@ class Start:
             self.config,
             {name: len(weights[f"{name}.bias"]) for name in heads},
             separator=self.separator,
+            onwards=self.onwards,
             marks=0 if polarity is None else polarity.shape[1],
             tandem=None if vectors is None else (vectors.shape[1], weights["tandem.lstm.weight_hh_l0"].shape[1]),
         )
@@ -225,7 +228,7 @@ class Start:
         """
         torch.manual_seed(seed)
         shape = mechanisms.shape if mechanisms else {}
-        model = _model(self.config, heads, separator=self.separator, **shape)
+        model = _model(self.config, heads, separator=self.separator, onwards=self.onwards, **shape)
         if encoder is None:
             load_bert(model.enc, self.folder / "model.safetensors")
             self._place_emoji(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from affekt.catalog.spaces import space
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.ratings import RULES
 from affekt.corpora import ratings, read
+from affekt.models.card import Speakers
 from affekt.models.target import Aim, aimed
 from affekt.models.text import SEPARATOR, with_context, without_oldest
 
@@ -38,12 +39,14 @@ class Rows:
         values: Gold of shape (rows, columns), NaN where nobody was asked: labels as 0/1 or shares of annotators,
             strengths on their scale, or dimensions on their native range.
         variances: Variance of single ratings about the gold, same shape; `None` where none are known.
+        dialogues: The conversation that each row is of; its rows stand together.
     """
 
     ids: list[str]
     texts: list[str]
     values: NDArray[np.float64]
     variances: NDArray[np.float64] | None = None
+    dialogues: list[str | None] = field(default_factory=list)
 
 
 def rows_of(
@@ -54,6 +57,7 @@ def rows_of(
     data: Path | None = None,
     limit: int | None = None,
     context: int = 0,
+    speakers: Speakers = "none",
     target: Aim = "plain",
     fields: Sequence[str] = (),
     spread: bool = False,
@@ -68,6 +72,7 @@ def rows_of(
         data: Folder of the corpora; default `AFFEKT_DATA`.
         limit: Most rows to take.
         context: Turns before that are read with a text.
+        speakers: How their speakers are named.
         target: How the target of a text is read.
         fields: What of a row is read, where that is not its text alone.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
@@ -103,12 +108,13 @@ def rows_of(
         raise UnknownNameError("field", strange[0], known, where=name)
     ruled = _by_rule(name, head, columns, data=data) if head.gold != "corpus" else None
     nobody = [np.nan] * len(columns)
-    ids, texts, values = [], [], []
+    ids, texts, values, dialogues = [], [], [], []
     for clip, gold in islice(read(name, split=split, data=data), limit):
         clip = aimed(clip, target).clip
         if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
-            texts.append(with_context(clip, context, fields))
+            texts.append(with_context(clip, context, fields, speakers))
+            dialogues.append(clip.dialogue)
             if ruled is not None:
                 values.append(ruled.get(clip.id, nobody))
             elif carry:
@@ -118,19 +124,20 @@ def rows_of(
                 values.append([np.nan if j in unasked else v for j, v in enumerate(row)])
             else:
                 values.append(_row(gold, columns, head.of))
-    out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)))
+    out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)), dialogues=dialogues)
     if not spread:
         return out
     variances = np.full_like(out.values, np.nan)
     for i, single in enumerate(single_ratings(name, ids, data=data) if corpus(name).ratings else ()):
         if len(single):
             variances[i] = ((single - out.values[i]) ** 2).mean(0)
-    return Rows(ids, texts, out.values, variances)
+    return replace(out, variances=variances)
 
 
 def rows_as_read(recipe: Recipe, name: str, head: HeadPlan, **how: Any) -> Rows:
     """`rows_of`, with the texts as the recipe has them read: turns before, targets, fields."""
-    return rows_of(name, head, context=recipe.context, target=recipe.target, fields=recipe.fields, **how)
+    r = recipe
+    return rows_of(name, head, context=r.context, speakers=r.speakers, target=r.target, fields=r.fields, **how)
 
 
 _AVERAGING = frozenset({"mean", "ewe"})

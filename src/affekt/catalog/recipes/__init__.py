@@ -314,6 +314,9 @@ class Recipe(Entry, frozen=True, kw_only=True):
         heads: The heads by name; the first that is exported is the model's main one.
         asks: Whether, and how, the model is asked by name; `None` for a head of its own for each space.
         context: Turns before a text that are read with it; the heads read the mean over the text's own tokens.
+        speakers: How the speaker of each turn stands before its words: not at all, by `names`, or by `letters`, A for
+            whoever speaks first in what is read.
+        onwards: Whether no turn sees a later one, so that all turns of a conversation are learned from one reading.
         target: How the target of a text is read, where its corpus names one: `plain` does not tell it apart, `marked`
             puts its mentions between two markers, `masked` puts the mask token in their place.
         fields: What of a row is read, one after another: `text`, and the further texts that its corpus has (a
@@ -342,6 +345,8 @@ class Recipe(Entry, frozen=True, kw_only=True):
     heads: dict[str, HeadPlan]
     asks: Asks | None = None
     context: int = 0
+    speakers: Literal["none", "names", "letters"] = "none"
+    onwards: bool = False
     target: Literal["plain", "marked", "masked"] = "plain"
     fields: tuple[str, ...] = ()
     bits: Literal[7, 8, 32] = 8
