@@ -56,7 +56,7 @@ def test_a_stretch_gets_probabilities_of_eight_expressions(ear: VoiceRecogniser)
 def test_what_is_too_short_or_silent_gets_no_answer(ear: VoiceRecogniser, sound: Sound) -> None:
     assert ear.hear(sound) is None
     reading = ear.judge(Clip("1"), None)
-    assert reading.abstained == "too short or silent" and not reading.scores and not reading.labels
+    assert reading.abstained == "no speech: too short or silent" and not reading.scores and not reading.labels
 
 
 def test_long_sound_is_cut_and_other_rates_are_refused(ear: VoiceRecogniser) -> None:

@@ -19,6 +19,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import InputError
 from affekt.features.measures import Measure, measures
 from affekt.media.recording import RecordingSource, Stretch
+from affekt.media.speech import has_speech
 from affekt.media.text import Read
 from affekt.models.choice import Choice, Way, ways_of
 from affekt.opening import Input, refuse_bad
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from affekt.core.protocols import Recogniser
+    from affekt.media.sound import Sound
     from affekt.models.choice import Licence
     from affekt.models.voice import Baseline, VoiceRecogniser
 
@@ -90,9 +92,8 @@ class Listener(Analyzer):
                     earlier += recording.heard
                     continue
                 for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
-                    sound = stretch.sound
                     reads.append(_measured(stretch, taken))
-                    vectors.append(None if sound is None else voice.hear(sound))
+                    vectors.append(self._heard(recording, stretch.sound))
                     if recording.heard >= said + _TICK:
                         said = recording.heard
                         yield Block([], [], source.fraction, earlier + said)
@@ -123,7 +124,7 @@ class Listener(Analyzer):
             read = _measured(stretch, taken)
             if strict:
                 (read,) = refuse_bad([read])
-            vector = None if sound is None else voice.hear(sound)
+            vector = self._heard(recording, sound)
             if vector is not None:
                 recent[clip.speaker].append(vector)
             own = recent[clip.speaker]
@@ -132,6 +133,12 @@ class Listener(Analyzer):
             yield Heard([shown], [self._choice(read)], None, recording.heard, [vector], {clip.speaker: manner})
         if silent:
             yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, [None])
+
+    def _heard(self, recording: RecordingSource, sound: Sound | None) -> NDArray[np.float32] | None:
+        """What is kept of a stretch; nothing of a turn of a transcript in which nobody speaks."""
+        if sound is None or (recording.transcript is not None and not has_speech(sound)):
+            return None
+        return self._way.voice.hear(sound)
 
     def answer(self, block: Block) -> list[Reading]:
         """Judge the stretches of a recording."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from affekt.core.errors import InputError
 
-__all__ = ["clean", "encoding_of", "signature"]
+__all__ = ["clean", "encoding_of", "points_elsewhere", "signature"]
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -39,6 +39,15 @@ def clean(value: str) -> tuple[str, str | None]:
         except UnicodeEncodeError:
             return value.encode("utf-8", "replace").decode(), "invalid Unicode (lone surrogates replaced)"
     return value, None
+
+
+def points_elsewhere(where: str) -> InputError:
+    """What is said of a playlist."""
+    return InputError(
+        "This is a playlist: it holds no sound but the addresses of other files, which are not followed",
+        where=where,
+        hint="Name the sound files themselves.",
+    )
 
 
 def signature(head: bytes) -> str | None:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from affekt.core.errors import AffektError, InputError
 from affekt.extras import need
-from affekt.media.encoding import clean, encoding_of, signature
+from affekt.media.encoding import clean, encoding_of, points_elsewhere, signature
 
 __all__ = ["Footer", "Header", "Limits", "decode"]
 
@@ -177,11 +177,7 @@ def _check(path: Path, where: str, limits: Limits) -> int:
     except (OSError, ValueError) as err:
         raise InputError(f"It cannot be read: {getattr(err, 'strerror', None) or err}", where=where) from err
     if any(head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(mark) for mark in _PLAYLISTS) or b"<MPD" in head[:512]:
-        raise InputError(
-            "This is a playlist: it holds no sound but the addresses of other files, which are not followed",
-            where=where,
-            hint="Name the sound files themselves.",
-        )
+        raise points_elsewhere(where)
     kind = signature(head)
     if kind is not None and "sound" not in kind:
         raise InputError(f"This is not sound but {kind}", where=where, hint=_FORMATS)

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from affekt.media.sound import RATE, Sound
 
-__all__ = ["FRAME", "SpeechDetector", "SpeechOptions", "levels", "segments", "speech", "speech_probabilities", "spoken"]
+__all__ = [
+    "FRAME",
+    "SpeechDetector",
+    "SpeechOptions",
+    "has_speech",
+    "levels",
+    "segments",
+    "speech",
+    "speech_probabilities",
+    "spoken",
+]
 
 FRAME: Final = 512 / RATE
 """Seconds of one frame."""
@@ -136,6 +146,15 @@ def speech_probabilities(sound: Sound | Iterable[Sound]) -> Iterator[tuple[NDArr
         yield detector.feed(block.samples), levels(line[:whole])
     if len(held):
         yield detector.finish(), levels(np.concatenate([held, np.zeros(-len(held) % _SAMPLES, np.float32)]))
+
+
+def has_speech(sound: Sound, *, threshold: float = 0.5) -> bool:
+    """Whether the probability of speech reaches the threshold anywhere in a sound at 16 kHz.
+
+    Raises:
+        ValueError: The rate is another one.
+    """
+    return any((probabilities >= threshold).any() for probabilities, _ in speech_probabilities(sound))
 
 
 def _as_blocks(sound: Sound | Iterable[Sound]) -> Iterable[Sound]:

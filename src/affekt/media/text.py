@@ -32,7 +32,7 @@ import msgspec
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError, nearest
 from affekt.media.columns import MISSING, Columns, choose_columns, looks_textual
-from affekt.media.encoding import clean, encoding_of
+from affekt.media.encoding import clean, encoding_of, points_elsewhere
 
 __all__ = [
     "EXTENSIONS",
@@ -77,6 +77,8 @@ EXTENSIONS: dict[str, Kind] = {
         "sound",
     ),
 }
+
+_PLAYLISTS = (".m3u", ".m3u8", ".pls", ".xspf", ".asx", ".wpl", ".cue", ".mpd", ".smil", ".ffconcat")
 
 # A long novel has about this many. Beyond it a text is not cut but refused, with the number stated.
 MAX_CHARACTERS = 1_000_000
@@ -544,6 +546,8 @@ def kind_of(path: Path) -> Kind:
             raise InputError("This is a folder, not a file", where=name, hint="Name the files in it.")
         if not path.exists():
             raise cannot_read(path, name, FileNotFoundError())
+        if path.suffix.lower() in _PLAYLISTS:
+            raise points_elsewhere(name)
         kinds = ", ".join(get_args(Kind))
         known = ", ".join(EXTENSIONS)
         raise InputError(

@@ -162,7 +162,7 @@ class VoiceRecogniser:
         if wanted not in self.card.heads:
             raise UnknownNameError("space", wanted, self.card.heads, where=self.spec.name)
         if vector is None:
-            return Prediction(clip.id, wanted, abstained="too short or silent", model=self.spec.name)
+            return Prediction(clip.id, wanted, abstained="no speech: too short or silent", model=self.spec.name)
         head = self.card.heads[wanted] if baseline is None else self.voice.beside
         given = vector if baseline is None else baseline.apart(vector)
         scores = head.scores(self._heads.run([head.output], {"vector": given[None]})[0])
