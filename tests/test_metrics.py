@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from affekt import metrics as m
+from affekt.core.cause import Link
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.timeline import Segment, Timeline
 from affekt.metrics import classification as cl
@@ -481,6 +482,12 @@ def random_timeline(rng) -> Timeline:
     return Timeline(tuple(Segment(*ends[2 * i : 2 * i + 2], (names[i],)) for i in range(3)), duration=4.0)
 
 
+def random_links(rng) -> list[Link]:
+    ends = rng.integers(0, 3, (4, 2)) + np.array([0, 3])
+    texts = rng.permutation(["we won", "won", None, "the match"]).tolist()
+    return [Link(3, i, ["joy", "anger"][i % 2], *map(int, ends[i]), text=texts[i]) for i in range(4)]
+
+
 @pytest.mark.parametrize("key", sorted(m.METRICS))
 def test_every_registered_metric_scores_within_its_bounds(key):
     found = m.metric(key)
@@ -494,6 +501,11 @@ def test_every_registered_metric_scores_within_its_bounds(key):
         "classes": lambda: {"truth": truth.argmax(1), "prediction": rng.integers(-1, 3, 50)},
         "table": lambda: {"truth": rng.random((50, 4)), "prediction": rng.random((50, 4))},
         "timelines": lambda: {side: [random_timeline(rng) for _ in range(50)] for side in ("truth", "prediction")},
+        "cause-questions": lambda: {side: [random_links(rng) for _ in range(50)] for side in ("truth", "prediction")},
+        "cause-pairs": lambda: (
+            {side: [random_links(rng) for _ in range(50)] for side in ("truth", "prediction")}
+            | {"labels": ["joy", "anger"]}
+        ),
     }[found.takes]()
     statistic = found.statistic(**given_)
     assert statistic.n == 50

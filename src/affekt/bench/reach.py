@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from affekt.bench.causes import CAUSES
 from affekt.bench.tasks import Task
 from affekt.catalog.maps import centroids, centroids_from, space_map
 from affekt.catalog.spaces import space, spaces
@@ -124,6 +125,11 @@ def reach(task: Task, recogniser: Recogniser) -> Reach:
         raise ModelError(
             f"{task.id!r} asks for timelines, which {recogniser.spec.name} does not give",
             hint=f"Score a file of segments: affekt bench score {task.id} --predictions FILE --out RUN_DIR",
+        )
+    if task.entry.target in CAUSES:
+        raise ModelError(
+            f"{task.id!r} asks for causes, which {recogniser.spec.name} does not find",
+            hint=f"Score a file of answers: affekt bench score {task.id} --predictions FILE --out RUN_DIR",
         )
     return _to_dimensions(task, recogniser) if task.entry.target == "dimensions" else _to_labels(task, recogniser)
 

@@ -22,7 +22,7 @@ from affekt.core.run import Run, Score
 
 __all__ = ["FLOORS", "Recorded", "record_of", "recorded", "training_of"]
 
-FLOORS = ("majority", "hashed-linear", "prototypes")
+FLOORS = ("majority", "hashed-linear", "prototypes", "nearest")
 
 _DIGITS = 6
 # What a record keeps of a run's notes: the rest can be computed again from the run.
@@ -39,8 +39,8 @@ class Recorded:
         task: Id of the task, with the part where it is of one.
         version: Version of the task.
         model: What was measured, as it calls itself.
-        system: `majority`, `hashed-linear`, `prototypes`, `best-worst`, `direct`, `blend`, or `model` for anything
-            that was trained.
+        system: `majority`, `hashed-linear`, `prototypes`, `nearest`, `best-worst`, `direct`, `blend`, or `model` for
+            anything that was trained.
         split: The split that was answered.
         rows: Rows of it.
         scores: Report key -> score.

@@ -19,15 +19,24 @@ from typing import Any
 
 from affekt._version import __version__
 from affekt.bench.answers import Answers, collect, facts_of, read_answers, write_answers
+from affekt.bench.causes import (
+    CAUSES,
+    CauseAnswers,
+    found_by,
+    read_cause_answers,
+    score_causes,
+    write_cause_answers,
+)
 from affekt.bench.reach import Reach, reach
 from affekt.bench.scoring import Scored, score
 from affekt.bench.tasks import Task, task
 from affekt.bench.timelines import TimelineAnswers, read_timelines, score_timelines, write_timelines
 from affekt.core.clip import Clip
-from affekt.core.errors import DataError, ModelError, OutputError
+from affekt.core.errors import DataError, InputError, ModelError, OutputError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
 from affekt.core.run import Run, Score
+from affekt.corpora.causes import CausedDialogue, Finder
 from affekt.corpora.files import checksum
 from affekt.corpora.read import Example, checksums, ratings, read
 
@@ -42,13 +51,20 @@ __all__ = [
     "read_record",
     "read_run",
     "rescore",
+    "run_causes",
     "run_task",
     "store",
-    "store_timelines",
+    "store_whole",
 ]
 
 RECORD = "run.json"
 PREDICTIONS = "predictions.parquet"
+
+# Target -> how answers that are scored whole (a recording, a conversation) are written, read and scored.
+_WHOLE: dict[str, tuple[Callable[..., None], Callable[[Path], Any], Callable[..., Scored]]] = {
+    "timelines": (write_timelines, read_timelines, score_timelines),
+    **dict.fromkeys(CAUSES, (write_cause_answers, read_cause_answers, score_causes)),
+}
 
 # Rows handed over at once: enough for a recogniser to sort by length, few enough for a lively progress bar.
 _BATCH = 512
@@ -117,6 +133,77 @@ def run_task(
     )
 
 
+def run_causes(
+    name: str,
+    find: Finder,
+    *,
+    model: str,
+    out: str | Path,
+    emotions: Recogniser | None = None,
+    weights: Sequence[Path] = (),
+    data: str | Path | None = None,
+    split: str | None = None,
+    samples: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Let something find causes on a task about them, and store the record.
+
+    Args:
+        name: Id of the task.
+        find: From turns and the emotions of some of them to the links of each, such as `CauseRecogniser.links`.
+        model: What it is called.
+        out: Folder for `run.json` and `predictions.parquet`.
+        emotions: What tells the emotion of turns in their context, where the task does not give it.
+        weights: Model folders, for their checksums.
+        data: Folder that holds the corpora; default `AFFEKT_DATA`.
+        split: Split to run on; default the one that the task reports.
+        samples: Number of bootstrap resamples for the 95 % intervals.
+        seed: Seed of the bootstrap.
+        progress: Called with (conversations done, conversations in all).
+
+    Raises:
+        UnknownNameError: There is no such task or split.
+        InputError: The task is not about causes, or wants emotions that nothing tells.
+        ModelError: What tells emotions does not know those of the task.
+        DataError: The corpus is missing.
+        OutputError: The record cannot be written.
+    """
+    chosen = task(name)
+    used = chosen.check_split(split)
+    if chosen.entry.target not in CAUSES:
+        raise InputError(f"{name!r} does not ask for causes, and {model} finds nothing else")
+    if emotions is not None and chosen.space.id not in emotions.spec.spaces:
+        raise ModelError(
+            f"{emotions.spec.name} does not know the emotions of {name!r}",
+            hint=f"They are those of {chosen.space.id!r}.",
+        )
+
+    def told(d: CausedDialogue) -> dict[int, str]:
+        assert emotions is not None
+        said = [p.labels[:1] for p in predict_all(emotions, d.dialogue.turns, asked=chosen.space.id)]
+        return {i: labels[0] for i, labels in enumerate(said) if labels and labels[0] != chosen.space.neutral}
+
+    folder = make_folder(Path(out))
+    started = time.perf_counter()
+    answers = found_by(
+        chosen, find, split=used, data=data, emotions=told if emotions is not None else None, progress=progress
+    )
+    seconds = time.perf_counter() - started
+    return store_whole(
+        chosen,
+        answers,
+        folder=folder,
+        model=model,
+        split=used,
+        spec={"mapped_from": None, **({"emotions": emotions.spec.name} if emotions is not None else {})},
+        versions={**data_checksums(chosen, used, data), **{k: v for w in weights for k, v in checksums_of(w).items()}},
+        samples=samples,
+        seed=seed,
+        timing={"seconds": round(seconds, 3), "rows_per_second": round(len(answers.ids) / max(seconds, 1e-9), 1)},
+    )
+
+
 def store(
     chosen: Task,
     answers: Answers,
@@ -153,9 +240,9 @@ def store(
     return _record(chosen, scored, folder=folder, model=model, split=split, **kept)
 
 
-def store_timelines(
+def store_whole(
     chosen: Task,
-    answers: TimelineAnswers,
+    answers: TimelineAnswers | CauseAnswers,
     *,
     folder: Path,
     model: str,
@@ -164,15 +251,17 @@ def store_timelines(
     versions: Mapping[str, str],
     samples: int,
     seed: int,
+    timing: Mapping[str, float] | None = None,
 ) -> Run:
-    """The same for timelines; arguments are those of `store`.
+    """The same for timelines of recordings and causes in conversations; arguments are those of `store`.
 
     Raises:
         OutputError: The record cannot be written.
     """
-    write_timelines(answers, folder / PREDICTIONS, facts=_facts(chosen, split, model))
-    scored = score_timelines(chosen, read_timelines(folder / PREDICTIONS), samples=samples, seed=seed)
-    kept: dict[str, Any] = {"spec": spec, "versions": versions, "samples": samples, "seed": seed}
+    write, read, score_all = _WHOLE[chosen.entry.target]
+    write(answers, folder / PREDICTIONS, facts=_facts(chosen, split, model))
+    scored = score_all(chosen, read(folder / PREDICTIONS), samples=samples, seed=seed)
+    kept: dict[str, Any] = {"spec": spec, "versions": versions, "samples": samples, "seed": seed, "timing": timing}
     return _record(chosen, scored, folder=folder, model=model, split=split, **kept)
 
 
@@ -229,12 +318,14 @@ def read_run(folder: str | Path) -> tuple[Run, Answers]:
     """Read a stored run.
 
     Raises:
-        DataError: The folder holds no run, one of its files is broken, or its answers are timelines.
+        DataError: The folder holds no run, one of its files is broken, or its answers are no rows but timelines or
+            causes.
     """
     run = read_record(folder)
-    if task(run.task).entry.target == "timelines":
+    if (target := task(run.task).entry.target) in _WHOLE:
+        what = "timelines" if target == "timelines" else "causes"
         raise DataError(
-            "The answers of this run are timelines", where=str(folder), hint="Score it with `affekt bench score`."
+            f"The answers of this run are {what}", where=str(folder), hint="Score it with `affekt bench score`."
         )
     return run, read_answers(Path(folder) / PREDICTIONS)
 
@@ -281,8 +372,9 @@ def rescore(folder: str | Path, *, samples: int | None = None, seed: int | None 
     drawn = int(str(stored.spec["bootstrap"])) if samples is None else samples
     chance = int(str(stored.spec["seed"])) if seed is None else seed
     now: Scored
-    if chosen.entry.target == "timelines":
-        now = score_timelines(chosen, read_timelines(Path(folder) / PREDICTIONS), samples=drawn, seed=chance)
+    if chosen.entry.target in _WHOLE:
+        _, read_whole, score_all = _WHOLE[chosen.entry.target]
+        now = score_all(chosen, read_whole(Path(folder) / PREDICTIONS), samples=drawn, seed=chance)
     else:
         now = score(chosen, read_run(folder)[1], samples=drawn, seed=chance)
     return stored, replace(stored, scores=now.scores, abstained=now.abstained, notes={**stored.notes, **now.notes})
@@ -377,6 +469,11 @@ def _weights(recogniser: Recogniser) -> dict[str, str]:
     folder = getattr(recogniser, "folder", None)
     if not isinstance(folder, Path):
         return {}
+    return checksums_of(folder)
+
+
+def checksums_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of a model folder."""
     files = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in {".onnx", ".json", ".safetensors"})
     return {f"sha256 weights/{folder.name}/{f.name}": checksum(f) for f in files}
 

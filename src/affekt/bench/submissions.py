@@ -7,7 +7,8 @@ What is scored depends on the columns that are there:
   with one label a row, the most probable one), unless there is a column `labels` as well;
 - of tasks about intensities or dimensions, a column for each of their names.
 
-Of tasks about timelines, it is a file of segments; see `affekt.bench.timelines`.
+Of tasks about timelines, it is a file of segments, and of tasks about causes one of questions, pairs or rows of an
+analysis; see `affekt.bench.timelines` and `affekt.bench.causes`.
 
 `abstained` may hold a reason for giving no answer. A row whose cells cannot be read has no answer either, with that
 as its reason, and so has a row of the task that the table does not hold.
@@ -21,8 +22,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from affekt.bench import causes
 from affekt.bench.answers import collect, facts_of
-from affekt.bench.runs import data_checksums, make_folder, store, store_timelines
+from affekt.bench.runs import data_checksums, make_folder, store, store_whole
 from affekt.bench.tables import rows_of
 from affekt.bench.tasks import Task, task
 from affekt.bench.timelines import answers_of
@@ -56,7 +58,8 @@ def score_predictions(
 
     Args:
         name: Id of the task.
-        predictions: A file that ends in `.csv`, `.tsv`, `.jsonl` or `.parquet`; of timelines also `.rttm` or `.json`.
+        predictions: A file that ends in `.csv`, `.tsv`, `.jsonl` or `.parquet`; of timelines also `.rttm` or `.json`,
+            of causes `.json`.
         out: Folder for the run.
         data: Folder that holds the corpora; default `AFFEKT_DATA`.
         split: Split that was answered; default the one that the task reports.
@@ -78,19 +81,21 @@ def score_predictions(
     if not 0.0 < threshold <= 1.0:
         raise InputError(f"The threshold is {threshold:g}, not above 0 and at most 1", where="--threshold")
     file = Path(predictions)
+    kept: dict[str, Any] = {
+        "model": system or file.stem,
+        "split": used,
+        "versions": {**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": checksum(file)},
+        "samples": samples,
+        "seed": seed,
+    }
     if chosen.entry.target == "timelines":
         timelines = answers_of(chosen, file, split=used, data=data)
-        return store_timelines(
-            chosen,
-            timelines,
-            folder=make_folder(Path(out)),
-            model=system or file.stem,
-            split=used,
-            spec=_spec(file, "segments", train_rows),
-            versions={**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": checksum(file)},
-            samples=samples,
-            seed=seed,
-        )
+        spec = _spec(file, "segments", train_rows)
+        return store_whole(chosen, timelines, folder=make_folder(Path(out)), spec=spec, **kept)
+    if chosen.entry.target in causes.CAUSES:
+        links = causes.answers_of(chosen, file, split=used, data=data, threshold=threshold)
+        spec = _spec(file, "links", train_rows)
+        return store_whole(chosen, links, folder=make_folder(Path(out)), spec=spec, **kept)
     examples = list(read(chosen.corpus, split=used, data=data))
     given = _by_id(file, [clip.id for clip, _ in examples], chosen)
     header = list(dict.fromkeys(key for cells in given.values() for key in cells))
@@ -109,17 +114,7 @@ def score_predictions(
         values=[values for _, values in answers] if valued else None,
         facts=facts_of([clip for clip, _ in examples]),
     )
-    return store(
-        chosen,
-        found,
-        folder=folder,
-        model=reader.system,
-        split=used,
-        spec=_spec(file, reader.way, train_rows),
-        versions={**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": checksum(file)},
-        samples=samples,
-        seed=seed,
-    )
+    return store(chosen, found, folder=folder, spec=_spec(file, reader.way, train_rows), **kept)
 
 
 def _spec(file: Path, way: str, train_rows: int | None) -> dict[str, object]:

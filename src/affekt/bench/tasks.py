@@ -13,6 +13,9 @@ from affekt.metrics.registry import Metric, metric
 
 __all__ = ["Published", "Task", "task"]
 
+# What is scored recording by recording, or conversation by conversation.
+_WHOLE = ("timelines", "cause-questions", "cause-pairs")
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -115,8 +118,8 @@ def task(name: str) -> Task:
     if strays := set(entry.labels) - set(found.all_names):
         refuse(f"space {entry.space!r} has no {', '.join(sorted(strays))}")
     for m in found.metrics:
-        about = {"dimension": "values", "table": "values", "timelines": "timelines"}.get(m.takes, "labels")
-        if about != (entry.target if entry.target in ("labels", "timelines") else "values"):
+        about = {"dimension": "values", "table": "values"}.get(m.takes, m.takes if m.takes in _WHOLE else "labels")
+        if about != (entry.target if entry.target in ("labels", *_WHOLE) else "values"):
             refuse(f"metric {m.key!r} does not score {entry.target}")
     if entry.target == "labels" and "accuracy" in entry.metrics and found.space.kind != "single":
         refuse("'accuracy' needs one label a row; use 'exact_match'")

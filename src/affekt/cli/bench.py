@@ -84,6 +84,7 @@ def list_(as_json: bool) -> None:
 @command.command()
 @click.argument("task")
 @click.option("--model", metavar="NAME", required=True, help="Name or folder of the model; see `affekt models list`.")
+@click.option("--emotions", metavar="NAME", help="Of a task about pairs of emotion and cause, the model of emotions.")
 @DATA
 @click.option("--out", metavar="RUN_DIR", required=True, help="Folder for run.json and predictions.parquet.")
 @SPLIT
@@ -95,6 +96,7 @@ def list_(as_json: bool) -> None:
 def run(
     task: str,
     model: str,
+    emotions: str | None,
     data: str | None,
     out: str,
     split: str | None,
@@ -108,31 +110,42 @@ def run(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from affekt.bench.runs import run_task
+    from affekt.bench.causes import CAUSES
+    from affekt.bench.runs import run_causes, run_task
     from affekt.bench.tasks import task as look_up
     from affekt.cli._bench_tables import show_run
+    from affekt.core.errors import InputError
     from affekt.corpora.files import data_folder
 
     # What is named wrongly is said before a model is loaded.
-    look_up(task).check_split(split)
+    chosen = look_up(task)
+    chosen.check_split(split)
     data_folder(data)
-    from affekt.models.registry import load
+    if emotions is not None and chosen.entry.target != "cause-pairs":
+        raise InputError(f"{task!r} gives the emotions, or asks for nothing else", hint="Leave out --emotions.")
+    from affekt.models.registry import load, load_causes
 
-    recogniser = load(model)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         line = bar.add_task(f"{task} {split or ''}".strip(), total=None)
-        record = run_task(
-            task,
-            recogniser,
-            out=out,
-            data=data,
-            split=split,
-            samples=samples,
-            seed=seed,
-            train_rows=train_rows,
-            progress=lambda done, total: bar.update(line, completed=done, total=total),
-        )
+
+        def progress(done: int, total: int) -> None:
+            bar.update(line, completed=done, total=total)
+
+        kept: dict[str, Any] = {
+            "out": out,
+            "data": data,
+            "split": split,
+            "samples": samples,
+            "seed": seed,
+            "progress": progress,
+        }
+        if chosen.entry.target in CAUSES:
+            finder, teller = load_causes(model), load(emotions) if emotions else None
+            folders = [finder.folder, *([teller.folder] if teller else [])]
+            record = run_causes(task, finder.links, model=finder.name, emotions=teller, weights=folders, **kept)
+        else:
+            record = run_task(task, load(model), train_rows=train_rows, **kept)
     show_run(record, as_json=as_json, per_label=per_label, stored_in=out)
 
 
@@ -174,8 +187,9 @@ def score(
     """Score predictions of your own on a TASK, or a stored run again, without a model.
 
     With --predictions the table needs a column `id` and either `labels` or a column for each label or value of the
-    task; of a task about timelines, segments as RTTM, JSON or a table. See the documentation for the formats. Without,
-    the scores of RUN_DIR are computed again from its stored predictions.
+    task; of a task about timelines, segments as RTTM, JSON or a table; of a task about causes, questions, pairs or rows
+    of an analysis. See the documentation for the formats. Without, the scores of RUN_DIR are computed again from its
+    stored predictions.
     """
     from affekt.cli._bench_tables import show_run
     from affekt.core.errors import DataError, InputError

@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
 @click.option(
     "--floor",
-    type=click.Choice(["majority", "hashed-linear", "prototypes"]),
+    type=click.Choice(["majority", "hashed-linear", "prototypes", "nearest"]),
     help="With --task: score this floor on it.",
 )
 @click.option("--on", metavar="TASK", help="With --floor: score it on this task of the same labels instead.")
@@ -115,19 +115,27 @@ def score_floor(
     task: str, floor: str, out: Path, *, data: Path | None = None, on: str | None = None, split: str | None = None
 ) -> None:
     """Make a floor from the train split of a task, and leave its run, on that task or another, in `out`."""
-    from affekt.bench.runs import run_task
+    from affekt.bench.causes import CAUSES
+    from affekt.bench.runs import run_causes, run_task
     from affekt.bench.tasks import task as look_up
+    from affekt.core.errors import InputError
     from affekt.train import floors
 
     answered = on or task
-    look_up(answered).check_split(split)  # what is named wrongly is said before anything is read
-    if floor == "prototypes":
+    chosen = look_up(answered)
+    chosen.check_split(split)  # what is named wrongly is said before anything is read
+    if (chosen.entry.target in CAUSES) != (floor == "nearest"):
+        raise InputError(f"The floor {floor!r} has no answer to what {answered!r} asks")
+    if floor == "nearest":
+        name, find = floors.nearest(task, data=data)
+        run = run_causes(answered, find, model=name, out=out, data=data, split=split)
+    elif floor == "prototypes":
         from affekt.train.prototypes import prototypes
 
-        made = prototypes(look_up(task).entry.space)
+        run = run_task(answered, prototypes(look_up(task).entry.space), out=out, data=data, split=split)
     else:
         made = {"majority": floors.majority, "hashed-linear": floors.hashed_linear}[floor](task, data=data)
-    run = run_task(answered, made, out=out, data=data, split=split)
+        run = run_task(answered, made, out=out, data=data, split=split)
     for key, score in run.scores.items():
         click.echo(f"{key:24} {score.value:.4f}  [{score.low:.4f}, {score.high:.4f}]")
     click.echo(f"Written: {out}", err=True)

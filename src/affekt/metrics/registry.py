@@ -10,6 +10,7 @@ from typing import Literal
 
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.metrics import calibration as ca
+from affekt.metrics import causes as cs
 from affekt.metrics import classification as cl
 from affekt.metrics import ranking as rk
 from affekt.metrics import regression as rg
@@ -19,7 +20,17 @@ from affekt.metrics.statistic import Statistic
 
 __all__ = ["AMBIGUOUS", "METRICS", "Metric", "metric"]
 
-Takes = Literal["labels", "classes", "probabilities", "distributions", "dimension", "table", "timelines"]
+Takes = Literal[
+    "labels",
+    "classes",
+    "probabilities",
+    "distributions",
+    "dimension",
+    "table",
+    "timelines",
+    "cause-questions",
+    "cause-pairs",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,8 @@ class Metric:
         takes: What it compares with the truth: 0/1 `labels` or `probabilities` of shape (rows, labels),
             `distributions` over labels, `classes` of shape (rows,) as codes (-1: no answer), one `dimension` of
             shape (rows,), or a `table` of values of shape (rows, names), which gives one score for all of them. Of
-            `timelines` there is one for each recording, and recordings are the rows.
+            `timelines` there is one for each recording, and recordings are the rows; of `cause-questions` and
+            `cause-pairs` a list of links for each conversation, and conversations are the rows.
         statistic: Gives the score as sums over rows.
         higher_is_better: Direction.
         low: Lowest value that it can take.
@@ -96,6 +108,32 @@ _ALL = (
     ),
     Metric("uar_time", "recall in seconds, mean over labels", "timelines", tl.uar_in_time_statistic, True, 0, 1),
     Metric("boundary_f1", "F1 of begins and ends within 0.5 s", "timelines", tl.boundary_f1_statistic, True, 0, 1),
+    Metric("cause_f1", "F1 of pairs that are cause and effect", "cause-questions", cs.cause_f1_statistic, True, 0, 1),
+    Metric("no_cause_f1", "F1 of pairs that are not", "cause-questions", cs.no_cause_f1_statistic, True, 0, 1),
+    Metric("cause_macro_f1", "mean of both", "cause-questions", cs.cause_macro_f1_statistic, True, 0, 1),
+    Metric("span_em_pos", "causal spans found exactly", "cause-questions", cs.span_em_pos_statistic, True, 0, 1),
+    Metric("span_f1_pos", "words of causal spans, F1", "cause-questions", cs.span_f1_pos_statistic, True, 0, 1),
+    Metric("span_f1_neg", "F1 of questions without a cause", "cause-questions", cs.span_f1_neg_statistic, True, 0, 1),
+    Metric("span_f1_all", "words of spans, all questions", "cause-questions", cs.span_f1_all_statistic, True, 0, 1),
+    Metric(
+        "pair_strict_f1",
+        "F1 of pairs with the same span, weighted",
+        "cause-pairs",
+        cs.pair_strict_f1_statistic,
+        True,
+        0,
+        1,
+    ),
+    Metric(
+        "pair_proportional_f1",
+        "F1 of tokens of pairs, weighted",
+        "cause-pairs",
+        cs.pair_proportional_f1_statistic,
+        True,
+        0,
+        1,
+    ),
+    Metric("pair_f1", "F1 of pairs of turns, weighted", "cause-pairs", cs.pair_f1_statistic, True, 0, 1),
 )
 
 METRICS = MappingProxyType({m.key: m for m in _ALL})

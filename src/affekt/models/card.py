@@ -20,6 +20,7 @@ __all__ = [
     "Abstention",
     "Asks",
     "Card",
+    "Causes",
     "Dimensions",
     "Figure",
     "Head",
@@ -147,6 +148,24 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     beside: Head
 
 
+class Causes(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model of causes reads; see `affekt.models.causes`.
+
+    Attributes:
+        back: Turns before the one with the emotion that are read with it.
+        ahead: Turns after it.
+        scale: Scale and offset from the logit of a turn to that of its holding a cause.
+        threshold: Probability from which a turn is said to hold one.
+        kinds: How the kinds of causes are read, where the model tells them.
+    """
+
+    back: int
+    ahead: int
+    scale: tuple[float, float]
+    threshold: float
+    kinds: Head | None = None
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured on a test split, with its 95 % bootstrap interval.
 
@@ -190,6 +209,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         context: How many turns before a text are read with it.
         speakers: How the speaker of each turn stands before its words, see `with_context`.
         voice: How it hears, where it is a model of the voice, whose `max_tokens` is 0.
+        causes: How it reads, where it is a model of the causes of emotions; `main` is then the space of these.
         files: File -> SHA-256.
         scores: Language -> what was measured in it.
         facts: Whatever else is to be known: data with their licences, uses to keep from.
@@ -214,6 +234,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     target: Aim = "plain"
     asks: Asks | None = None
     voice: Voice | None = None
+    causes: Causes | None = None
     fields: tuple[str, ...] = ()
     files: dict[str, str]
     scores: dict[str, tuple[Figure, ...]] = {}

@@ -11,9 +11,11 @@ from affekt.models.card import Card, read_card
 from affekt.models.text import TextRecogniser
 
 if TYPE_CHECKING:
+    from affekt.models.causes import CauseRecogniser
     from affekt.models.voice import VoiceRecogniser
 
 __all__ = [
+    "CAUSES",
     "DEFAULT",
     "VOICE",
     "Card",
@@ -21,6 +23,7 @@ __all__ = [
     "automatic",
     "bundled",
     "load",
+    "load_causes",
     "load_voice",
     "model_folder",
     "read_card",
@@ -28,6 +31,7 @@ __all__ = [
 
 DEFAULT = "text-en"
 VOICE = "voice"
+CAUSES = "causes-en"
 
 
 def bundled() -> dict[str, Path]:
@@ -82,6 +86,8 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
     card = read_card(folder)
     if card.voice is not None:
         raise ModelError(f"{card.id} reads voices, not texts", hint="Give it a recording: affekt analyze call.wav")
+    if card.causes is not None:
+        raise ModelError(f"{card.id} finds causes of emotions, and reads none itself", hint="See `affekt models list`.")
     if card.asks is not None:
         from affekt.models.asked import AskedRecogniser
 
@@ -99,3 +105,15 @@ def load_voice(name: str | Path | None = None, *, jobs: int | None = None) -> Vo
     from affekt.models.voice import VoiceRecogniser
 
     return VoiceRecogniser(model_folder(name or VOICE), jobs=jobs)
+
+
+def load_causes(name: str | Path | None = None, *, jobs: int | None = None) -> CauseRecogniser:
+    """Load a model that finds the causes of emotions; default the bundled one.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        ModelError: The model cannot be loaded, or finds no causes.
+    """
+    from affekt.models.causes import CauseRecogniser
+
+    return CauseRecogniser(model_folder(name or CAUSES), jobs=jobs)

@@ -33,6 +33,7 @@ def licence_note(names: Iterable[str]) -> str:
 def identity_of(name: str, recipe: Recipe, trained: Trained | Counted) -> dict[str, Any]:
     """What `affekt.json` says of where a model comes from: licences, seeds, versions, the recipe and its course."""
     used = {p.corpus for stage in recipe.stages for p in stage.parts}
+    used |= {recipe.causes.corpus} if recipe.causes else set()
     used |= {recipe.polarity.corpus} if recipe.polarity else set()
     used |= {recipe.tandem.lexicon} if recipe.tandem else set()
     packages = ("scikit-learn" if recipe.ngrams else "torch", "onnxruntime", "numpy", "tokenizers")

@@ -78,6 +78,7 @@ def build_graph(
     weights: Mapping[str, NDArray[np.float32]],
     *,
     heads: Mapping[str, str],
+    each: Mapping[str, str] | None = None,
     ranges: Ranges | None = None,
     layer_means: bool = False,
     n_heads: int = 12,
@@ -92,6 +93,7 @@ def build_graph(
         weights: State of the trained module (`Encoder` below `enc.`, linear heads beside it), as arrays. Polarity
             (`enc.polarity`) and a net beside the encoder (`tandem.*`) are built where there are weights for them.
         heads: Name of the head in `weights` -> name of the graph's output.
+        each: The same for heads that read every token.
         ranges: Activation ranges for int8. `None` builds the float32 graph that they are measured on.
         layer_means: Whether to give the mean of every layer as the output `layer_means` too.
         n_heads: Attention heads.
@@ -102,7 +104,8 @@ def build_graph(
 
     Returns:
         The model, and the names of the tensors at which ranges are needed. Inputs: `input_ids` int64
-        (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32.
+        (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32, or
+        (batch, length, units) where it reads every token.
     """
     g = _Network(ranges, bits, eps)
     width = weights["enc.ln.weight"].shape[0]
@@ -194,7 +197,10 @@ def build_graph(
         source = every if head in wide else top
         g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
         outputs.append((name, weights[head + ".weight"].shape[0]))
-    return g.model(outputs), g.places
+    for head, name in (each or {}).items():
+        g.linear(x, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
+    of_tokens = [(name, weights[head + ".weight"].shape[0]) for head, name in (each or {}).items()]
+    return g.model(outputs, of_tokens), g.places
 
 
 def _later(g: _Network, ends: str) -> str:

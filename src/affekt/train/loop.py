@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Progress", "Scale", "Trained", "answers", "scale_of", "train"]
+__all__ = ["Progress", "Scale", "Trained", "answers", "optimisers", "scale_of", "train"]
 
 # Questions about the dev split of a corpus that tell how training goes, where a model is asked by name.
 _WATCHED = 500
@@ -385,7 +385,7 @@ def _lessons(
     return soft, history
 
 
-def _optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimizer]:
+def optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimizer]:
     """One group a parameter: lower layers learn more slowly, vectors are not decayed."""
     groups = []
     top = len(model.enc.layers) - 1
@@ -473,7 +473,7 @@ def _run_stage(
     progress: Progress | None,
 ) -> None:
     """Train one stage, from its last checkpoint where there is one."""
-    learner = Learner(model, _optimisers(model, stage), dropout=stage.dropout, seed=stage.seed)
+    learner = Learner(model, optimisers(model, stage), dropout=stage.dropout, seed=stage.seed)
     learner.history = list(school.history)  # a checkpoint tells the whole course up to it
     there = checkpoint.mark_of(out)
     if there and mark.items() <= there.items():

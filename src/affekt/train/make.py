@@ -40,6 +40,12 @@ def make_model(
     Returns:
         Figures on dev by space.
     """
+    if recipe.causes:
+        from affekt.train.causes import make_causes
+
+        figures = make_causes(recipe, name, out, data=data, limit=limit, progress=progress)
+        shutil.rmtree(out / "training")
+        return figures
     made = count if recipe.ngrams else train
     trained = made(recipe, out / "training", data=data, limit=limit, progress=progress)
     identity = identity_of(name, recipe, trained)

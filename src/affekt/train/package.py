@@ -41,7 +41,7 @@ from affekt.train.targets import Rows, rows_as_read, single_ratings, token_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["measure_ranges", "package"]
+__all__ = ["measure_ranges", "package", "session_of"]
 
 # What is tried for the thresholds on halves of the dev split: (bootstrap resamples, weight of the common cut).
 _WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0), (30, 300.0))
@@ -66,7 +66,8 @@ def _infer(session: Any, rows: Sequence[NDArray[np.int64]], names: Sequence[str]
     return out
 
 
-def _session(model: Any, threads: int = 0) -> Any:
+def session_of(model: Any, threads: int = 0) -> Any:
+    """A graph that can be run."""
     ort = need("onnxruntime", extra="train")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -81,7 +82,7 @@ def measure_ranges(model: Any, places: Sequence[str], rows: Sequence[NDArray[np.
     watched.CopyFrom(model)
     for place in places:
         watched.graph.output.append(onnx.helper.make_tensor_value_info(place, 1, None))
-    session = _session(watched)
+    session = session_of(watched)
     ranges = Ranges(dict.fromkeys(places, 0.0), dict.fromkeys(places, 0.0))
     for row in rows:
         found = session.run(list(places), {"input_ids": row[None], "attention_mask": np.ones_like(row)[None]})
@@ -248,7 +249,7 @@ def _with_layers_mixed_in(
     for h in heads:
         if h.name not in learned:
             continue
-        probe = _session(build_graph(out, heads=outputs, layer_means=True, **shape)[0])
+        probe = session_of(build_graph(out, heads=outputs, layer_means=True, **shape)[0])
         mean, sd = h.scale
         rows = learned[h.name]
         out, mixed[h.name] = mix_in_layers(
@@ -355,7 +356,7 @@ def package(
             ranges = measure_ranges(plain, places, some)
             graph, _ = build_graph(weights, heads=outputs, ranges=ranges, bits=recipe.bits, **shape)
     onnx.checker.check_model(plain)
-    sessions = {"float": _session(plain), "shipped": _session(graph)}
+    sessions = {"float": session_of(plain), "shipped": session_of(graph)}
     alike = {name: output for name, output in outputs.items() if name not in mixed}
     _assert_parity(trained, alike, sessions["float"], [t for h in heads for t in rows_for(h.dev.texts[:8], h)])
 

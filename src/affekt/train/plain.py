@@ -9,7 +9,7 @@ import msgspec
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import Recipe
 from affekt.catalog.spaces import space
-from affekt.catalog.tasks import entry_and_corpus
+from affekt.catalog.tasks import TaskEntry, entry_and_corpus
 from affekt.core.errors import InputError
 
 __all__ = ["ENCODER", "NGRAMS", "plain_objective", "plain_recipe"]
@@ -39,6 +39,8 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
     """
     entry, source = entry_and_corpus(task)
     found = corpus(source)
+    if entry.target in ("cause-questions", "cause-pairs"):
+        return _of_causes(entry, source, encoder, **stage)
     if missing := [s for s in ("train", "dev") if s not in found.splits]:
         raise InputError(
             f"The corpus {source} has no {missing[0]} split, which training needs",
@@ -64,6 +66,29 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
                     "parts": [{"corpus": source, "head": "main", "objective": objective}],
                 }
             ],
+        },
+        Recipe,
+    )
+
+
+def _of_causes(entry: TaskEntry, source: str, encoder: str, **stage: Any) -> Recipe:
+    """The same for tasks about causes: turns and spans, without kinds."""
+    if encoder == NGRAMS:
+        raise InputError("Causes are found by an encoder, not by counts of n-grams", hint="Leave out --encoder.")
+    found = corpus(source)
+    pairs = entry.target == "cause-pairs"
+    return msgspec.convert(
+        {
+            "title": entry.title,
+            "encoder": encoder,
+            "licence": found.licence,
+            "languages": found.languages,
+            "works": entry.works,
+            "max_tokens": 160,
+            # Where nothing but the conversation is given, causes may also come after the turn.
+            "causes": {"corpus": source, "back": 8, "ahead": 2 if pairs else 0, "held_out": entry.folds},
+            "heads": {},
+            "stages": [{"epochs": 4, "rate": 8e-5, "batch": 16, "precision": "bfloat16", **stage}],
         },
         Recipe,
     )

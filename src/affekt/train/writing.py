@@ -44,14 +44,17 @@ class Graph:
         self.nodes.append(self.helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
-    def model(self, outputs: Sequence[tuple[str, int]]) -> Any:
+    def model(self, outputs: Sequence[tuple[str, int]], of_tokens: Sequence[tuple[str, int]] = ()) -> Any:
         """The whole model: `input_ids` and `attention_mask`, int64 (batch, length), to float32 (batch, units) each.
 
         Args:
             outputs: Names and units.
+            of_tokens: Names and units of outputs of shape (batch, length, units).
         """
         inputs = {name: (INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")}
-        return self.wrapped("affekt-text", inputs, {name: ["batch", units] for name, units in outputs})
+        shapes: dict[str, Sequence[int | str]] = {name: ["batch", units] for name, units in outputs}
+        shapes |= {name: ["batch", "length", units] for name, units in of_tokens}
+        return self.wrapped("affekt-text", inputs, shapes)
 
     def wrapped(
         self,

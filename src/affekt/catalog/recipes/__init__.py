@@ -12,6 +12,7 @@ from affekt.core.errors import CatalogError
 
 __all__ = [
     "Asks",
+    "CausePlan",
     "Fresh",
     "HeadPlan",
     "Ngrams",
@@ -139,7 +140,7 @@ class Stage(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
         taught_weight: the weight of their answer on rows that have no gold for a head.
         share: Share of this stage's weights in the result; the rest is what the stage began with. Averaging the
             two ends of a stage (Wortsman et al. 2022, robust fine-tuning) keeps what it would have unlearned.
-        parts: What is trained on.
+        parts: What is trained on; of a model of causes that stands in the recipe's `causes`.
     """
 
     patience: int = 0
@@ -149,7 +150,7 @@ class Stage(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
     taught: float = 0.0
     taught_weight: float = 0.0
     share: float = 1.0
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = ()
 
 
 class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -183,6 +184,31 @@ class Asks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     negatives: float = 2.0
+
+
+class CausePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """That the model finds the causes of emotions in conversations; see `affekt.models.causes`.
+
+    Of the recipe's one stage it reads the schedule; the recipe's one head, where it has one, tells kinds of causes.
+
+    Attributes:
+        corpus: Id of a corpus' view of causal spans.
+        back: Turns before the one with the emotion that are read with it.
+        ahead: Turns after it.
+        span: Weight of the loss of the spans, beside that of the turns.
+        kind: Weight of the loss of the kinds.
+        hidden_emotion: Share of readings in which the emotion is hidden behind the mask token, so that the model relies
+            on what is said too.
+        held_out: Where the corpus has no dev split, one in so many conversations of its train split is taken for it.
+    """
+
+    corpus: str
+    back: int = 10
+    ahead: int = 0
+    span: float = 1.0
+    kind: float = 0.3
+    hidden_emotion: float = 0.0
+    held_out: int = 0
 
 
 class Polarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -307,6 +333,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
             empty where it starts
         fresh: from nothing, or where
         ngrams: there is no encoder, and n-grams are counted.
+        causes: What causes of emotions are learned from, of a model that finds them; `None` for all others.
         pretraining: What the encoder learns before the stages; `None` for nothing.
         licence: SPDX expression of the resulting weights.
         languages: ISO 639-1 codes.
@@ -338,6 +365,7 @@ class Recipe(Entry, frozen=True, kw_only=True):
     encoder: str = ""
     fresh: Fresh | None = None
     ngrams: Ngrams | None = None
+    causes: CausePlan | None = None
     pretraining: Pretraining | None = None
     licence: str
     languages: tuple[str, ...]

@@ -61,7 +61,9 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
         space: Id of the label space that answers are scored in.
         target: What is scored: `labels` (one a row where the space is of kind `single`, else any number),
             `intensities` (a strength for each label), `dimensions` (named values, whatever they measure) or
-            `timelines` (labels with their times; a row is a recording).
+            `timelines` (labels with their times; a row is a recording), `cause-questions` (of each turn with an
+            emotion and each turn up to it, whether and in which words it is the cause; a row is a conversation) or
+            `cause-pairs` (emotions with their causes, found in a conversation).
         labels: The labels or dimensions that are scored, where they are not all of the space.
         split: The split that scores are reported on; `all` for the rows of every split, each answered by a model that
             did not learn from its speaker.
@@ -84,7 +86,7 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     version: str
     corpus: str
     space: str
-    target: Literal["labels", "intensities", "dimensions", "timelines"]
+    target: Literal["labels", "intensities", "dimensions", "timelines", "cause-questions", "cause-pairs"]
     split: str
     selection: str
     metrics: tuple[str, ...]
@@ -102,10 +104,12 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
         """What is scored, of tasks whose rows are read one by one.
 
         Raises:
-            InputError: The task is about timelines, which no head of a row learns.
+            InputError: The task is about timelines or causes, which no head of a row learns.
         """
         if self.target == "timelines":
             raise InputError(f"{self.title!r} asks for timelines of recordings, not for one answer a row")
+        if self.target in ("cause-questions", "cause-pairs"):
+            raise InputError(f"{self.title!r} asks for causes in conversations, not for one answer a row")
         return self.target
 
 
