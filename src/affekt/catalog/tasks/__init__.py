@@ -108,7 +108,7 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
         """
         if self.target == "timelines":
             raise InputError(f"{self.title!r} asks for timelines of recordings, not for one answer a row")
-        if self.target in ("cause-questions", "cause-pairs"):
+        if self.target == "cause-questions" or self.target == "cause-pairs":
             raise InputError(f"{self.title!r} asks for causes in conversations, not for one answer a row")
         return self.target
 
