@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,18 +19,27 @@ from affekt.analysis import Analyzer, Reading
 from affekt.core.errors import InputError, OutputError
 from affekt.core.prediction import kind_of
 from affekt.core.row import ROW_VERSION
+from affekt.media.recording import RecordingSource
+from affekt.media.sound import Sound, stream_sound
 from affekt.opening import File, Input
 from affekt.report.exports import Format, check_times, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
 
 if TYPE_CHECKING:
+    from affekt.features.picture import Picture
     from affekt.models.choice import Way
-    from affekt.report.html import ModelFacts, ReportFacts
+    from affekt.report.html import ModelFacts, Recording, ReportFacts
 
-__all__ = ["Progress", "Summary", "write", "write_stream"]
+__all__ = ["HELD", "MOST_HELD", "Progress", "Summary", "check_held", "write", "write_stream"]
+
+HELD = 2_000_000
+"""Bytes of the recordings up to which a report holds their sound unless it is told otherwise."""
+MOST_HELD = 250_000_000
+"""Bytes of the recordings up to which it does when it is told to; browsers open no page much larger."""
 
 _PLACES = 5
 _EDGE = 1 << 16
+_LARGE_PICTURES = 8  # of more recordings, each has fewer columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,7 @@ def write(
     format: str | None = None,
     strict: bool = False,
     restart: bool = False,
+    embed_sound: bool | None = None,
     command: str = "",
     progress: Callable[[Progress], None] | None = None,
 ) -> Summary:
@@ -128,6 +141,8 @@ def write(
             or `rttm`; default by the extension of `out`.
         strict: Whether the first row that cannot be read is an error.
         restart: Begin anew where a broken-off run with other options left rows.
+        embed_sound: Whether a report holds the sound of its recordings; else it plays the files, from where they lie
+            beside it. Default: where these have `HELD` bytes or fewer.
         command: The command line, for the report.
         progress: Called after each block.
 
@@ -140,6 +155,7 @@ def write(
     chosen = format_of(out, format)
     check_output(out, source.files)
     check_recordings(source.files, chosen)
+    check_held(source.files, chosen, embed_sound)
     if out.exists() and not out.is_file():
         try:
             with out.open("wb", buffering=0) as file:
@@ -147,6 +163,7 @@ def write(
         except OSError as err:
             raise cannot_write(out, err) from err
     started = time.monotonic()
+    pictures = _watch(source) if chosen == "html" else []
     spool = Spool(out, run=_run_of(source, analyzer), restart=restart)
     try:
         resumed = spool.rows
@@ -173,7 +190,11 @@ def write(
                     progress(Progress(spool.rows, resumed, block.fraction, block.heard))
             spool.finish()
         try:
-            _put(spool, out, chosen, source, analyzer, command)
+            if chosen == "html":
+                facts = _facts(source, analyzer, command, spool.notes, _shown(source, pictures, embed_sound))
+                _put_report(spool, out, facts)
+            else:
+                _put(spool, out, chosen, source, analyzer)
         except OSError as err:
             raise cannot_write(out, err, kept=spool.kept) from err
         return _summary(spool.rows, resumed, started, tally)
@@ -230,6 +251,27 @@ def check_recordings(files: Sequence[File], format: Format) -> None:
         )
 
 
+def check_held(files: Sequence[File], format: Format, embed_sound: bool | None) -> None:
+    """Refuse what is asked about sound in a report where there is no report or no sound, or where it is too much.
+
+    Raises:
+        InputError: One of these.
+    """
+    if embed_sound is None:
+        return
+    if format != "html" or not files or files[0].kind != "sound":
+        what = "texts have no sound" if format == "html" else f"{format} holds none"
+        raise InputError(
+            f"Whether a report holds the sound was said, but {what}",
+            hint="Leave that out (--[no-]embed-sound, embed_sound=), or write a report on recordings (.html).",
+        )
+    if embed_sound and (size := _bytes(files)) > MOST_HELD:
+        raise InputError(
+            f"The recordings have {size / 1e6:,.0f} MB, and a report holds at most {MOST_HELD / 1e6:,.0f} MB of sound",
+            hint="Leave out --embed-sound (embed_sound=): the report plays the files from where they lie.",
+        )
+
+
 def check_output(out: Path, files: Sequence[File]) -> None:
     """Refuse an output that would destroy an input or cannot be made.
 
@@ -258,19 +300,28 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         view = view[file.write(view) or 0 :]
 
 
-def _put(spool: Spool, out: Path, format: Format, source: Input, analyzer: Analyzer, command: str) -> None:
+def _put(spool: Spool, out: Path, format: Format, source: Input, analyzer: Analyzer) -> None:
     """Make the finished file of the spooled rows and move it into place."""
     if format == "jsonl":
         spool.hand_over(out)
         return
+    with _made(spool, out) as made:
+        export(spool.read(), made, format=format, **_columns(source, analyzer))
+
+
+def _put_report(spool: Spool, out: Path, facts: ReportFacts) -> None:
+    from affekt.report.html import write_report
+
+    with _made(spool, out) as made:
+        write_report(spool.read(), made, facts=facts)
+
+
+@contextmanager
+def _made(spool: Spool, out: Path) -> Iterator[Path]:
+    """A place for the finished file, which is moved to `out` at the end."""
     made = out.with_name(f"{out.name}.part.out")
     try:
-        if format == "html":
-            from affekt.report.html import write_report
-
-            write_report(spool.read(), made, facts=_facts(source, analyzer, command, spool.notes))
-        else:
-            export(spool.read(), made, format=format, **_columns(source, analyzer))
+        yield made
         made.replace(out)
     except BaseException:
         made.unlink(missing_ok=True)
@@ -330,7 +381,51 @@ def _summary(rows: int, resumed: int, started: float, tally: _Tally) -> Summary:
     )
 
 
-def _facts(source: Input, analyzer: Analyzer, command: str, notes: Mapping[str, int]) -> ReportFacts:
+def _bytes(files: Sequence[File]) -> int:
+    return sum(file.path.stat().st_size for file in files if file.path is not None and file.path.is_file())
+
+
+def _recordings_of(source: Input) -> list[RecordingSource]:
+    return [file for file in source.files if isinstance(file, RecordingSource)]
+
+
+def _watch(source: Input) -> list[Picture]:
+    """Pictures of the recordings that will be drawn while these are heard."""
+    from affekt.features.picture import Picture
+
+    recordings = _recordings_of(source)
+    pictures = [Picture(min(1.0, _LARGE_PICTURES / len(recordings))) for _ in recordings]
+    for file, picture in zip(recordings, pictures, strict=True):
+        file.overhear = partial(_onto, picture)
+    return pictures
+
+
+def _onto(picture: Picture, block: Sound) -> None:
+    picture.hear(block.samples)
+
+
+def _shown(source: Input, pictures: Sequence[Picture], embed_sound: bool | None) -> list[Recording]:
+    """What a report shows of the recordings. Those that only an earlier, broken-off run has heard are decoded again."""
+    from affekt.report.html import Recording
+
+    held = embed_sound if embed_sound is not None else _bytes(source.files) <= HELD
+    shown = []
+    for file, picture in zip(_recordings_of(source), pictures, strict=True):
+        file.overhear = None
+        if not picture.samples and file.path is not None:
+            # A file that is broken has a row that says so.
+            with contextlib.suppress(InputError):
+                for block in stream_sound(file.path):
+                    picture.hear(block.samples)
+        if picture.samples:
+            drawn = {"waveform": picture.waveform(), "spectrogram": picture.spectrogram()}
+            shown.append(Recording(name=file.name, path=file.path, seconds=picture.seconds, held=held, **drawn))
+    return shown
+
+
+def _facts(
+    source: Input, analyzer: Analyzer, command: str, notes: Mapping[str, int], recordings: Sequence[Recording]
+) -> ReportFacts:
     """What the report says; of several models, those that read rows."""
     from affekt.report.html import ReportFacts
 
@@ -348,6 +443,7 @@ def _facts(source: Input, analyzer: Analyzer, command: str, notes: Mapping[str, 
     return ReportFacts(
         title="What the voices sound like" if source.recorded else "What the texts feel like",
         heard=source.recorded,
+        recordings=recordings,
         input_name=", ".join(names),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         models=[_model_facts(analyzer, way) for way in used],

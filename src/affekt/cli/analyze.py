@@ -93,6 +93,12 @@ _SHOWN = 200
     help="File to write: .jsonl .csv .parquet .html .xml; of recordings also .vtt .srt .TextGrid .eaf .rttm.",
 )
 @click.option("--format", "format_", metavar="NAME", help="Output format; default by the extension of --out.")
+@click.option(
+    "--embed-sound/--no-embed-sound",
+    default=None,
+    help="Whether a report holds the sound of its recordings, and not only plays the files where they lie; default "
+    "where these have 2 MB or less.",
+)
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with a run that was broken off.")
 @click.option("--strict", is_flag=True, help="End with an error at the first row that cannot be read.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines also on a terminal.")
@@ -127,6 +133,7 @@ def command(
     jobs: int | None,
     out: Path | None,
     format_: str | None,
+    embed_sound: bool | None,
     restart: bool,
     strict: bool,
     as_json: bool,
@@ -157,7 +164,7 @@ def command(
     from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions, kind_named
     from affekt.report.exports import format_of
     from affekt.report.exports.spool import cannot_write
-    from affekt.writing import check_output, check_recordings, write, write_stream
+    from affekt.writing import check_held, check_output, check_recordings, write, write_stream
 
     if transcript is not None and no_transcript:
         raise InputError("Both --transcript and --no-transcript are given", hint="Give one of them.")
@@ -188,6 +195,7 @@ def command(
     if out is not None:
         check_output(out, source.files)
     check_recordings(source.files, form)
+    check_held(source.files, form, embed_sound)
     analyzer = analyzer_for(
         source,
         model=model,
@@ -219,6 +227,7 @@ def command(
                         format=format_,
                         strict=strict,
                         restart=restart,
+                        embed_sound=embed_sound,
                         command=shlex.join(["affekt", *sys.argv[1:]]),
                         progress=progress,
                     )

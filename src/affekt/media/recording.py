@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +69,7 @@ class RecordingSource:
         live: Whether it comes in while it is made, so that its end is not waited for.
         heard: Seconds that have been decoded so far.
         notes: What was wrong with the file although it could be read; known at its end.
+        overhear: Called with each block of sound as it is decoded, where set.
 
     Raises:
         InputError: It is not there, its transcript cannot be read, or options of texts are given.
@@ -96,6 +97,7 @@ class RecordingSource:
         self.chosen: dict[str, str] = {}
         self.heard = 0.0
         self.notes: tuple[str, ...] = ()
+        self.overhear: Callable[[Sound], None] | None = None
         self._declared: float | None = None
         self._levels: deque[tuple[float, NDArray[np.float32]]] = deque()  # first second of a block -> its levels
         if self.options.columns != Columns() or self.options.whole:
@@ -161,6 +163,8 @@ class RecordingSource:
             self._levels.append((block.start, levels(block.samples)))
             while self._levels[0][0] < block.start - _KEPT:
                 self._levels.popleft()
+            if self.overhear is not None:
+                self.overhear(block)
             yield block
             self.heard, self.notes = block.end, block.notes
 

@@ -1,7 +1,8 @@
 """The report: one HTML file that holds the rows, the page that shows them, and the facts about the model.
 
-The page needs nothing but a browser: no network, no second file. Its content security policy names the
-hashes of its own script and style, so nothing that stands in the data can run.
+The page needs nothing but a browser: no network, and no second file but the recording that it plays, where it does not
+hold that too. Its content security policy names the hashes of its own script and style, so nothing that stands in the
+data can run.
 
 Rows travel in columns: a JSON header that names typed arrays, then the arrays, compressed and written as
 base64. Scores are whole thousandths. Beyond `MAX_ROWS` rows (or `MAX_BYTES` of packed rows) the page holds a
@@ -40,12 +41,15 @@ from affekt.report.page.payload import (
     pack,
     utf8,
 )
+from affekt.report.page.sound import Recording, as_json, held
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ModelFacts", "ReportFacts", "write_report"]
+__all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ModelFacts", "Recording", "ReportFacts", "write_report"]
 
 _BINS = 20  # of the confidence histogram
 _MAX_REASONS = 40
-_SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "lanes.js", "table.js", "panel.js", "app.js")
+_SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "table.js", "panel.js")
+# For rows that have a place in a recording; `app.js` starts everything and comes last.
+_TIMED_SCRIPTS = ("tracks.js", "stage.js")
 _COLOURS = 8  # --g0 ... --g7 in style.css; 7 is the neutral grey
 # Groups with a customary colour. Others take what is left, in their order.
 _CUSTOMARY = {
@@ -104,6 +108,7 @@ class ReportFacts:
         affekt_version: Version that wrote the report.
         command: Command line that made it.
         heard: Whether the rows are stretches of recordings that were heard, and not texts.
+        recordings: What the rows come from, where that can be shown and listened to.
 
     Raises:
         ValueError: A colour is not of the form `#rrggbb`, or a range is empty.
@@ -123,6 +128,7 @@ class ReportFacts:
     affekt_version: str = ""
     command: str = ""
     heard: bool = False
+    recordings: Sequence[Recording] = ()
 
     @property
     def all_dimensions(self) -> tuple[str, ...]:
@@ -162,7 +168,7 @@ def write_report(rows: Iterable[Row | Mapping[str, Any]], path: Path, *, facts: 
         key = sample.key()
         if sample.wants(key):
             sample.add(key, pack(row, number, labels, dimensions))
-    page = _render(sample, tally, facts, tuple(labels))
+    page = _render(sample, tally, facts, tuple(labels), Path(path).parent)
     write_whole(Path(path), page)
 
 
@@ -191,6 +197,7 @@ class _Tally:
 
     def __init__(self, dimensions: Sequence[str]) -> None:
         self.n = 0
+        self.timed = False
         self.abstained: Counter[str] = Counter()
         self.labels: Counter[str] = Counter()
         self.first: Counter[str] = Counter()
@@ -203,6 +210,7 @@ class _Tally:
 
     def add(self, row: Row) -> None:
         self.n += 1
+        self.timed = self.timed or (row.start is not None and row.end is not None)
         self.models[row.model] += 1
         if row.abstained is not None:
             reason = kind_of(row.abstained)
@@ -303,17 +311,19 @@ def content_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, ...]) -> str:
+def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, ...], folder: Path) -> Iterator[str]:
+    """The page, part by part: a recording that it holds is never in memory whole."""
     import jinja2
     from markupsafe import Markup
 
-    folder = resources.files("affekt.report") / "page"
+    parts = resources.files("affekt.report") / "page"
 
     def read(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
+        return (parts / name).read_text(encoding="utf-8")
 
-    script = "(() => {\n'use strict';\n" + "\n".join(map(read, _SCRIPTS)) + "\n})();"
-    style = read("style.css")
+    scripts = (*_SCRIPTS, *(_TIMED_SCRIPTS if tally.timed else ()), "app.js")
+    script = "(() => {\n'use strict';\n" + "\n".join(map(read, scripts)) + "\n})();"
+    style = read("style.css") + (read("stage.css") if tally.timed else "")
     groups, group_of, colours = _grouping(labels, facts)
     counts = tally.as_json()
     packed = gzip.compress(columns(rows, len(labels), facts.all_dimensions), compresslevel=6, mtime=0)
@@ -331,15 +341,19 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         "held": len(rows),
         "maxText": MAX_TEXT,
     }
+    if tally.timed:
+        payload["recordings"] = [as_json(recording, folder) for recording in facts.recordings]
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["size"] = _size
-    return environment.from_string(read("template.html")).render(
+    return environment.from_string(read("template.html")).generate(
         facts=facts,
         stats=counts,
         held=len(rows),
         labels=labels,
+        timed=tally.timed,
+        sounds=(map(Markup, held(r)) if r.in_page else () for r in facts.recordings) if tally.timed else (),
         moment=_moment(facts.created),
         script=Markup(script),  # noqa: S704  (our own files; the policy holds their hashes)
         style=Markup(style),  # noqa: S704
@@ -365,17 +379,17 @@ def _moment(created: str) -> str:
     return f"{moment.day} {moment:%B %Y}{clock}"
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | Iterable[str]) -> None:
     """Write beside the target, then replace it, so that a reader never meets half a file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
             with temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-                file.write(text)
+                file.writelines([text] if isinstance(text, str) else text)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        except OSError:
+        except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise

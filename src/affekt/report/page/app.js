@@ -216,7 +216,7 @@ function listenToPrint() {
   addEventListener('afterprint', () => { restore?.(); setTheme(before); showFilters(); drawNow(); });
 }
 
-const drawNow = () => { drawPlane(); drawTime(); drawLanes(); drawDoc(); drawHist(); };
+const drawNow = () => { drawPlane(); drawTime(); drawDoc(); drawHist(); emit('draw'); };
 
 // --- Start -----------------------------------------------------------------------------------------------------
 
@@ -236,9 +236,9 @@ async function start() {
   setUpPlane();
   if ($('s-plane').hidden) $('s-plane').parentElement.classList.add('single');
   setUpTime();
-  setUpLanes();
   setUpDoc();
   setUpTable();
+  emit('start');
   // One long text is what such a page is about: its course comes first.
   if (D.n <= 3 && !$('s-doc').hidden) $('main').prepend($('s-doc'));
   const drawAll = () => { showFilters(); drawSpectrum(); drawBars(); drawExamples(); drawSure(); };
@@ -252,7 +252,7 @@ async function start() {
   listenToPrint();
   drawAll();
   const redraw = perFrame(drawNow), watch = new ResizeObserver(redraw);
-  for (const id of ['plane', 'time', 'lanes', 'doc', 'hist']) watch.observe($(id));
+  for (const id of ['plane', 'time', 'doc', 'hist']) watch.observe($(id));
   redraw();
   document.documentElement.dataset.ready = 'true';
 }

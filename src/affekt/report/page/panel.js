@@ -43,7 +43,7 @@ function drawPanel() {
   if (i < 0) return;
   const at = rows.view.indexOf(i), had = document.activeElement?.dataset?.keep;
   const button = (text, label, act, keep) => el('button', { type: 'button', class: 'quiet', 'aria-label': label, onclick: act, 'data-keep': keep }, text);
-  const parts = [el('div', { class: 'p-head' }, el('h2', { id: 'panel-title' }, `Row ${whole(D.index[i] + 1)}`),
+  const parts = [el('div', { class: 'p-head' }, el('h2', { id: 'panel-title' }, `Row ${whole(D.index[i] + 1)}`), sound.listen(i),
     button('\u2191', 'Row before', () => stepPanel(-1), 'up'), button('\u2193', 'Row after', () => stepPanel(1), 'down'), button('Close', 'Close (Esc)', closePanel, 'close'))];
   const labels = [...D.labels(i)];
   const text = el('div', { class: 'p-text', dir: 'auto' });
@@ -69,7 +69,7 @@ function drawPanel() {
     const shown = evidence.filter((e) => panel.label < 0 || e.label === panel.label || e.label < 0).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, 40);
     parts.push(el('h3', {}, panel.label < 0 ? 'Evidence' : `Evidence on ${words(P.labels[panel.label])}`),
       shown.length ? el('table', { class: 'p-evidence' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'What'), el('th', { scope: 'col' }, 'Label'), el('th', { scope: 'col', class: 'num' }, 'Moved its score by'))),
-        el('tbody', {}, ...shown.map((e) => el('tr', {}, el('td', { dir: 'auto' }, el('mark', { class: e.weight < 0 ? 'against' : 'for' }, e.cue || '\u2013'), e.modality === 'text' ? '' : ` (${e.modality}, ${fixed(e.start, 1)} s)`),
+        el('tbody', {}, ...shown.map((e) => el('tr', {}, el('td', { dir: 'auto' }, el('mark', { class: e.weight < 0 ? 'against' : 'for' }, e.cue || '\u2013'), ...(e.modality === 'text' ? [] : [` (${e.modality}, `, sound.moment(i, e), ')'])),
           el('td', {}, e.label < 0 ? '' : words(P.labels[e.label])), el('td', { class: 'num' }, signed(e.weight)))))) : el('p', { class: 'fine' }, 'None for this label.'));
   }
   const order = P.labels.map((_, l) => l).filter((l) => !Number.isNaN(D.score(i, l))).sort((a, b) => D.score(i, b) - D.score(i, a));

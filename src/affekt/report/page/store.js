@@ -2,11 +2,14 @@
 
 let P;  // facts and counts from Python
 let D;  // columns of the rows held here
-const state = { q: '', label: '', answer: '', speaker: 0, range: null, sort: 'order', down: false, cursor: 0, open: -1, example: -1 };
+const state = { q: '', label: '', answer: '', speaker: 0, range: null, sort: 'order', down: false, cursor: 0, open: -1, now: -1, example: -1 };
 const rows = { base: new Uint32Array(0), filtered: new Uint32Array(0), view: new Uint32Array(0) };
-const listeners = { rows: [], open: [], look: [] };
+const listeners = { rows: [], open: [], look: [], start: [], draw: [] };
 const on = (event, action) => listeners[event].push(action);
 const emit = (event) => listeners[event].forEach((action) => action());
+
+// What pages with recordings put in place of these: a button that plays row i, the time of evidence, a press on row i.
+const sound = { listen: () => null, moment: (i, e) => `${fixed(e.start, 1)} s`, press: () => {} };
 
 const isFiltered = () => Boolean(state.q || state.label || state.answer || state.speaker || state.range);
 const answered = (i) => D.reason[i] === 0;

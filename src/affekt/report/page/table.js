@@ -79,6 +79,7 @@ function build() {
     if (!row) return;
     state.cursor = Number(row.dataset.at);
     openRow(rows.view[state.cursor]);
+    sound.press(state.open);
     focusCursor();
     if (innerWidth < 640) focusPanel();
   });
@@ -144,6 +145,7 @@ function paint(anew = false) {
   for (const [at, row] of pool) {
     row.tabIndex = at === state.cursor ? 0 : -1;
     row.classList.toggle('here', rows.view[at] === state.open);
+    row.classList.toggle('now', rows.view[at] === state.now);
     row.setAttribute('aria-selected', String(rows.view[at] === state.open));
   }
   if (held && !pad.contains(document.activeElement)) focusCursor();
