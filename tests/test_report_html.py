@@ -11,10 +11,8 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import browser_test, until
 
 from affekt.core.errors import InputError, OutputError
 from affekt.core.row import EvidenceRow, Row, WindowRow
@@ -623,48 +622,6 @@ def test_group_colours_differ_for_every_eye(theme, sight):
 
 # --- In the browser ------------------------------------------------------------------------------------------
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser_test = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    flags = (
-        "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-        "--no-first-run"
-    )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def show(chromium):
-    """Opens a report; afterwards there must have been no message, no error, no dialog and no request."""
-    contexts, troubles = [], []
-
-    def open_page(path: Path, *, width: int = 1280, height: int = 900, setup: str = "", **options):
-        context = chromium.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", lambda message: troubles.append(f"console {message.type}: {message.text}"))
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: request.url.startswith(("file:", "blob:")) or troubles.append(request.url))
-        if setup:
-            page.add_init_script(setup)
-        page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready=true]")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
-
 
 def count(page) -> int:
     return int(re.match(r"[\d,]+", page.inner_text("#count"))[0].replace(",", ""))
@@ -677,14 +634,6 @@ def visible_rows(page, n: int = 10) -> list[int]:
         ".sort((a, b) => a[0] - b[0]).slice(0, n).map(r => r[1])",
         n,
     )
-
-
-def until(page, condition: str) -> None:
-    """Waits for a condition. Playwright's own way evaluates a string in the page, which its policy forbids."""
-    end = time.monotonic() + 10
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(20)
 
 
 @browser_test
@@ -722,16 +671,18 @@ def test_a_recording_has_a_lane_for_each_speaker(tmp_path, show):
 
     rows = [spoken(k) for k in range(3)]
     page = show(write(tmp_path, rows))
-    page.focus("#lanes")
+    page.focus("#over")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    until(page, "document.getElementById('lanes-says').textContent !== ''")
-    assert page.inner_text("#lanes-says").startswith("1:00 to 1:30: Ben: ")
+    assert page.inner_text("#stage-says").startswith("1:00 to 1:30: Ben: ")
     page.keyboard.press("Enter")
     assert "1:00 to 1:30 (60.00 to 90.25 s)" in page.inner_text("#panel")
     assert page.inner_text("[role=row][aria-rowindex='4'] .c-time") == "2:00 to 2:30"
-    assert not show(write(tmp_path, [*rows, spoken(3, source="other.wav")])).is_visible("#s-lanes")
-    assert not show(write(tmp_path, [plain("a text") for _ in range(3)])).is_visible("#s-lanes")
+    assert "not with this page" in page.inner_text("#absent") and not page.is_visible("#play")
+    assert not page.is_visible("#stage-pick")
+    alone = [plain("", start=1.0, end=2.0, source="call.wav")]
+    assert not show(write(tmp_path, alone)).is_visible("#s-stage")
+    assert not show(write(tmp_path, [plain("a text") for _ in range(3)])).is_visible("#s-stage")
 
 
 @browser_test

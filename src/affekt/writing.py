@@ -444,7 +444,7 @@ def _facts(
         title="What the voices sound like" if source.recorded else "What the texts feel like",
         heard=source.recorded,
         recordings=recordings,
-        input_name=", ".join(names),
+        input_name=", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]} and {len(names) - 2} more",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         models=[_model_facts(analyzer, way) for way in used],
         labels=tuple(dict.fromkeys(label for space in spaces for label in space.labels)),

@@ -327,7 +327,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
     groups, group_of, colours = _grouping(labels, facts)
     counts = tally.as_json()
     packed = gzip.compress(columns(rows, len(labels), facts.all_dimensions), compresslevel=6, mtime=0)
-    payload = {
+    payload: dict[str, Any] = {
         "stats": counts,
         "labels": labels,
         "groups": groups,
@@ -353,7 +353,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         held=len(rows),
         labels=labels,
         timed=tally.timed,
-        sounds=(map(Markup, held(r)) if r.in_page else () for r in facts.recordings) if tally.timed else (),
+        sounds=((k, map(Markup, held(r))) for k, r in enumerate(facts.recordings) if r.in_page and tally.timed),
         moment=_moment(facts.created),
         script=Markup(script),  # noqa: S704  (our own files; the policy holds their hashes)
         style=Markup(style),  # noqa: S704

@@ -69,6 +69,7 @@ function showTape(tape) {
 function fetchSound(tape, url = null) {
   if (!tape.audio) {
     const audio = (tape.audio = el('audio', { preload: 'metadata' }));
+    $('s-stage').append(audio);
     for (const event of ['play', 'pause', 'ended']) audio.addEventListener(event, () => { if (stage.tape === tape) { showPlaying(); if (!audio.paused) follow(); } });
     for (const event of ['seeked', 'loadedmetadata']) audio.addEventListener(event, () => { if (stage.tape === tape) look(); });
     audio.addEventListener('loadedmetadata', () => { tape.absent = false; say(); });
@@ -84,6 +85,11 @@ function fetchSound(tape, url = null) {
   else tape.absent = true;
 }
 
+// An address as people write it; bytes that are no text stay escaped.
+function spelled(address) {
+  try { return decodeURIComponent(address); } catch { return address; }
+}
+
 // What stands above and beside the tracks: whether there is sound, and how to go about.
 function say() {
   const { tape } = stage, there = canPlay();
@@ -91,7 +97,7 @@ function say() {
   $('absent').hidden = there;
   if (!there) {
     $('absent-says').textContent = tape.facts?.at
-      ? `The sound cannot be played: ${tape.title} was looked for at \u201c${decodeURI(tape.facts.at)}\u201d, seen from this page. Either it is not there, or this browser does not play its kind.`
+      ? `The sound cannot be played: ${tape.title} was looked for at \u201c${spelled(tape.facts.at)}\u201d, seen from this page. Either it is not there, or this browser does not play its kind.`
       : tape.facts?.held ? 'This browser does not play this kind of sound.' : 'The sound is not with this page.';
   }
   $('stage-note').textContent = `Each stretch in the colour of its first label; pale ones have no answer or are filtered out.${there ? ' Press a stretch to hear it, any other place to listen from there.' : ' Press one to see its row.'}`;
@@ -186,11 +192,11 @@ function look() {
   const t = position();
   if (!Number.isNaN(t)) {
     $('clock').textContent = twoDigits(t);
-    const at = rowAt(stage.tape, t);
-    // At its own end a stretch stays the one that was heard, until something else is.
-    if (at >= 0 ? at !== stage.now && !(stage.now >= 0 && D.start[stage.now] <= t && t < D.end[stage.now]) : !stage.tape.audio.paused && stage.now >= 0 && t > D.end[stage.now] + 0.02) {
-      stage.now = at;
-      drawLines();
+    const { paused } = stage.tape.audio, { now } = stage;
+    // Where it has stopped at the end of a stretch, that is the one that was heard, and not the next.
+    if (now < 0 || t < D.start[now] || t >= D.end[now]) {
+      const at = rowAt(stage.tape, paused ? t - 0.01 : t);
+      if (at !== now && !(at < 0 && paused)) { stage.now = at; drawLines(); }
     }
   }
   if (state.now !== stage.now) { state.now = stage.now; paint(); }
