@@ -65,7 +65,7 @@ class Picture:
 
     def waveform(self) -> tuple[float, NDArray[np.uint8]]:
         """Seconds of a column, and of each the square root of its greatest amplitude, 255 at full scale; shape (n,)."""
-        each, found = self._waveform.all(np.abs(self._rest).max(initial=0.0)[None, None])
+        each, found = self._waveform.all(np.abs(self._rest).max(initial=0.0, keepdims=True)[None][: len(self._rest)])
         peaks = np.sqrt(np.clip(found[:, 0], 0, 1))
         return each * _PEAK / RATE, np.rint(255 * peaks).astype(np.uint8)
 
@@ -75,7 +75,7 @@ class Picture:
         63 are the loudest columns, 0 is 65 dB below them or less.
         """
         padded = np.pad(self._rest, (0, SHORT - len(self._rest)))[None]
-        each, found = self._spectrogram.all(_bands(padded))
+        each, found = self._spectrogram.all(_bands(padded)[: len(self._rest)])
         decibels = 10 * np.log10(found + 1e-12)
         top = max(float(np.quantile(decibels.max(axis=1), 0.995)), _QUIETEST) if len(found) else 0.0
         levels = np.clip(1 + (decibels - top) / _RANGE, 0, 1)
@@ -112,7 +112,9 @@ class _Columns:
     def add(self, rows: Floats) -> None:
         rest = np.concatenate([self._rest, rows])
         while len(rest) >= self._each:
-            self._make_room()
+            if self._n == len(self._held):
+                self._halve()
+                continue
             runs = min(len(rest) // self._each, len(self._held) - self._n)
             taken = rest[: runs * self._each].reshape(runs, self._each, -1)
             self._held[self._n : self._n + runs] = self._join(taken)
@@ -120,13 +122,13 @@ class _Columns:
             rest = rest[runs * self._each :]
         self._rest = rest.copy()
 
-    def _make_room(self) -> None:
-        if self._n == len(self._held):
-            self._n //= 2
-            self._held[: self._n] = self._join(self._held.reshape(self._n, 2, -1))
-            self._each *= 2
+    def _halve(self) -> None:
+        self._n //= 2
+        self._held[: self._n] = self._join(self._held.reshape(self._n, 2, -1))
+        self._each *= 2
 
     def all(self, last: Floats) -> tuple[int, Floats]:
-        """Rows that a column stands for, and the columns, the last one of what is left with `last`; both unchanged."""
+        """Rows that a column stands for, and the columns, the last one of rows that fill none and of `last`."""
         rest = np.concatenate([self._rest, last])
-        return self._each, np.concatenate([self._held[: self._n], self._join(rest[None])])
+        left = [self._join(rest[None])] if len(rest) else []
+        return self._each, np.concatenate([self._held[: self._n], *left])
