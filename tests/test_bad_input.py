@@ -172,7 +172,12 @@ def test_ragged_rows_missing_cells_and_broken_lines(affekt: Run, tmp_path: Path)
     ]
     assert "3 could not be read" in result.err and "a.csv:3: ragged row" in result.err
     result = affekt(file(tmp_path, "a.jsonl", '{"text": "I love it so much"}\nnot json\n[1]\n{"text": null}\n'))
-    assert [r["abstained"] for r in result.rows] == [None, "not JSON", "not a JSON object", "NaN or missing"]
+    assert [r["abstained"] for r in result.rows] == [
+        None,
+        "not JSON: expecting value at column 1",
+        "not a JSON object",
+        "NaN or missing",
+    ]
     pq.write_table(pa.table({"text": ["I love it so much", None]}), tmp_path / "a.parquet")
     assert [r["abstained"] for r in affekt(tmp_path / "a.parquet").rows] == [None, "NaN or missing"]
     assert "a.csv:3" in refused(affekt(tmp_path / "a.csv", "--strict", "--quiet"))
@@ -190,7 +195,8 @@ def test_wrong_names_name_the_nearest(affekt: Run, tmp_path: Path, monkeypatch: 
     assert "reviews.csv" in refused(affekt(tmp_path / "review.csv"))
     assert "reviews.csv" in refused(affekt("review.csv"))
     assert "--text" in refused(affekt("word"))
-    assert "a folder" in refused(affekt(tmp_path))
+    (tmp_path / "empty").mkdir()
+    assert "a folder" in refused(affekt(tmp_path / "empty"))
     assert "Unknown file extension '.docx'" in refused(affekt(file(tmp_path, "a.docx", "x")))
     assert "Unknown output extension '.xls'" in refused(affekt(path, "--out", tmp_path / "o.xls"))
     assert "no such folder" in refused(affekt(path, "--out", tmp_path / "no" / "o.csv"), code=3)

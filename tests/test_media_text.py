@@ -246,12 +246,12 @@ def test_json_lines(tmp_path: Path) -> None:
         ("2", None, "NaN or missing"),
         ("3", None, "NaN or missing"),
         ("4", None, "not a text: int"),
-        ("5", None, "not JSON"),
+        ("5", None, "not JSON: expecting value at column 1"),
         ("6", None, "not a JSON object"),
         ("7", "caf�", "invalid UTF-8 (bytes replaced)"),
         ("8", "ok", None),
         ("9", "? alone", "invalid Unicode (lone surrogates replaced)"),
-        ("10", None, "not JSON"),
+        ("10", None, "not JSON: unterminated string starting at column 20"),
     ]
     assert next(iter(FileSource(path))).clip.speaker == "Ann"
 

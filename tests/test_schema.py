@@ -14,15 +14,19 @@ from affekt.cli.schema import command
 from affekt.core.clip import Clip
 from affekt.core.errors import UnknownNameError
 from affekt.core.prediction import Evidence, Prediction, Window
-from affekt.core.row import ROW_VERSION, EvidenceRow, Row, WindowRow, make_row
+from affekt.core.row import ROW_VERSION, CauseRow, ChangeRow, EvidenceRow, Row, ShiftRow, WindowRow, make_row
+from affekt.core.shift import Change, Shift
 from affekt.report.schema import row_schema
 
 SNAPSHOT = Path(__file__).parent.parent / "docs" / "row.schema.json"
 # Fields that rows of version 1.0 lack.
 LATER = {
-    Row: ("language", "language_probability", "dimensions", "measures"),
+    Row: ("language", "language_probability", "dimensions", "measures", "dialogue", "turn", "shift", "causes"),
     WindowRow: ("dimensions",),
     EvidenceRow: (),
+    ShiftRow: (),
+    ChangeRow: (),
+    CauseRow: (),
 }
 VALIDATOR = jsonschema.Draft202012Validator(row_schema())
 
@@ -51,7 +55,10 @@ clips = st.builds(
     speaker=optional_text,
     source=optional_text,
     time=optional_text,
+    dialogue=optional_text,
+    turn=st.none() | places,
 )
+changes = st.builds(Change, places, optional_text, st.none() | st.booleans(), dimensions)
 predictions = st.builds(
     Prediction,
     clip_id=text,
@@ -67,6 +74,7 @@ predictions = st.builds(
     model=text,
     language=optional_text,
     language_probability=st.none() | shares,
+    shift=st.none() | st.builds(Shift, st.none() | changes, st.none() | changes),
 )
 
 
@@ -111,7 +119,7 @@ def test_an_unknown_version_is_refused_with_those_there_are():
     assert "Known: 1" in str(result.exception)
 
 
-@pytest.mark.parametrize("kind", [Row, EvidenceRow, WindowRow])
+@pytest.mark.parametrize("kind", list(LATER))
 def test_every_field_is_required_and_described(kind):
     definition = row_schema()["$defs"][kind.__name__]
     fields = list(kind.__dataclass_fields__)

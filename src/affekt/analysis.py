@@ -7,7 +7,7 @@ keeps none. Both read in blocks, so that memory does not grow with the input. Re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,8 +19,10 @@ from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
-from affekt.core.row import OWN, Row, make_row
+from affekt.core.row import OWN, Row, make_row, value_of
+from affekt.core.shift import Shifts
 from affekt.core.space import LabelSpace
+from affekt.media.chats.threads import in_context
 from affekt.media.text import Read, ReadOptions
 from affekt.models.choice import Choice, Chooser, Licence, Way, ways_of
 from affekt.opening import Input, Source, open_input, refuse_bad
@@ -38,6 +40,7 @@ __all__ = [
     "analyze",
     "analyzer_for",
     "open_input",
+    "shifted",
     "stream",
 ]
 
@@ -86,13 +89,15 @@ class Reading(NamedTuple):
 class Block:
     """Rows that are read together. `choices` says of each which model reads it, or why none does.
 
-    `heard` are the seconds of recordings that have been heard so far, where that is what is read.
+    `heard` are the seconds of recordings that have been heard so far, where that is what is read; `shifts` follows the
+    turns of conversations.
     """
 
     reads: list[Read]
     choices: list[Choice]
     fraction: float | None
     heard: float | None = None
+    shifts: Shifts | None = None
 
 
 class Analyzer:
@@ -107,6 +112,7 @@ class Analyzer:
         jobs: Number of threads; default all cores.
         language: Language of all texts that name none; default what each is found to be in.
         licence: `permissive` takes only weights that neither their licence nor their data keep from any use.
+        conversation: Whether turns of conversations are read, which a bundled model of these reads where there is one.
 
     Attributes:
         ways: The models with their way to the label space, the first at home. They are loaded when they are needed.
@@ -129,6 +135,7 @@ class Analyzer:
         jobs: int | None = None,
         language: str | None = None,
         licence: Licence = "any",
+        conversation: bool = False,
     ) -> None:
         if jobs is not None and jobs < 1:
             raise InputError(f"jobs is {jobs}, not at least 1")
@@ -140,6 +147,7 @@ class Analyzer:
         self.policy = policy or Policy()
         self.explain = explain
         self.language = language
+        self._conversation = conversation
         self.ways: list[Way] = self._find_ways(named, space=space, licence=licence, jobs=jobs)
         self.asked_space = space
         self._choose = Chooser(self.ways, every=self.policy.languages == "any", language=language)
@@ -152,7 +160,12 @@ class Analyzer:
         licence: Licence,
         jobs: int | None,
     ) -> list[Way]:
-        return ways_of(model, space=space, licence=licence, jobs=jobs)
+        return ways_of(model, space=space, licence=licence, jobs=jobs, conversation=self._conversation)
+
+    @property
+    def context(self) -> int:
+        """The most turns before a turn that a model reads with it; 0 where each is read alone."""
+        return max(int(way.card.get("context") or 0) for way in self.ways)
 
     @property
     def space(self) -> LabelSpace:
@@ -206,9 +219,18 @@ class Analyzer:
         return p
 
     def _choice(self, read: Read) -> Choice:
-        return Choice(reason=read.problem) if read.problem is not None else self._choose(read.clip)
+        reason = read.problem or read.aside
+        return Choice(reason=reason) if reason is not None else self._choose(read.clip)
 
-    def blocks(self, source: Input, *, strict: bool = False, done: int = 0, number: int = 0) -> Iterator[Block]:
+    def blocks(
+        self,
+        source: Input,
+        *,
+        strict: bool = False,
+        done: int = 0,
+        number: int = 0,
+        earlier: Iterable[Row] = (),
+    ) -> Iterator[Block]:
         """Group rows into blocks; of a file, the next one is read in a thread meanwhile.
 
         Args:
@@ -216,8 +238,12 @@ class Analyzer:
             strict: Whether the first row that cannot be read is an error.
             done: Number of rows to pass over.
             number: Number of blocks that these rows made.
+            earlier: The rows that are passed over, as they were written; turns after them are compared with them.
         """
-        pending = iter(refuse_bad(source.reads) if strict else source.reads)
+        pending = in_context(refuse_bad(source.reads) if strict else source.reads, turns=self.context)
+        shifts = Shifts()
+        for row in earlier:
+            _follow(shifts, row)
 
         def gather(number: int) -> Block:
             nonlocal done
@@ -233,7 +259,7 @@ class Analyzer:
                 characters += len(read.clip.text or "")
                 if characters >= _BLOCK_CHARACTERS:
                     break
-            return Block(taken, [self._choice(read) for read in taken], source.fraction)
+            return Block(taken, [self._choice(read) for read in taken], source.fraction, shifts=shifts)
 
         if not source.ahead:
             while (block := gather(number)).reads:
@@ -268,7 +294,7 @@ class Analyzer:
                 if language is not None:
                     prediction = replace(prediction, language=language, language_probability=probability)
                 out[i] = Reading(clip, prediction)
-        return [reading for reading in out if reading is not None]
+        return [shifted(reading, block.shifts) for reading in out if reading is not None]
 
     def _refused(self, read: Read, choice: Choice) -> Prediction:
         way = self._home
@@ -288,7 +314,23 @@ def analyzer_for(source: Input, **asked: Any) -> Analyzer:
         from affekt.listening import Listener
 
         return Listener(**asked)
-    return Analyzer(**asked)
+    return Analyzer(**asked, conversation=source.conversation)
+
+
+def shifted(reading: Reading, shifts: Shifts | None) -> Reading:
+    """The reading of the next turn, with what changed since earlier ones; what is no turn, or not read, stays."""
+    clip, p = reading
+    if shifts is None or clip.dialogue is None or clip.turn is None or p.abstained is not None:
+        return reading
+    shift = shifts.see(clip.dialogue, clip.turn, clip.speaker, label=p.top, dimensions=p.dimensions)
+    return Reading(clip, replace(p, shift=shift))
+
+
+def _follow(shifts: Shifts, row: Row) -> None:
+    if row.dialogue is not None and row.turn is not None and row.abstained is None:
+        top = max(row.scores, key=row.scores.__getitem__) if row.scores else None
+        known = {name: value for name in (*OWN, *(row.dimensions or ())) if (value := value_of(row, name)) is not None}
+        shifts.see(row.dialogue, row.turn, row.speaker, label=top, dimensions=known)
 
 
 def _with_column(options: ReadOptions | None, column: str | None) -> ReadOptions:

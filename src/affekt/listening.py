@@ -7,16 +7,17 @@ vector of a few kB is kept, then all are judged. What comes in live is judged at
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from affekt.analysis import Analyzer, Block, Reading
+from affekt.analysis import Analyzer, Block, Reading, shifted
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
+from affekt.core.shift import Shifts
 from affekt.features.measures import Measure, measures
 from affekt.media.recording import RecordingSource, Stretch
 from affekt.media.speech import has_speech
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from affekt.core.protocols import Recogniser
+    from affekt.core.row import Row
     from affekt.media.sound import Sound
     from affekt.models.choice import Licence
     from affekt.models.voice import Baseline, VoiceRecogniser
@@ -67,7 +69,15 @@ class Listener(Analyzer):
             raise InputError("What moved a reading is shown for words alone", hint="Leave out --explain (explain=).")
         return ways_of(model, space=space, licence=licence, jobs=jobs, voice=True)
 
-    def blocks(self, source: Input, *, strict: bool = False, done: int = 0, number: int = 0) -> Iterator[Block]:
+    def blocks(
+        self,
+        source: Input,
+        *,
+        strict: bool = False,
+        done: int = 0,
+        number: int = 0,
+        earlier: Iterable[Row] = (),
+    ) -> Iterator[Block]:
         """One block a recording, and empty ones while it is heard, which say how far that is; live, one a stretch.
 
         Args:
@@ -75,12 +85,13 @@ class Listener(Analyzer):
             strict: Whether the first stretch or recording that cannot be read is an error.
             done: Not needed: rows and recordings that are done are the same here.
             number: Number of recordings to pass over.
+            earlier: Not needed.
 
         Raises:
             InputError: The only recording cannot be read; of several, such a one becomes a row with its reason.
         """
         recordings = [file for file in source.files if isinstance(file, RecordingSource)]
-        earlier, voice = 0.0, self._way.voice
+        heard, voice = 0.0, self._way.voice
         for recording in recordings[number:]:
             taken = measures(recording.options.measures)
             reads: list[Read] = []
@@ -89,19 +100,19 @@ class Listener(Analyzer):
             try:
                 if recording.live:
                     yield from self._live(recording, strict=strict, several=len(recordings) > 1)
-                    earlier += recording.heard
+                    heard += recording.heard
                     continue
                 for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
                     reads.append(_measured(stretch, taken))
                     vectors.append(self._heard(recording, stretch.sound))
                     if recording.heard >= said + _TICK:
                         said = recording.heard
-                        yield Block([], [], source.fraction, earlier + said)
+                        yield Block([], [], source.fraction, heard + said)
             except InputError as err:
                 if strict or len(recordings) == 1:
                     raise
                 reads, vectors = [_whole(recording, f"cannot be read: {err.what}")], [None]
-            earlier += recording.heard
+            heard += recording.heard
             if strict:
                 reads = list(refuse_bad(reads))
             choices = [self._choice(read) for read in reads]
@@ -110,13 +121,13 @@ class Listener(Analyzer):
                 choices = [_NOBODY]
             if len(recordings) > 1:
                 reads = [_apart(read, recording) for read in reads]
-            yield Heard(reads, choices, source.fraction, earlier, vectors, self._baselines(reads, vectors))
+            yield Heard(reads, choices, source.fraction, heard, Shifts(), vectors, self._baselines(reads, vectors))
 
     def _live(self, recording: RecordingSource, *, strict: bool, several: bool) -> Iterator[Block]:
         """Each stretch as soon as it is over, beside the speaker's manner in the stretches so far."""
         voice = self._way.voice
         recent: dict[str | None, deque[NDArray[np.float32]]] = defaultdict(lambda: deque(maxlen=_RECENT))
-        silent = True
+        silent, shifts = True, Shifts()
         taken = measures(recording.options.measures)
         for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
             silent = False
@@ -130,9 +141,9 @@ class Listener(Analyzer):
             own = recent[clip.speaker]
             manner = voice.baseline(list(own)) if own else None
             shown = _apart(read, recording) if several else read
-            yield Heard([shown], [self._choice(read)], None, recording.heard, [vector], {clip.speaker: manner})
+            yield Heard([shown], [self._choice(read)], None, recording.heard, shifts, [vector], {clip.speaker: manner})
         if silent:
-            yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, [None])
+            yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, vectors=[None])
 
     def _heard(self, recording: RecordingSource, sound: Sound | None) -> NDArray[np.float32] | None:
         """What is kept of a stretch; nothing of a turn of a transcript in which nobody speaks."""
@@ -156,7 +167,7 @@ class Listener(Analyzer):
                 prediction = prediction.to(way.map)
             if choice.language is not None:
                 prediction = replace(prediction, language=choice.language)
-            out.append(Reading(read.clip, prediction))
+            out.append(shifted(Reading(read.clip, prediction), block.shifts))
         return out
 
     @property

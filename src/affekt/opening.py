@@ -9,16 +9,18 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import cast
 
-from affekt.core.clip import Clip
+from affekt.core.clip import Clip, Dialogue
 from affekt.core.errors import InputError
-from affekt.media.recording import RecordingSource, SoundSource, from_standard_input, recordings_in
+from affekt.media.encoding import clean
+from affekt.media.kinds import EXTENSIONS, kind_of
+from affekt.media.recording import RecordingSource, SoundSource, from_standard_input
 from affekt.media.sound import Sound
-from affekt.media.text import FileSource, Read, ReadOptions, kind_of, read_items
+from affekt.media.text import FileSource, Read, ReadOptions, read_items
 
 __all__ = ["File", "Input", "Source", "open_files", "open_input", "refuse_bad"]
 
 File = FileSource | RecordingSource
-Source = str | PathLike[str] | Sound | File | Iterable[object]
+Source = str | PathLike[str] | Sound | File | Dialogue | Iterable[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,22 @@ class Input:
     Attributes:
         reads: The rows, once; none of recordings, whose rows come with hearing.
         files: The files that they come from; empty for Python objects.
+        dialogues: Whether the rows of Python objects are turns of dialogues.
     """
 
     reads: Iterable[Read]
     files: tuple[File, ...] = ()
+    dialogues: bool = False
 
     @property
     def recorded(self) -> bool:
         """Whether recordings are read, and not texts."""
         return any(isinstance(f, RecordingSource) for f in self.files)
+
+    @property
+    def conversation(self) -> bool:
+        """Whether turns of conversations are read, in some file at least."""
+        return self.dialogues or any(f.conversation for f in self.files)
 
     @property
     def fraction(self) -> float | None:
@@ -64,7 +73,7 @@ class Input:
 
 
 def open_files(paths: Iterable[Path | None], options: ReadOptions | None = None) -> list[File]:
-    """Open files, each as what its extension (or `options.kind`) says; a folder stands for the recordings in it.
+    """Open files, each as what its extension (or `options.kind`) says; a folder stands for what lies in it.
 
     Args:
         paths: The files; `None` for standard input.
@@ -76,13 +85,36 @@ def open_files(paths: Iterable[Path | None], options: ReadOptions | None = None)
     options = options or ReadOptions()
     files: list[File] = []
     for path in paths:
-        for file in recordings_in(path) if path is not None and path.is_dir() else (path,):
+        for file in files_in(path) if path is not None and path.is_dir() else (path,):
             kind = options.kind or (None if file is None else kind_of(file))
             if kind != "sound":
                 files.append(FileSource(file, options))
             else:
                 files.append(from_standard_input(options) if file is None else RecordingSource(file, options))
     return files
+
+
+def files_in(folder: Path) -> list[Path]:
+    """What lies in a folder, by name: its recordings; without any, its texts; or the days of a Slack export's channels.
+
+    What is hidden is left out, and so are the lists of users and channels of a Slack export.
+
+    Raises:
+        InputError: There is nothing that can be read.
+    """
+    there = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    if (folder / "users.json").is_file() and any(p.is_dir() for p in there):
+        found = sorted(day for channel in there if channel.is_dir() for day in channel.glob("*.json"))
+    else:
+        files = [p for p in there if p.is_file() and p.suffix.lower() in EXTENSIONS]
+        found = [p for p in files if kind_of(p) == "sound"] or files
+    if not found:
+        raise InputError(
+            "This is a folder, not a file, and neither a recording nor a text lies in it",
+            where=clean(str(folder))[0],
+            hint="Name the files in it.",
+        )
+    return found
 
 
 def open_input(source: Source | Sequence[File], options: ReadOptions | None = None) -> Input:
@@ -107,6 +139,8 @@ def _opened(source: Source | Sequence[File], options: ReadOptions) -> Input:
         return Input(read_items([source], max_characters=options.max_characters))
     if isinstance(source, PathLike):
         source = open_files([Path(fspath(source))], options)
+    if isinstance(source, Dialogue):
+        source = [source]
     if isinstance(source, Iterator):
         first = list(islice(source, 1))
         source = chain(first, source)
@@ -136,7 +170,27 @@ def _opened(source: Source | Sequence[File], options: ReadOptions) -> Input:
         if recordings:
             return Input((), recordings)
         return Input(texts[0] if len(texts) == 1 else _chain(texts), texts)
+    if isinstance(source, Sequence) and any(isinstance(part, Dialogue) for part in source):
+        if strange := [part for part in source if not isinstance(part, Dialogue)]:
+            raise InputError(f"A dialogue stands beside {type(strange[0]).__name__}", hint="Give dialogues alone.")
+        dialogues = [part for part in source if isinstance(part, Dialogue)]
+        return Input(read_items(_turns(dialogues), max_characters=options.max_characters), dialogues=True)
     return Input(read_items(source, options.columns, max_characters=options.max_characters))
+
+
+def _turns(dialogues: Iterable[Dialogue]) -> Iterator[Clip]:
+    """Turns of dialogues one after the other, each naming its dialogue and its place there."""
+    taken: set[str] = set()
+    for number, dialogue in enumerate(dialogues, 1):
+        name = dialogue.id or str(number)
+        for place, clip in enumerate(dialogue):
+            own = clip.id or f"{name}:{place}"
+            if own in taken:
+                own = f"{name}:{own}"
+            while own in taken:
+                own += "'"
+            taken.add(own)
+            yield replace(clip, id=own, dialogue=name, turn=place)
 
 
 def _chain(files: Sequence[FileSource]) -> Iterator[Read]:
@@ -144,7 +198,9 @@ def _chain(files: Sequence[FileSource]) -> Iterator[Read]:
         own_ids = "id" in file.chosen
         for read in file:
             clip = read.clip if own_ids else replace(read.clip, id=read.clip.source or read.clip.id)
-            yield Read(clip, read.problem)
+            if "dialogue" in file.chosen and clip.dialogue is not None:  # each file counts its own
+                clip = replace(clip, dialogue=f"{file.name}:{clip.dialogue}")
+            yield replace(read, clip=clip)
 
 
 def refuse_bad(reads: Iterable[Read]) -> Iterator[Read]:

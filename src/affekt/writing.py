@@ -171,7 +171,8 @@ def write(
         if not spool.complete:
             if progress and resumed:
                 progress(Progress(resumed, resumed, None))
-            for block in analyzer.blocks(source, strict=strict, done=resumed, number=spool.blocks):
+            earlier = spool.read() if resumed and source.conversation else ()
+            for block in analyzer.blocks(source, strict=strict, done=resumed, number=spool.blocks, earlier=earlier):
                 if not block.reads:
                     if progress:
                         progress(Progress(spool.rows, resumed, block.fraction, block.heard))

@@ -44,7 +44,8 @@ _SHOWN = 200
 @click.option(
     "--input-format",
     metavar="NAME",
-    help="txt, csv, tsv, jsonl, parquet, webvtt, srt, textgrid, eaf or sound; default by the extension.",
+    help="txt, csv, tsv, jsonl, parquet, json, names, whatsapp, webvtt, srt, textgrid, eaf or sound; default by the "
+    "extension.",
 )
 @click.option("--sound", "input_format", flag_value="sound", help="What comes in is sound: --input-format sound.")
 @click.option("--rate", type=click.IntRange(min=1), help="Samples a second of raw sound that comes in; default 16,000.")
@@ -62,6 +63,12 @@ _SHOWN = 200
     multiple=True,
     help="Also measure each stretch of a recording: quality (level, noise, clipping, bandwidth), rhythm. Repeatable.",
 )
+@click.option(
+    "--conversation/--no-conversation",
+    default=None,
+    help="The rows are turns of a conversation, or each is a text by itself; default where that cannot be mistaken.",
+)
+@click.option("--dialogue-column", metavar="NAME", help="Column that tells the conversations of a table apart.")
 @click.option("--target-column", metavar="NAME", help="Column of what each text is read about, for models of targets.")
 @click.option("--no-header", is_flag=True, help="The table has no header; its columns are called 1, 2, ...")
 @click.option(
@@ -114,6 +121,8 @@ def command(
     language: str | None,
     language_column: str | None,
     target_column: str | None,
+    conversation: bool | None,
+    dialogue_column: str | None,
     input_format: str | None,
     rate: int | None,
     channels: int | None,
@@ -148,6 +157,10 @@ def command(
     WAV stream or raw samples; a row comes as soon as its stretch is over, and the first interrupt ends it. Without
     --out, or with --out -, readings are shown on a terminal and printed as JSON Lines elsewhere.
 
+    Transcripts, tables with a column of speakers or dialogues, texts with lines "Name: words", .json and the exports
+    of WhatsApp, Telegram, Slack, Discord and Messenger are conversations: each turn is read after the turns before it
+    where the model can, and its row says what changed since the speaker's last turn and since another's.
+
     Each text is read by the bundled model for its language, and its row says which. A row that cannot be read
     stays in the output with its reason. A run with --out that was broken off goes on where it was when the same
     command is run again.
@@ -159,9 +172,11 @@ def command(
       tail -n 1000 chat.log | affekt analyze - --space ekman > chat.jsonl
       affekt analyze call.wav --transcript call.vtt --out call.html
       arecord -f S16_LE -r 16000 | affekt analyze - --sound
+      affekt analyze chat.json -o chat.html
     """  # noqa: D301
     from affekt.analysis import Policy, analyzer_for
-    from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions, kind_named
+    from affekt.media.kinds import kind_named
+    from affekt.media.text import MAX_CHARACTERS, Columns, ReadOptions
     from affekt.report.exports import format_of
     from affekt.report.exports.spool import cannot_write
     from affekt.writing import check_held, check_output, check_recordings, write, write_stream
@@ -176,6 +191,7 @@ def command(
             time=time_column,
             language=language_column,
             target=target_column,
+            dialogue=dialogue_column,
         ),
         kind=kind_named(input_format) if input_format else None,
         whole=whole,
@@ -186,6 +202,7 @@ def command(
         rate=rate,
         channels=channels,
         measures=measures,
+        conversation=True if conversation is None and dialogue_column else conversation,
     )
     if out == Path("-"):
         out, as_json = None, True
@@ -208,7 +225,7 @@ def command(
     )
     shown = out is None and not as_json and format_ is None and sys.stdout.isatty()
     if not quiet:
-        _announce(source)
+        _announce(source, analyzer)
     started = time.monotonic()
     summary: Summary | None = None
     models: Collection[str] = ()
@@ -256,7 +273,7 @@ def command(
 
 
 def _open(sources: tuple[str, ...], text: str | None, options: ReadOptions) -> Input:
-    from affekt.media.text import EXTENSIONS
+    from affekt.media.kinds import EXTENSIONS
     from affekt.opening import open_files, open_input
 
     if text is not None:
@@ -312,15 +329,24 @@ def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]
     return models
 
 
-def _announce(source: Input) -> None:
-    """Say which columns and transcripts were taken, where they were found and not given."""
+def _announce(source: Input, analyzer: Analyzer) -> None:
+    """Say which columns and transcripts were taken, where they were found and not given, and how turns are read."""
     for file in source.files:
         if file.transcript is not None and file.options.transcript is True:
             click.echo(f"{file.name}: turns from {file.transcript}", err=True)
-        found = {role: name for role, name in file.chosen.items() if getattr(file.options.columns, role) is None}
+        if file.conversation is not None and file.options.conversation is None:
+            click.echo(
+                f"{file.name}: turns of a conversation ({file.conversation}); --no-conversation reads each by itself",
+                err=True,
+            )
+        found = {role: name for role, name in file.chosen.items() if getattr(file.options.columns, role, None) is None}
         if found:
             said = ", ".join(f"{role} from {name!r}" for role, name in found.items())
             click.echo(f"{file.name}: {said}", err=True)
+    if source.conversation:
+        turns = analyzer.context
+        how = f"with up to {turns} turns before it" if turns else "by itself: the model takes no turns before it"
+        click.echo(f"Each turn is read {how}.", err=True)
 
 
 def _report(summary: Summary, out: Path | None) -> None:

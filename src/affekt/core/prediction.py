@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from affekt.core.shift import Shift
 from affekt.core.space import SpaceMap, find_map
 
 __all__ = ["Evidence", "Prediction", "Window", "kind_of"]
@@ -70,6 +71,7 @@ class Prediction:
         language: Language that the text was taken to be in; `None` where that was not asked or cannot be told.
         language_probability: What the detector gives that language; `None` where it was said beforehand, or told by
             the script or by common words.
+        shift: What changed since earlier turns; `None` for what is no turn of a dialogue.
     """
 
     clip_id: str
@@ -85,6 +87,7 @@ class Prediction:
     model: str = ""
     language: str | None = None
     language_probability: float | None = None
+    shift: Shift | None = None
 
     @property
     def top(self) -> str | None:

@@ -11,8 +11,20 @@ from dataclasses import dataclass
 
 from affekt.core.clip import Clip
 from affekt.core.prediction import Prediction
+from affekt.core.shift import Change
 
-__all__ = ["OWN", "ROW_VERSION", "EvidenceRow", "Row", "WindowRow", "make_row", "value_of"]
+__all__ = [
+    "OWN",
+    "ROW_VERSION",
+    "CauseRow",
+    "ChangeRow",
+    "EvidenceRow",
+    "Row",
+    "ShiftRow",
+    "WindowRow",
+    "make_row",
+    "value_of",
+]
 
 ROW_VERSION = "1.3"
 
@@ -47,6 +59,37 @@ class WindowRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """From an earlier turn of a dialogue to this one; since 1.3."""
+
+    turn: int
+    label: str | None
+    changed: bool | None
+    valence: float | None
+    arousal: float | None
+    dominance: float | None
+    dimensions: dict[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRow:
+    """What changed since the same speaker's last turn and since another's; since 1.3."""
+
+    own: ChangeRow | None
+    other: ChangeRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """Words of a turn that caused the emotion of this one; since 1.3."""
+
+    turn: int
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One clip as it is written. `start`/`end` are seconds in a recording; null for plain text."""
 
@@ -74,8 +117,12 @@ class Row:
     language_probability: float | None = None
     # Since 1.2.
     dimensions: dict[str, float] | None = None
-    # Since 1.3: what was measured in the sound, by name.
+    # Since 1.3: what was measured in the sound, by name; then what a turn of a conversation has.
     measures: dict[str, float] | None = None
+    dialogue: str | None = None
+    turn: int | None = None
+    shift: ShiftRow | None = None
+    causes: list[CauseRow] | None = None
 
 
 def value_of(row: Row, dimension: str) -> float | None:
@@ -97,9 +144,24 @@ def _others(dimensions: Mapping[str, float]) -> dict[str, float] | None:
     return {k: round(v, _DIGITS) for k, v in dimensions.items() if k not in OWN} or None
 
 
+def _change_row(change: Change | None) -> ChangeRow | None:
+    if change is None:
+        return None
+    moved = change.dimensions
+    return ChangeRow(
+        change.turn,
+        change.label,
+        change.changed,
+        _rounded(moved.get("valence")),
+        _rounded(moved.get("arousal")),
+        _rounded(moved.get("dominance")),
+        _others(moved),
+    )
+
+
 def make_row(clip: Clip, prediction: Prediction) -> Row:
     """Put a clip and its reading into the published row. Numbers are rounded to six decimals."""
-    dims = prediction.dimensions
+    dims, shift = prediction.dimensions, prediction.shift
     return Row(
         id=clip.id,
         text=clip.text,
@@ -139,4 +201,7 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         language_probability=_rounded(prediction.language_probability),
         dimensions=_others(dims),
         measures={k: round(v, _DIGITS) for k, v in clip.measures.items() if v == v} or None,
+        dialogue=clip.dialogue,
+        turn=clip.turn,
+        shift=None if shift is None else ShiftRow(_change_row(shift.own), _change_row(shift.other)),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from affekt.core.errors import InputError, UnknownNameError
 
-__all__ = ["MISSING", "Columns", "choose_columns", "looks_textual"]
+__all__ = ["MISSING", "Columns", "choose_columns", "conversation_columns", "looks_textual"]
 
 _TEXT_NAMES = (
     *("text", "comment", "message", "review", "body", "content", "sentence", "utterance", "tweet", "post"),
@@ -19,6 +19,11 @@ _ID_NAMES = (
 )
 _SPEAKER_NAMES = ("speaker", "author", "user", "username", "user_name", "sender", "participant")
 _TIME_NAMES = ("time", "timestamp", "datetime", "date", "created_at", "created_utc", "created", "sent_at", "posted_at")
+
+_DIALOGUE_NAMES = ("dialogue", "dialogue_id", "dialog", "dialog_id", "dialogueid", "dialogid")
+_THREAD_NAMES = ("conversation", "conversation_id", "conv_id", "conversationid", "thread_id", "chat_id", "channel")
+_START_NAMES, _END_NAMES = ("start", "start_time", "starttime"), ("end", "end_time", "endtime")
+_DISCORD = {"authorid", "author", "date", "content"}
 
 # What tables write where a value is missing. "None" and "NA" are left out: people answer with them.
 MISSING = frozenset({"nan", "NaN", "NAN", "<NA>", "#N/A", "null", "NULL"})
@@ -38,6 +43,7 @@ class Columns:
     time: str | None = None
     language: str | None = None
     target: str | None = None
+    dialogue: str | None = None
 
 
 def looks_textual(values: Iterable[object]) -> bool:
@@ -61,7 +67,7 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
         textual: Whether the column at an index holds texts; asked only where no name decides.
 
     Returns:
-        `text` and, where found, `id`, `speaker`, `time`, `language`, `target` -> index.
+        `text` and, where found, `id`, `speaker`, `time`, `language`, `target`, `dialogue` -> index.
 
     Raises:
         UnknownNameError: A named column is not there.
@@ -87,6 +93,7 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
         ("time", asked.time, _TIME_NAMES),
         ("language", asked.language, ()),
         ("target", asked.target, ()),
+        ("dialogue", asked.dialogue, ()),
     ):
         if name is not None:
             if name not in names:
@@ -103,3 +110,51 @@ def choose_columns(names: list[str], asked: Columns, *, where: str, textual: Cal
             raise InputError(why, where=where, hint=f"Name it with --column (column= in Python): {shown}.")
         found["text"] = candidates[0]
     return found
+
+
+def conversation_columns(
+    names: list[str], roles: dict[str, int], *, wanted: bool | None, filled: Callable[[int], bool]
+) -> tuple[dict[str, int], str | None]:
+    """Whether the rows of a table are turns of conversations, and the columns that only these have.
+
+    They are where that is said, where a column of dialogues is named or called so, where a column called `speaker`
+    holds names, and where the columns are those of a Discord export. A column such as `author` alone says nothing:
+    reviews have authors too.
+
+    Args:
+        names: The columns that are there, in order.
+        roles: What `choose_columns` found.
+        wanted: Whether they are said to be; `None` finds it out.
+        filled: Whether the column at an index holds anything.
+
+    Returns:
+        The roles with, where found, `dialogue`, `start` and `end`; and what tells that they are turns, else `None`.
+    """
+    folded = [name.strip().casefold() for name in names]
+
+    def find(known: tuple[str, ...]) -> int | None:
+        free = set(roles.values())
+        return next((folded.index(name) for name in known if name in folded and folded.index(name) not in free), None)
+
+    told: str | None = None
+    dialogue = roles.get("dialogue", find(_DIALOGUE_NAMES))
+    speaker = roles.get("speaker")
+    if wanted is False:
+        return {role: i for role, i in roles.items() if role != "dialogue"}, None
+    if dialogue is not None and filled(dialogue):
+        told = f"column {names[dialogue]!r}"
+    elif speaker is not None and folded[speaker] == "speaker" and filled(speaker):
+        told = f"column {names[speaker]!r}"
+    elif set(folded) >= _DISCORD:
+        told = "the columns of a Discord export"
+    elif wanted:
+        told = "as it was said"
+    if told is None:
+        return roles, None
+    if dialogue is None:
+        dialogue = find(_THREAD_NAMES)
+    found = dict(roles)
+    for role, index in (("dialogue", dialogue), ("start", find(_START_NAMES)), ("end", find(_END_NAMES))):
+        if index is not None:
+            found[role] = index
+    return found, told

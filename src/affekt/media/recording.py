@@ -21,13 +21,14 @@ from affekt.core.errors import InputError
 from affekt.core.timeline import clock
 from affekt.media.columns import Columns
 from affekt.media.encoding import clean
+from affekt.media.kinds import Kind, cannot_read
 from affekt.media.live import Incoming, live_sound
 from affekt.media.sound import Sound, stream_sound
 from affekt.media.speech import FRAME, SpeechOptions, levels, spoken
-from affekt.media.text import Kind, ReadOptions, cannot_read, kind_of
+from affekt.media.text import ReadOptions
 from affekt.media.transcript import beside, read_transcript
 
-__all__ = ["RecordingSource", "SoundSource", "Stretch", "from_standard_input", "recordings_in"]
+__all__ = ["RecordingSource", "SoundSource", "Stretch", "from_standard_input"]
 
 # Seconds that are decoded at a time, and that are waited for where sound comes in live.
 _BLOCK, _LIVE_BLOCK = 10.0, 0.1
@@ -70,6 +71,7 @@ class RecordingSource:
         heard: Seconds that have been decoded so far.
         notes: What was wrong with the file although it could be read; known at its end.
         overhear: Called with each block of sound as it is decoded, where set.
+        conversation: Always `None`: each stretch is heard by itself.
 
     Raises:
         InputError: It is not there, its transcript cannot be read, or options of texts are given.
@@ -77,6 +79,7 @@ class RecordingSource:
 
     kind: Kind = "sound"
     live = False
+    conversation: None = None
 
     def __init__(self, path: Path, options: ReadOptions | None = None) -> None:
         self._begin(clean(str(path))[0], path, options)
@@ -237,29 +240,6 @@ def from_standard_input(options: ReadOptions | None = None) -> SoundSource:
         incoming, rate=options.rate, channels=options.channels, encoding=options.encoding, seconds=_LIVE_BLOCK
     )
     return SoundSource(blocks, options, live=True, name=incoming.name, incoming=incoming)
-
-
-def recordings_in(folder: Path) -> list[Path]:
-    """The recordings that lie in a folder, by name; what is hidden is left out.
-
-    Raises:
-        InputError: There is none.
-    """
-    found = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and _is_recording(p))
-    if not found:
-        raise InputError(
-            "This is a folder, not a file, and no recording lies in it",
-            where=clean(str(folder))[0],
-            hint="Name the files in it.",
-        )
-    return found
-
-
-def _is_recording(path: Path) -> bool:
-    try:
-        return path.is_file() and kind_of(path) == "sound"
-    except InputError:
-        return False
 
 
 def _milliseconds(seconds: float) -> float:

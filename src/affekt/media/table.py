@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import IO
 
 from affekt.core.errors import InputError
-from affekt.media.columns import Columns, choose_columns, looks_textual
+from affekt.media.columns import Columns, choose_columns, conversation_columns, looks_textual
 
 __all__ = ["LineTooLongError", "Lines", "Table", "open_table"]
 
@@ -98,12 +98,14 @@ class Table:
         names: Names of the columns.
         roles: `text` and, where found, `id`, `speaker`, `time` -> index of the column.
         delimiter: What separates the cells.
+        told: What tells that its rows are turns of conversations; `None` where they are not.
         records: Line number, cells, and what is wrong with the record; cells are `None` where none could be read.
     """
 
     names: list[str]
     roles: dict[str, int]
     delimiter: str
+    told: str | None
     records: Iterator[Record]
 
     @property
@@ -113,7 +115,14 @@ class Table:
 
 
 def open_table(
-    stream: IO[str], columns: Columns, *, where: str, delimiter: str | None, header: bool, max_characters: int
+    stream: IO[str],
+    columns: Columns,
+    *,
+    where: str,
+    delimiter: str | None,
+    header: bool,
+    max_characters: int,
+    conversation: bool | None = None,
 ) -> Table:
     """Read the head of a table: its delimiter, its header and the roles of its columns.
 
@@ -124,6 +133,7 @@ def open_table(
         delimiter: What separates the cells; `None` takes it from the first lines.
         header: Whether the first record names the columns.
         max_characters: Longest text that is read; a record may be four times as long.
+        conversation: Whether the rows are turns of conversations; `None` finds it out.
 
     Raises:
         InputError: The header cannot be read, or the columns do not fit.
@@ -159,7 +169,12 @@ def open_table(
         return not whole or looks_textual(cells[i] for cells in whole)
 
     roles = choose_columns(names, columns, where=where, textual=textual)
-    return Table(names=names, roles=roles, delimiter=delimiter, records=chain(sample, rows))
+
+    def filled(i: int) -> bool:
+        return any(str(cells[i]).strip() for _, cells, wrong in sample if cells is not None and wrong is None)
+
+    roles, told = conversation_columns(names, roles, wanted=conversation, filled=filled)
+    return Table(names=names, roles=roles, delimiter=delimiter, told=told, records=chain(sample, rows))
 
 
 def _records(lines: Lines, delimiter: str, width: int | None) -> Iterator[Record]:

@@ -10,6 +10,9 @@ What is a row:
     * `.jsonl`, `.ndjson`: one line that holds a JSON object. Blank lines are no records.
     * `.parquet`: one row.
     * `.vtt`, `.srt`, `.TextGrid`, `.eaf`: one segment of a transcript, with its times and its speaker.
+    * `.json`, `.txt` with lines `Name: words` or from WhatsApp: one turn of a conversation; see `affekt.media.chats`.
+
+Turns of a conversation name their dialogue; so do the rows of a table with a column of speakers or dialogues.
 
 Text is UTF-8 (with or without a byte order mark) or UTF-16, unless `encoding` says otherwise.
 """
@@ -25,60 +28,25 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, cast, get_args
+from typing import IO, cast, get_args
 
 import msgspec
 
 from affekt.core.clip import Clip
-from affekt.core.errors import InputError, UnknownNameError, nearest
-from affekt.media.columns import MISSING, Columns, choose_columns, looks_textual
-from affekt.media.encoding import clean, encoding_of, points_elsewhere
+from affekt.core.errors import InputError
+from affekt.media.chats.turn import LARGEST, Turn, said, seconds
+from affekt.media.columns import MISSING, Columns, choose_columns, conversation_columns, looks_textual
+from affekt.media.encoding import clean, encoding_of
+from affekt.media.kinds import Kind, Transcript, cannot_read, kind_of
 
 __all__ = [
-    "EXTENSIONS",
     "MAX_CHARACTERS",
     "Columns",
     "FileSource",
-    "Kind",
     "Read",
     "ReadOptions",
-    "cannot_read",
-    "kind_named",
-    "kind_of",
     "read_items",
 ]
-
-Transcript = Literal["webvtt", "srt", "textgrid", "eaf"]
-Kind = Literal["txt", "csv", "tsv", "jsonl", "parquet", "webvtt", "srt", "textgrid", "eaf", "sound"]
-
-EXTENSIONS: dict[str, Kind] = {
-    ".txt": "txt",
-    ".text": "txt",
-    ".md": "txt",
-    ".log": "txt",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    # RTTM has no texts.
-    ".vtt": "webvtt",
-    ".srt": "srt",
-    ".textgrid": "textgrid",
-    ".eaf": "eaf",
-    # Recordings are opened by `affekt.media.recording`.
-    **dict.fromkeys(
-        (
-            *(".wav", ".wave", ".flac", ".mp3", ".m4a", ".ogg", ".oga", ".opus", ".aac", ".aif", ".aiff", ".wma"),
-            *(".amr", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
-        ),
-        "sound",
-    ),
-}
-
-_PLAYLISTS = (".m3u", ".m3u8", ".pls", ".xspf", ".asx", ".wpl", ".cue", ".mpd", ".smil", ".ffconcat")
 
 # A long novel has about this many. Beyond it a text is not cut but refused, with the number stated.
 MAX_CHARACTERS = 1_000_000
@@ -103,6 +71,8 @@ class ReadOptions:
         rate: Of raw sound from standard input, its samples a second; default 16,000.
         channels: Of raw sound from standard input, its channels; default 1.
         measures: Of recordings, what is measured beside the reading; see `affekt.features.measures`.
+        conversation: Whether the rows are turns of a conversation, or each a text by itself; default where that cannot
+            be mistaken.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -115,6 +85,7 @@ class ReadOptions:
     rate: int | None = None
     channels: int | None = None
     measures: tuple[str, ...] = ()
+    conversation: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +95,12 @@ class Read:
     Attributes:
         clip: The row. Its text is `None` where there is none, or where it is longer than the limit.
         problem: Why it cannot be read, `None` where it can: `kind` or `kind: details`.
+        aside: What it is where it is nobody's words and nothing is wrong with it: a system message, a picture.
     """
 
     clip: Clip
     problem: str | None = None
+    aside: str | None = None
 
 
 def _text_of(value: object, limit: int, *, table: bool) -> tuple[str | None, str | None]:
@@ -176,6 +149,8 @@ class FileSource:
             text.
         total: Number of rows, where that is known without reading.
         transcript: Always `None`: texts have no second file.
+        conversation: What tells that its rows are turns of conversations; `None` where each is a text by itself.
+        notes: What was wrong with it although it could be read; known at its end.
 
     Raises:
         InputError: It is not there, cannot be read, is empty, is not text, or its columns do not fit.
@@ -200,7 +175,10 @@ class FileSource:
             raise InputError("A rate and channels belong to sound, and this is text", where=self.name)
         self.chosen: dict[str, str] = {}
         self.total: int | None = None
+        self.conversation: str | None = None
+        self.notes: tuple[str, ...] = ()
         self._fraction: Callable[[], float | None] = lambda: None
+        self._backward = 0
         if path is not None and path.is_dir():
             raise InputError("This is a folder, not a file", where=self.name, hint="Name the files in it.")
         self._closing = ExitStack()
@@ -214,7 +192,7 @@ class FileSource:
     def __iter__(self) -> Iterator[Read]:
         """The rows, once, in order. A failing read raises `InputError`."""
         try:
-            yield from self._rows
+            yield from self._rows if self.conversation is None else self._in_dialogue(self._rows)
         except OSError as err:
             raise cannot_read(self.path, self.name, err) from err
         finally:
@@ -263,10 +241,73 @@ class FileSource:
                 delimiter="\t" if self.kind == "tsv" else None,
                 header=self.options.header,
                 max_characters=self.options.max_characters,
+                conversation=self.options.conversation,
             )
-            self.chosen = table.chosen
+            self.chosen, self.conversation = table.chosen, table.told
             return self._cells(table.records, table.roles)
+        if self.kind == "json":
+            from affekt.media.chats.objects import decoded, read_objects
+
+            told, turns = read_objects(decoded(raw.read(LARGEST + 1), self.name), self.name, path=self.path)
+            self.conversation = None if self.options.conversation is False else told
+            return self._of_turns(turns)
+        if self.kind in ("txt", "names", "whatsapp") and not self.options.whole:
+            from affekt.media.chats.lines import chat_in, named_lines, whatsapp
+
+            beginning = head.decode(encoding, "replace")
+            asked = self.options.conversation
+            chat = self.kind if self.kind != "txt" else None
+            if self.kind == "txt" and asked is not False:
+                chat = chat_in(beginning, asked=asked is True)
+            if chat == "whatsapp":
+                self.conversation = "a WhatsApp export"
+                return self._of_turns(whatsapp(stream, self.options.max_characters, beginning))
+            if chat is not None:
+                self.conversation = "lines 'Name: words'"
+                return self._of_turns(named_lines(stream, self.options.max_characters))
+            if asked:
+                self.conversation = "a turn a line"
         return self._document(stream) if self.options.whole else self._lines(stream)
+
+    # --- conversations ----------------------------------------------------------------------------------
+
+    def _of_turns(self, turns: Iterable[Turn]) -> Iterator[Read]:
+        """Turns as rows."""
+        for count, turn in enumerate(turns, 1):
+            text, wrong = _text_of(turn.text, self.options.max_characters, table=False)
+            start, end = self._times(turn.start, turn.end)
+            clip = Clip(
+                id=_label(turn.id) or str(count),
+                text=text,
+                start=start,
+                end=end,
+                speaker=_label(turn.speaker),
+                source=f"{self.name}:{turn.place}",
+                time=_label(turn.time),
+                dialogue=_label(turn.dialogue),
+            )
+            yield Read(clip, None if turn.aside else turn.problem or wrong, turn.aside)
+
+    def _times(self, start: float | None, end: float | None) -> tuple[float | None, float | None]:
+        """Times that can be; an end before its start is left out, and noted."""
+        if start is not None and end is not None and end < start:
+            self._backward += 1
+            self.notes = (f"{self._backward:,} turns end before they start; their end is left out",)
+            return start, None
+        return start, end
+
+    def _in_dialogue(self, reads: Iterable[Read]) -> Iterator[Read]:
+        """Rows with the name of their dialogue, the file's where they have none, and with ids that occur once."""
+        taken: set[str] = set()
+        for read in reads:
+            clip = read.clip
+            name = clip.id
+            if name in taken and clip.dialogue is not None:
+                name = f"{clip.dialogue}:{name}"
+            while name in taken:
+                name += "'"
+            taken.add(name)
+            yield replace(read, clip=replace(clip, id=name, dialogue=clip.dialogue or self.name))
 
     def _lines(self, stream: IO[str]) -> Iterator[Read]:
         from affekt.media.table import Lines, LineTooLongError
@@ -336,7 +377,7 @@ class FileSource:
             where=self.name,
             textual=lambda i: looks_textual(row.get(keys[i]) for _, row in sample if isinstance(row, dict)),
         )
-        self.chosen = {role: keys[i] for role, i in roles.items()}
+        self._set_roles(keys, roles, lambda i: any(row.get(keys[i]) for _, row in sample if isinstance(row, dict)))
 
         def cells() -> Iterator[tuple[int, list[object] | None, str | None]]:
             for part in (sample, rows):
@@ -349,6 +390,10 @@ class FileSource:
 
         return self._cells(cells(), {role: i for i, role in enumerate(self.chosen)})
 
+    def _set_roles(self, names: list[str], roles: dict[str, int], filled: Callable[[int], bool]) -> None:
+        found, self.conversation = conversation_columns(names, roles, wanted=self.options.conversation, filled=filled)
+        self.chosen = {role: names[i] for role, i in found.items()}
+
     def _cells(
         self, records: Iterable[tuple[int, list[object] | None, str | None]], roles: Mapping[str, int]
     ) -> Iterator[Read]:
@@ -356,7 +401,8 @@ class FileSource:
         limit, name = self.options.max_characters, self.name
         at = roles["text"]
         id_at, speaker_at, time_at = roles.get("id"), roles.get("speaker"), roles.get("time")
-        language_at, target_at = roles.get("language"), roles.get("target")
+        language_at, target_at, dialogue_at = roles.get("language"), roles.get("target"), roles.get("dialogue")
+        start_at, end_at = roles.get("start"), roles.get("end")
 
         def cell(cells: list[object], index: int | None) -> str | None:
             return None if index is None or index >= len(cells) else _label(cells[index])
@@ -366,6 +412,7 @@ class FileSource:
                 yield Read(Clip(id=str(count), source=f"{name}:{number}"), problem)
                 continue
             text, wrong = _text_of(cells[at] if at < len(cells) else None, limit, table=True)
+            start, end = self._times(seconds(cell(cells, start_at)), seconds(cell(cells, end_at)))
             clip = Clip(
                 id=cell(cells, id_at) or str(count),
                 text=text,
@@ -374,6 +421,9 @@ class FileSource:
                 time=cell(cells, time_at),
                 language=_language(cell(cells, language_at)),
                 target=cell(cells, target_at),
+                start=start,
+                end=end,
+                dialogue=cell(cells, dialogue_at),
             )
             yield Read(clip, problem or wrong)
 
@@ -381,6 +431,7 @@ class FileSource:
 
     def _open_transcript(self, kind: Transcript) -> Iterator[Read]:
         from affekt.media import timed
+        from affekt.media.transcript import captioned
 
         if self.path is None:
             raise InputError("A transcript cannot be read from standard input", hint="Write it to a file first.")
@@ -388,6 +439,8 @@ class FileSource:
         if not found:
             raise InputError("There is no segment in it", where=self.name)
         self.total = len(found)
+        if self.options.conversation is not False:
+            self.conversation = "a transcript"
 
         def segments() -> Iterator[Read]:
             taken: set[str] = set()
@@ -396,6 +449,8 @@ class FileSource:
                 while name in taken:
                     name += "'"
                 taken.add(name)
+                if self.conversation is not None:
+                    s = captioned(s)
                 text, problem = _text_of(s.text or "", self.options.max_characters, table=False)
                 clip = Clip(id=name, text=text, start=s.start, end=s.end, speaker=s.speaker, source=self.name)
                 yield Read(clip, problem)
@@ -424,7 +479,12 @@ class FileSource:
             return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
         roles = choose_columns(list(schema.names), self.options.columns, where=self.name, textual=textual)
-        self.chosen = {role: schema.names[i] for role, i in roles.items()}
+
+        def filled(i: int) -> bool:
+            first = next(file.iter_batches(batch_size=100, columns=[schema.names[i]]), None)
+            return first is not None and any(first.column(0).to_pylist())
+
+        self._set_roles(list(schema.names), roles, filled)
         self.total = file.metadata.num_rows
         done = 0
         self._fraction = lambda: done / self.total if self.total else 1.0
@@ -505,7 +565,9 @@ def _decode_object(line: str) -> dict[str, object] | str:
     except msgspec.DecodeError:
         # The standard library also reads NaN, which many writers leave in, and lone surrogates.
         try:
-            value = json.loads(kept)
+            value = json.loads(kept.rstrip("\r\n"))
+        except json.JSONDecodeError as err:
+            return f"not JSON: {said(err)} at column {err.colno}"
         except (ValueError, RecursionError):
             return "not JSON"
     except RecursionError:
@@ -519,52 +581,3 @@ def _decode_object(line: str) -> dict[str, object] | str:
         except ValueError:
             return problem
     return value
-
-
-def kind_named(name: str) -> Kind:
-    """The input format of that name.
-
-    Raises:
-        UnknownNameError: There is none; the nearest is given.
-    """
-    for kind in get_args(Kind):
-        if kind == name:
-            return cast("Kind", kind)
-    raise UnknownNameError("input format", name, get_args(Kind))
-
-
-def kind_of(path: Path) -> Kind:
-    """What a file is by its extension.
-
-    Raises:
-        InputError: The extension says nothing, or there is no such file.
-    """
-    name = clean(str(path))[0]
-    kind = EXTENSIONS.get(path.suffix.lower())
-    if kind is None:
-        if path.is_dir():
-            raise InputError("This is a folder, not a file", where=name, hint="Name the files in it.")
-        if not path.exists():
-            raise cannot_read(path, name, FileNotFoundError())
-        if path.suffix.lower() in _PLAYLISTS:
-            raise points_elsewhere(name)
-        kinds = ", ".join(get_args(Kind))
-        known = ", ".join(EXTENSIONS)
-        raise InputError(
-            f"Unknown file extension {path.suffix!r}" if path.suffix else "The file has no extension",
-            where=name,
-            hint=f"Known: {known}. Say what it is with --input-format ({kinds}).",
-        )
-    return kind
-
-
-def cannot_read(path: Path | None, name: str, err: OSError) -> InputError:
-    """The error for a file that cannot be opened; of one that is not there, with the nearest name."""
-    if isinstance(err, FileNotFoundError) and path is not None:
-        folder = path.parent
-        if not folder.is_dir():
-            return InputError("There is no such folder", where=str(folder))
-        close = nearest(path.name, (p.name for p in islice(folder.iterdir(), 2000)))
-        hint = f"Did you mean {' or '.join(repr(str(folder / c)) for c in close)}?" if close else None
-        return InputError("There is no such file", where=name, hint=hint)
-    return InputError(f"It cannot be read: {(err.strerror or type(err).__name__).lower()}", where=name)

@@ -17,7 +17,7 @@ from affekt.core.timeline import Segment, Timeline
 from affekt.media import timed
 from affekt.media.encoding import clean, encoding_of
 
-__all__ = ["KINDS", "beside", "read_transcript"]
+__all__ = ["KINDS", "beside", "captioned", "read_transcript"]
 
 KINDS = (".eaf", ".textgrid", ".vtt", ".srt", ".json", ".rttm")
 """Extensions, in small letters; those that know more come first."""
@@ -67,7 +67,7 @@ def read_transcript(path: str | Path, *, recording: str | None = None) -> list[C
         raise InputError(f"It cannot be read: {err.strerror or err}", where=where) from err
     segments = list(_one(timelines, recording, where))
     if kind == ".srt":
-        segments = [_named(s) for s in segments]
+        segments = [captioned(s) for s in segments]
     if kind == ".textgrid":
         segments = [s for s in map(_tiered, segments) if s is not None]
     return [
@@ -119,8 +119,8 @@ def _one(timelines: list[Timeline], recording: str | None, where: str) -> Timeli
     return named[recording]
 
 
-def _named(s: Segment) -> Segment:
-    """A caption whose text begins with a name."""
+def captioned(s: Segment) -> Segment:
+    """A caption; one whose text begins with a name (`ANNA: Hello`, `[Speaker 1]: Hello`) has it as its speaker."""
     found = _SAID_BY.match(s.text) if s.text is not None and s.speaker is None else None
     if found is None or s.text is None:
         return s

@@ -146,10 +146,12 @@ def ways_of(
     licence: Licence,
     jobs: int | None,
     voice: bool = False,
+    conversation: bool = False,
 ) -> list[Way]:
     """The models to choose from: the one that was named, else all bundled ones, the default one first.
 
-    With `voice`, models of voices are meant, of which one is bundled; else models of texts.
+    With `voice`, models of voices are meant, of which one is bundled; else models of texts, with `conversation` first
+    that of turns, where one is bundled.
 
     Of several, one that may not be used or that has no way to the space stays, with the reason in `refused`: the
     rows that would need it say so.
@@ -159,7 +161,7 @@ def ways_of(
         InputError: No map leads from any model to the space.
         ModelError: The model's folder is broken, or no model may be used.
     """
-    from affekt.models.registry import VOICE, automatic, model_folder
+    from affekt.models.registry import TALK, VOICE, automatic, model_folder
 
     if licence not in get_args(Licence):
         raise UnknownNameError("kind of licence", licence, get_args(Licence))
@@ -176,7 +178,7 @@ def ways_of(
         return [way]
     ways: list[Way] = []
     first: InputError | None = None
-    for folder in automatic():
+    for folder in automatic(conversation=conversation):
         try:
             way = Way(folder, space=space, jobs=jobs)
         except UnknownNameError:
@@ -188,6 +190,8 @@ def ways_of(
         if (why := check_licence(way.spec, licence)) is not None:
             way.refused = f"licence of the model restricts its use: {way.spec.name}, {why}"
         ways.append(way)
+    if conversation and ways[0].refused and not all(way.refused for way in ways):
+        ways = [way for way in ways if way is not ways[0] or way.spec.id != TALK]  # another reads its language too
     if all(way.refused for way in ways):
         raise first or ModelError(ways[0].refused or "No model", hint="Leave --licence out (licence= in Python).")
     return ways

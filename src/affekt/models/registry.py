@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CAUSES",
     "DEFAULT",
+    "TALK",
     "VOICE",
     "Card",
     "TextRecogniser",
@@ -32,6 +33,7 @@ __all__ = [
 DEFAULT = "text-en"
 VOICE = "voice"
 CAUSES = "causes-en"
+TALK = "talk-en"
 
 
 def bundled() -> dict[str, Path]:
@@ -40,13 +42,19 @@ def bundled() -> dict[str, Path]:
     return {p.name: p for p in sorted(root.iterdir()) if (p / "affekt.json").is_file()}
 
 
-def automatic() -> list[Path]:
+def automatic(*, conversation: bool = False) -> list[Path]:
     """Folders of the bundled text models that are chosen from by language, in the order in which they are asked.
 
-    The default one comes first: what it covers, it reads.
+    The default one comes first: what it covers, it reads. Turns of conversations are first asked of the model of these,
+    where one is bundled.
     """
     found = bundled()
-    return [found[DEFAULT], *(folder for name, folder in found.items() if name.startswith("text-") and name != DEFAULT)]
+    talk = [found[TALK]] if conversation and TALK in found else []
+    return [
+        *talk,
+        found[DEFAULT],
+        *(folder for name, folder in found.items() if name.startswith("text-") and name != DEFAULT),
+    ]
 
 
 def model_folder(name: str | Path | None = None) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from affekt.core.errors import UnknownNameError
-from affekt.core.row import ROW_VERSION, EvidenceRow, Row, WindowRow
+from affekt.core.row import ROW_VERSION, CauseRow, ChangeRow, EvidenceRow, Row, ShiftRow, WindowRow
 
 __all__ = ["row_schema", "versions"]
 
@@ -64,6 +64,40 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
             "Name -> what was measured in the sound beside the reading; null where nothing was. Since 1.3.",
             {},
         ),
+        "dialogue": ("Name of the conversation that it is a turn of; null where it is none. Since 1.3.", {}),
+        "turn": ("Its place there, counted from 0; null where it is no turn. Since 1.3.", {"minimum": 0}),
+        "shift": (
+            "What changed since earlier turns of the conversation; null where it is no turn, or was not read. "
+            "Since 1.3.",
+            {},
+        ),
+        "causes": (
+            "What in the conversation caused its emotion; empty where nothing was found, null where that was not "
+            "asked. Since 1.3.",
+            {},
+        ),
+    },
+    ChangeRow: {
+        "turn": ("The earlier turn's place in the dialogue, counted from 0.", {"minimum": 0}),
+        "label": ("Its most probable label; null where it has none.", {}),
+        "changed": ("Whether this turn's most probable label is another one; null where either has none.", {}),
+        "valence": ("This turn's valence minus that one's, on the native range; null where either has none.", {}),
+        "arousal": ("Likewise for arousal.", {}),
+        "dominance": ("Likewise for dominance.", {}),
+        "dimensions": ("Likewise for further dimensions; null where there are none.", {}),
+    },
+    ShiftRow: {
+        "own": (
+            "From the same speaker's last turn that was read; null where there is none or who speaks is unknown.",
+            {},
+        ),
+        "other": ("From the last turn of another speaker that was read; null likewise.", {}),
+    },
+    CauseRow: {
+        "turn": ("The turn that the words stand in: its place in the dialogue, counted from 0.", {"minimum": 0}),
+        "start": ("Their first character in the text of that turn.", {"minimum": 0}),
+        "end": ("The character after their last one.", {"minimum": 0}),
+        "score": ("Probability that the turn holds a cause.", {"minimum": 0, "maximum": 1}),
     },
     EvidenceRow: {
         "modality": ("Channel that it was found in.", {"enum": ["text", "voice", "face", "scene", "music"]}),

@@ -2,7 +2,8 @@
 
 Scores are columns `score.<label>`, intervals are `<dimension>.low` and `<dimension>.high`, labels are joined by
 `;`. What else a model gives beside valence, arousal and dominance is in columns `dimension.<name>`, what was measured
-in the sound in columns `measure.<name>`. Evidence and trajectory are JSON in one cell. What is absent is an empty cell.
+in the sound in columns `measure.<name>`. Evidence, trajectory, shift and causes are JSON in one cell. What is absent is
+an empty cell.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def header(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
         *(f"dimension.{name}" for name in dimensions),
         *("evidence", "trajectory", "model", "language", "language_probability"),
         *(f"measure.{name}" for name in measures),
+        *("dialogue", "turn", "shift", "causes"),
     ]
 
 
@@ -55,6 +57,9 @@ def _cells(row: Row, labels: Sequence[str], dimensions: Sequence[str], measures:
     measured = row.measures or {}
     for name in measures:
         yield measured.get(name)
+    yield from (row.dialogue, row.turn)
+    yield _json.encode(row.shift).decode() if row.shift else None
+    yield None if row.causes is None else _json.encode(row.causes).decode()
 
 
 def encode(

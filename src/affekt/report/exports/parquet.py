@@ -7,11 +7,12 @@ Scores are columns `score.<label>`, further dimensions `dimension.<name>`, what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from affekt.core.row import OWN, ROW_VERSION, Row
+from affekt.core.row import OWN, ROW_VERSION, ChangeRow, Row
 
 __all__ = ["schema", "write"]
 
@@ -36,6 +37,13 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
             ("dimensions", pa.map_(text, number)),
         ]
     )
+    change = pa.struct(
+        [
+            *(("turn", whole), ("label", text), ("changed", pa.bool_())),
+            *((d, number) for d in OWN),
+            ("dimensions", pa.map_(text, number)),
+        ]
+    )
     return pa.schema(
         [
             *((name, text) for name in ("id", "text", "source")),
@@ -54,6 +62,10 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
             ("language", text),
             ("language_probability", number),
             *((f"measure.{name}", number) for name in measures),
+            ("dialogue", text),
+            ("turn", whole),
+            ("shift", pa.struct([("own", change), ("other", change)])),
+            ("causes", pa.list_(pa.struct([("turn", whole), ("start", whole), ("end", whole), ("score", number)]))),
         ],
         metadata={"affekt.row_version": ROW_VERSION},
     )
@@ -91,11 +103,20 @@ def _columns(
         else None
         for row in rows
     ]
-    for name in ("model", "language", "language_probability"):
+    for name in ("model", "language", "language_probability", "dialogue", "turn"):
         columns[name] = [getattr(row, name) for row in rows]
     for name in measures:
         columns[f"measure.{name}"] = [row.measures.get(name) if row.measures else None for row in rows]
+    columns["shift"] = [
+        None if row.shift is None else {"own": _change(row.shift.own), "other": _change(row.shift.other)}
+        for row in rows
+    ]
+    columns["causes"] = [None if row.causes is None else [asdict(cause) for cause in row.causes] for row in rows]
     return columns
+
+
+def _change(change: ChangeRow | None) -> dict[str, Any] | None:
+    return None if change is None else {**asdict(change), "dimensions": list((change.dimensions or {}).items()) or None}
 
 
 def write(
