@@ -130,7 +130,9 @@ class VoiceRecogniser:
         samples = sound.samples[: min(len(sound.samples), int(self.longest * RATE)) // (2 * HOP) * 2 * HOP]
         if len(samples) < self.voice.least * RATE or float(np.sqrt(np.mean(np.square(samples)))) < _SILENT:
             return None
-        vector: NDArray[np.float32] = self._encoder.run(["vector"], {"mel": log_mel(samples)[None]})[0]
+        (asked,) = self._encoder.get_inputs()
+        given = log_mel(samples) if asked.name == "mel" else np.asarray(samples, np.float32)
+        vector: NDArray[np.float32] = self._encoder.run(["vector"], {asked.name: given[None]})[0]
         return vector
 
     def baseline(self, vectors: Sequence[NDArray[np.float32]]) -> Baseline | None:

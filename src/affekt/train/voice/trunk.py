@@ -1,6 +1,7 @@
 """The lower layers of a speech encoder as an ONNX graph: from a log-mel spectrogram to one vector.
 
-The vector is the mean and the standard deviation of a layer over time.
+The vector is the mean and the standard deviation of a layer over time. Whisper's graph is written node by node, in
+int8; those of the other families are traced (`affekt.train.voice.encoder`) and stay in float.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 
 from affekt.core.errors import CatalogError
 from affekt.extras import need
+from affekt.features.logmel import BANDS
+from affekt.train.voice.encoder import exported, family_of
 from affekt.train.writing import FLOAT, MICROSOFT, Graph, per_channel
 
 if TYPE_CHECKING:
@@ -74,21 +77,27 @@ def trunk(folder: Path, *, layers: int, longest: float = 15.0, bits: int = 8) ->
     """The graph of an encoder's first layers.
 
     Args:
-        folder: A Whisper model in the layout of Hugging Face (`config.json`, `model.safetensors`).
+        folder: A speech encoder in the layout of Hugging Face (`config.json`, `model.safetensors`).
         layers: How many of its layers.
         longest: Seconds of the longest sound; places beyond are left out of the file.
-        bits: 8, or 32 for float.
+        bits: 8, or 32 for float; counts for Whisper.
 
     Returns:
-        The model: input `mel` float32 (1, 80, frames), an even number of frames; output `vector` float32 (2 * width,).
+        The model: input `mel` float32 (1, 80, frames), an even number of frames, of Whisper, or `samples` float32
+        (1, length) at 16 kHz of the others; outputs `vector` float32 (2 * width,) and what it is taken from, `frames`
+        float32 (frames, width), one every 20 ms.
 
     Raises:
-        CatalogError: It is no Whisper model, or has fewer layers.
+        CatalogError: It is of none of the families that can be read, has fewer layers, or other bands than ours.
     """
+    if family_of(folder) != "whisper":
+        return exported(folder, layers=layers)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config.get("model_type") != "whisper":
+    if config["num_mel_bins"] != BANDS:
         raise CatalogError(
-            f"The speech encoder is of type {config.get('model_type')}", where=str(folder), hint="whisper can be read."
+            f"It hears {config['num_mel_bins']} bands, and {BANDS} are computed here",
+            where=str(folder),
+            hint="The large Whisper of version 3 is such a one; take version 2.",
         )
     if not 1 <= layers <= config["encoder_layers"]:
         raise CatalogError(f"It has {config['encoder_layers']} layers, not {layers}", where=str(folder))
@@ -96,7 +105,7 @@ def trunk(folder: Path, *, layers: int, longest: float = 15.0, bits: int = 8) ->
     state = {k.removeprefix("model.").removeprefix("encoder."): v for k, v in held.items() if "decoder." not in k}
     g = _Trunk(state, bits, config["encoder_attention_heads"])
     x = g.convolved(g.convolved("mel", "conv1", 1), "conv2", 2)
-    x = g.add("Transpose", [x], "frames", perm=[0, 2, 1])
+    x = g.add("Transpose", [x], "convolved", perm=[0, 2, 1])
     shape = g.add("Shape", [x], "shape")
     one, two = g.constant("one", [1], np.int64), g.constant("two", [2], np.int64)
     length, zero = g.add("Slice", [shape, one, two], "length"), g.constant("zero", [0], np.int64)
@@ -104,11 +113,12 @@ def trunk(folder: Path, *, layers: int, longest: float = 15.0, bits: int = 8) ->
     x = g.add("Add", [x, g.add("Slice", [places, zero, length, zero], "places")], "placed")
     for i in range(layers):
         x = g.layer(x, i)
-    rows = g.add("Squeeze", [x, zero], "rows")
-    mean = g.add("ReduceMean", [rows], "mean", axes=[0], keepdims=0)
+    frames = g.add("Squeeze", [x, zero], "frames")
+    mean = g.add("ReduceMean", [frames], "mean", axes=[0], keepdims=0)
     apart = g.add("Sub", [x, mean], "apart")
     square = g.add("Mul", [apart, apart], "apart.square")
     spread = g.add("Sqrt", [g.add("ReduceMean", [square], "variance", axes=[0, 1], keepdims=0)], "spread")
     g.add("Concat", [mean, spread], "vector", axis=0)
     inputs = {"mel": (FLOAT, [1, config["num_mel_bins"], "frames"])}
-    return g.wrapped("affekt-voice", inputs, {"vector": [2 * config["d_model"]]})
+    outputs = {"vector": [2 * config["d_model"]], "frames": ["time", config["d_model"]]}
+    return g.wrapped("affekt-voice", inputs, outputs)
