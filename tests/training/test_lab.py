@@ -352,6 +352,8 @@ def test_every_study_in_the_catalogue_makes_recipes():
         assert len(entry.seeds) >= 3 or entry.trains == "hashed-linear"
         for scored, keys in {**entry.also, entry.task: (entry.metric,)}.items():
             assert set(keys) <= set(task(scored).keys)
+        if entry.trains == "voice":  # no recipes; tests/training/test_voice_studies.py runs their plans
+            continue
         base = recipe_of(entry, next(v for v in entry.ways if v.name == entry.baseline))
         for variant in entry.ways:
             assert variant.name == entry.baseline or variant.control_of or recipe_of(entry, variant) != base

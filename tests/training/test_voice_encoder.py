@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 
 import numpy as np
 import pytest
@@ -67,7 +66,8 @@ def test_every_layer_says_what_transformers_says(saved):
             wanted = model.encoder(mel.input_features, output_hidden_states=True).hidden_states
         else:
             x = torch.from_numpy(sound.samples)[None]
-            if getattr(model.config, "feat_extract_norm", "layer") == "layer":  # as the feature extractor of such models does
+            # As the feature extractors of such models do.
+            if getattr(model.config, "feat_extract_norm", "layer") == "layer":
                 x = (x - x.mean()) / (x.var(unbiased=False) + 1e-7).sqrt()
             wanted = model(x, output_hidden_states=True).hidden_states
     wanted = torch.stack([h[0] for h in wanted]).numpy()

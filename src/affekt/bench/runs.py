@@ -44,6 +44,7 @@ __all__ = [
     "PREDICTIONS",
     "RECORD",
     "data_checksums",
+    "installed",
     "largest_change",
     "make_folder",
     "plain",
@@ -299,7 +300,7 @@ def _record(
             "no_answer": "scored as no label by label metrics; left out by the others",
             **spec,
         },
-        versions={**_versions(), **versions},
+        versions={**installed(), **versions},
         scores=scored.scores,
         abstained=scored.abstained,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -459,8 +460,9 @@ def _collect(
     )
 
 
-def _versions() -> dict[str, str]:
-    packages = {name: metadata.version(name) for name in ("numpy", "onnxruntime", "pyarrow", "tokenizers")}
+def installed(*others: str) -> dict[str, str]:
+    """Versions of Affekt, Python and what it computes with, and of further packages."""
+    packages = {name: metadata.version(name) for name in ("numpy", "onnxruntime", "pyarrow", "tokenizers", *others)}
     return {"affekt": __version__, "python": platform.python_version(), "platform": platform.machine(), **packages}
 
 

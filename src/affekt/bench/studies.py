@@ -14,7 +14,7 @@ import numpy as np
 
 from affekt.bench.asides import means, note
 from affekt.bench.compare import Comparison, Contrast, compare, contrasts_of, set_apart
-from affekt.bench.runs import RECORD, read_run, run_task
+from affekt.bench.runs import RECORD, installed, read_run, run_task
 from affekt.bench.scoring import statistics
 from affekt.bench.tasks import task
 from affekt.catalog.recipes import Recipe
@@ -33,6 +33,7 @@ __all__ = ["Outcome", "Table", "plain", "recipe_of", "run_study"]
 
 Progress = Callable[[str, str, int, int, float], None]
 
+_RESAMPLES = 1000
 # A group of fewer rows has no score of its own that is worth a mean.
 _LEAST_ROWS = 10
 
@@ -146,6 +147,8 @@ def run_study(
         UnknownNameError: The rows do not have the fact that the study groups them by.
     """
     entry.check()
+    if entry.trains == "voice":
+        return _run_voices(entry, out, data=data, encoder=encoder, limit=limit, progress=progress)
     also: dict[str, list[str]] = {entry.task: [entry.metric]}
     for name, keys in (*entry.also.items(), *entry.unseen.items()):
         also.setdefault(name, []).extend(keys)
@@ -173,12 +176,51 @@ def run_study(
         tables.insert(1, _within(entry, found[entry.task]))
     if entry.mean:
         tables.insert(0, _mean(entry, found))
+    versions = read_run(groups[entry.task][entry.baseline][0])[0].versions
+    _record(entry, out, tables, limit=limit, versions=versions, measured=means(groups[entry.task]))
+    return tuple(tables)
+
+
+def _run_voices(
+    entry: Study,
+    out: Path,
+    *,
+    data: Path | None,
+    encoder: str,
+    limit: int | None,
+    progress: Progress | None,
+) -> tuple[Table, ...]:
+    from affekt.bench.voices import run_voices
+
+    tables = []
+    for found in run_voices(entry, data=data, encoder=encoder, limit=limit, progress=progress):
+        scores, contrasts = set_apart(
+            found.of, entry.baseline, higher_is_better=found.higher_is_better, samples=_RESAMPLES, seed=0
+        )
+        rows = scores[entry.baseline].n
+        tables.append(Table(entry.task, found.metric, rows, "", _outcomes(entry, scores, contrasts)))
+    tables.sort(key=lambda table: table.metric != entry.metric)
+    out.mkdir(parents=True, exist_ok=True)
+    _record(entry, out, tables, limit=limit, versions=installed("scikit-learn"), measured={})
+    return tuple(tables)
+
+
+def _record(
+    entry: Study,
+    out: Path,
+    tables: Sequence[Table],
+    *,
+    limit: int | None,
+    versions: Mapping[str, str],
+    measured: Mapping[str, Any],
+) -> None:
+    """Write `study.json`."""
     first = tables[0]
     record = {
         "study": msgspec.to_builtins(entry) | {"variants": msgspec.to_builtins(entry.ways), "subsets": ()},
         "rows": first.rows,
         "limit": limit,
-        "versions": read_run(groups[entry.task][entry.baseline][0])[0].versions,
+        "versions": versions,
         "outcomes": [plain(o) for o in first.outcomes],
         "further": [
             {
@@ -191,10 +233,9 @@ def run_study(
             for t in tables[1:]
         ],
     }
-    if measured := means(groups[entry.task]):
+    if measured:
         record["measured"] = measured
     (out / "study.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return tuple(tables)
 
 
 def _folder(out: Path, entry: Study, variant: str, seed: int, name: str) -> Path:

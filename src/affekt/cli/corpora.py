@@ -414,3 +414,21 @@ def imitate(name: str, out: Path, sentences: int, seed: int, limit: int | None, 
     for split, rows in write(name, out, sentences=sentences, seed=seed, data=where, limit=limit).items():
         click.echo(f"{split}: {rows:,} rows")
     click.echo(f"Written: {out / 'passages.csv'}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write into.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of which recordings meet.")
+@_DATA
+def join(name: str, out: Path, seed: int, data: str | None) -> None:
+    """Make a corpus of when which emotion is expressed: recordings of NAME joined, with the places of change.
+
+    Of each speaker, each emotion alone, before and after neutral speech, and between two stretches of it (Wang,
+    Ravanelli and Yacoubi 2023), at one level and with short fades.
+    """
+    from affekt.train.voice.joined import write_joined
+
+    for split, rows in write_joined(name, out, seed=seed, data=data).items():
+        click.echo(f"{split}: {rows:,} segments")
+    click.echo(f"Written: {out / 'segments.csv'}")

@@ -124,16 +124,38 @@ class VoiceRecogniser:
         Raises:
             ValueError: The sound has another rate.
         """
+        samples = self._samples(sound)
+        if len(samples) < self.voice.least * RATE or float(np.sqrt(np.mean(np.square(samples)))) < _SILENT:
+            return None
+        return self._encoded(samples, "vector")
+
+    def frames(self, sound: Sound) -> NDArray[np.float32]:
+        """What the vector is the mean and the spread of: frames of the encoder, shape (frames, width), one each 20 ms.
+
+        Args:
+            sound: Mono at 16 kHz, at least 40 ms and at most `longest` seconds; what is longer is cut off.
+
+        Raises:
+            ValueError: The sound has another rate.
+            ModelError: The model gives a vector alone.
+        """
+        if "frames" not in [out.name for out in self._encoder.get_outputs()]:
+            raise ModelError(
+                f"{self.card.id} gives no frames", where=str(self.folder), hint="Make it anew; models made now do."
+            )
+        return self._encoded(self._samples(sound), "frames")
+
+    def _samples(self, sound: Sound) -> NDArray[np.float32]:
         if sound.rate != RATE:
             raise ValueError(f"a voice is heard at {RATE} samples a second, not at {sound.rate}")
         # Two frames of the spectrogram become one of the encoder.
-        samples = sound.samples[: min(len(sound.samples), int(self.longest * RATE)) // (2 * HOP) * 2 * HOP]
-        if len(samples) < self.voice.least * RATE or float(np.sqrt(np.mean(np.square(samples)))) < _SILENT:
-            return None
+        return sound.samples[: min(len(sound.samples), int(self.longest * RATE)) // (2 * HOP) * 2 * HOP]
+
+    def _encoded(self, samples: NDArray[np.float32], what: str) -> NDArray[np.float32]:
         (asked,) = self._encoder.get_inputs()
         given = log_mel(samples) if asked.name == "mel" else np.asarray(samples, np.float32)
-        vector: NDArray[np.float32] = self._encoder.run(["vector"], {asked.name: given[None]})[0]
-        return vector
+        out: NDArray[np.float32] = self._encoder.run([what], {asked.name: given[None]})[0]
+        return out
 
     def baseline(self, vectors: Sequence[NDArray[np.float32]]) -> Baseline | None:
         """A speaker's own manner, from the vectors of the speaker's stretches; `None` where these are too few."""

@@ -177,8 +177,11 @@ def fit_head(heard: Heard, order: Sequence[str], *, strengths: Iterable[float] =
     Args:
         heard: The rows; three labels or more.
         order: The labels in the order of their space.
-        strengths: What is tried for C.
+        strengths: What is tried for C; where it is one, that is taken.
     """
+    strengths = tuple(strengths)
+    if len(strengths) == 1:
+        return _logistic(heard, order, strengths[0])
     tried = {}
     for strength in strengths:
         found = np.empty(len(heard.ids), heard.labels.dtype)
