@@ -33,7 +33,7 @@ from affekt.train.voice.fit import Fitted, Heard, fit_head, hear_corpus, held_ou
 from affekt.train.voice.heads import heads_graph
 from affekt.train.voice.trunk import trunk
 
-SPACE = "ravdess"
+SPACE, PLACES = "ravdess", "warriner"
 LAYERS = 3
 LEAST, LONGEST, STRETCHES = 0.5, 15.0, 16
 RESAMPLES = 2000
@@ -45,7 +45,8 @@ CAVEATS = [
     "expressions that actors would have played like this, not as what somebody feels.",
     "A speaker's own manner is taken from the recording itself. Where nearly all of it is of one kind, that kind "
     "becomes the manner, and what is read is how stretches depart from it.",
-    "It gives no valence, arousal or dominance.",
+    "Valence, arousal and dominance are not heard: they are where people placed the words for the labels (Warriner et "
+    "al. 2013), weighted by the scores. A label that is heard wrongly takes them along.",
 ]
 NOT_FOR = [
     "Decisions about a person: hiring, credit, policing, grading, insurance, custody, or access to care.",
@@ -137,7 +138,7 @@ def main() -> None:
         policy=Abstention(min_confidence=0.0, coverage=1.0, risk_all=0.0, risk_answered=0.0, measured_on=""),
         max_tokens=0,
         window_tokens=0,
-        voice=Voice(least=LEAST, longest=LONGEST, stretches=STRETCHES, beside=blank),
+        voice=Voice(least=LEAST, longest=LONGEST, stretches=STRETCHES, beside=blank, places=PLACES),
         files={},
         facts={},
     )
@@ -185,7 +186,7 @@ def main() -> None:
     card = msgspec.structs.replace(
         card,
         heads={SPACE: read["alone"]},
-        voice=Voice(least=LEAST, longest=LONGEST, stretches=STRETCHES, beside=read["beside"]),
+        voice=Voice(least=LEAST, longest=LONGEST, stretches=STRETCHES, beside=read["beside"], places=PLACES),
         policy=Abstention(**values, measured_on="speakers held out"),
         files={f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", "heads.onnx")},
         facts={

@@ -326,6 +326,21 @@ def measure_goemotions_concepts(root: Path) -> dict[str, dict[str, object]]:
     }
 
 
+# The norms have "neutral", "calm", ... themselves: the labels of RAVDESS are words.
+def measure_ravdess_words(root: Path) -> dict[str, dict[str, object]]:
+    rows = {row["Word"]: row for row in table(root / "warriner_vad/Ratings_Warriner_et_al.csv")}
+    scales = {"valence": "V", "arousal": "A", "dominance": "D"}
+    labels = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+    return {
+        label: {
+            "mean": {name: float(rows[label][f"{letter}.Mean.Sum"]) for name, letter in scales.items()},
+            "sd": {name: float(rows[label][f"{letter}.SD.Sum"]) for name, letter in scales.items()},
+            "n": int(rows[label]["V.Rat.Sum"]),
+        }
+        for label in labels
+    }
+
+
 def shares(pairs: Counter[tuple[str, str]]) -> dict[str, dict[str, float]]:
     totals: Counter[str] = Counter()
     for (a, _), n in pairs.items():
@@ -411,6 +426,18 @@ CENTROIDS: dict[str, tuple[tuple[str, str, int, str], str, Callable[[Path], dict
         "names, spread, number of raters or a data licence; the rows are taken to be in alphabetical order, as in the "
         "agreement file beside them, which fits (relief is calmest, joy and love most pleasant, grief least).",
         measure_goemotions_concepts,
+    ),
+    "ravdess_to_warriner": (
+        (
+            "Norms of valence, arousal, and dominance for 13,915 English lemmas",
+            "Warriner, A. B., Kuperman, V., Brysbaert, M.",
+            2013,
+            "https://doi.org/10.3758/s13428-012-0314-x",
+        ),
+        "How people rated the eight words that name the labels, on scales from 1 to 9: means and standard deviations "
+        "over raters as they stand in the published file (CC BY-NC-ND 3.0); n is the number who rated valence. Doubt: "
+        "words were rated, not voices.",
+        measure_ravdess_words,
     ),
 }
 for _target in ("emobank", "semeval2007-valence"):  # the six alone, for spaces that have no neutral

@@ -274,8 +274,6 @@ def test_models_and_licences_that_do_not_fit(call: Path) -> None:
         analyze("A text.", model=LoudVoice())
     with pytest.raises(ModelError, match="text-en reads no voices"):
         analyze(call, model="text-en")
-    with pytest.raises(InputError, match="words alone"):
-        analyze(call, model=LoudVoice(), explain=True)
 
 
 def test_without_the_decoder_the_extra_is_named(call: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

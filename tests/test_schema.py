@@ -23,7 +23,7 @@ SNAPSHOT = Path(__file__).parent.parent / "docs" / "row.schema.json"
 LATER = {
     Row: ("language", "language_probability", "dimensions", "measures", "dialogue", "turn", "shift", "causes"),
     WindowRow: ("dimensions",),
-    EvidenceRow: (),
+    EvidenceRow: ("name", "direction", "z"),
     ShiftRow: (),
     ChangeRow: (),
     CauseRow: (),
@@ -45,6 +45,9 @@ evidence = st.builds(
     end=st.floats(0, 1e5),
     weight=st.floats(-1, 1),
     label=optional_text,
+    name=optional_text,
+    direction=st.sampled_from([None, "above", "below"]),
+    z=st.none() | st.floats(-50, 50),
 )
 clips = st.builds(
     Clip,
@@ -141,6 +144,9 @@ def test_rows_of_version_1_0_still_validate_and_are_still_read():
         del row[field]
     for window in row["trajectory"]:
         del window["dimensions"]
+    for evidence in row["evidence"]:
+        for field in LATER[EvidenceRow]:
+            del evidence[field]
     VALIDATOR.validate(row)
     assert msgspec.convert(row, Row).language is None
 

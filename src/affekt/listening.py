@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 
     from affekt.core.protocols import Recogniser
     from affekt.core.row import Row
+    from affekt.explain.voice import Examined
+    from affekt.features import Departure
     from affekt.media.sound import Sound
     from affekt.models.choice import Licence
     from affekt.models.voice import Baseline, VoiceRecogniser
+
+    # What was kept of a stretch to explain it, and how it departs from its speaker's others; `None` where not asked.
+    Explained = tuple[Examined, list[Departure]] | None
 
 __all__ = ["Heard", "Listener"]
 
@@ -40,6 +45,8 @@ __all__ = ["Heard", "Listener"]
 _TICK = 30.0
 # Stretches of a speaker that make the manner in live sound: about the last half an hour of speech, 2 MB.
 _RECENT = 500
+# Stretches that one is compared with in live sound, where it is to be explained.
+_COMPARED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,15 @@ class Heard(Block):
 
     vectors: list[NDArray[np.float32] | None] = field(default_factory=list)
     baselines: dict[str | None, Baseline | None] = field(default_factory=dict)
+    explained: list[Explained] = field(default_factory=list)
 
 
 class Listener(Analyzer):
     """What `Analyzer` is for texts, for recordings: same arguments, same spaces, policies and licences.
 
     Where no transcript says who speaks, all stretches of a recording are taken for one speaker's. A recording in which
-    nobody speaks gives one row that says so. `explain` is refused: it is about words.
+    nobody speaks gives one row that says so. `explain` says how each stretch departs from the speaker's others, and
+    which parts of it moved the label.
     """
 
     def _find_ways(
@@ -65,8 +74,6 @@ class Listener(Analyzer):
         licence: Licence,
         jobs: int | None,
     ) -> list[Way]:
-        if self.explain:
-            raise InputError("What moved a reading is shown for words alone", hint="Leave out --explain (explain=).")
         return ways_of(model, space=space, licence=licence, jobs=jobs, voice=True)
 
     def blocks(
@@ -96,6 +103,7 @@ class Listener(Analyzer):
             taken = measures(recording.options.measures)
             reads: list[Read] = []
             vectors: list[NDArray[np.float32] | None] = []
+            examined: list[Examined | None] = []
             said = 0.0
             try:
                 if recording.live:
@@ -105,28 +113,31 @@ class Listener(Analyzer):
                 for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
                     reads.append(_measured(stretch, taken))
                     vectors.append(self._heard(recording, stretch.sound))
+                    examined.append(self._examine(stretch.sound, vectors[-1]))
                     if recording.heard >= said + _TICK:
                         said = recording.heard
                         yield Block([], [], source.fraction, heard + said)
             except InputError as err:
                 if strict or len(recordings) == 1:
                     raise
-                reads, vectors = [_whole(recording, f"cannot be read: {err.what}")], [None]
+                reads, vectors, examined = [_whole(recording, f"cannot be read: {err.what}")], [None], [None]
             heard += recording.heard
             if strict:
                 reads = list(refuse_bad(reads))
             choices = [self._choice(read) for read in reads]
             if not reads:
-                reads, vectors = [_whole(recording)], [None]
+                reads, vectors, examined = [_whole(recording)], [None], [None]
                 choices = [_NOBODY]
             if len(recordings) > 1:
                 reads = [_apart(read, recording) for read in reads]
-            yield Heard(reads, choices, source.fraction, heard, Shifts(), vectors, self._baselines(reads, vectors))
+            baselines, explained = self._baselines(reads, vectors), self._beside_others(reads, examined)
+            yield Heard(reads, choices, source.fraction, heard, Shifts(), vectors, baselines, explained)
 
     def _live(self, recording: RecordingSource, *, strict: bool, several: bool) -> Iterator[Block]:
         """Each stretch as soon as it is over, beside the speaker's manner in the stretches so far."""
         voice = self._way.voice
         recent: dict[str | None, deque[NDArray[np.float32]]] = defaultdict(lambda: deque(maxlen=_RECENT))
+        compared: dict[str | None, deque[Examined]] = defaultdict(lambda: deque(maxlen=_COMPARED))
         silent, shifts = True, Shifts()
         taken = measures(recording.options.measures)
         for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
@@ -141,7 +152,13 @@ class Listener(Analyzer):
             own = recent[clip.speaker]
             manner = voice.baseline(list(own)) if own else None
             shown = _apart(read, recording) if several else read
-            yield Heard([shown], [self._choice(read)], None, recording.heard, shifts, [vector], {clip.speaker: manner})
+            explained: list[Explained] = []
+            if (examined := self._examine(sound, vector)) is not None:
+                compared[clip.speaker].append(replace(examined, parts=()))
+                explained = [(examined, self._departures(list(compared[clip.speaker]))[-1])]
+            own_manner = {clip.speaker: manner}
+            choice = self._choice(read)
+            yield Heard([shown], [choice], None, recording.heard, shifts, [vector], own_manner, explained)
         if silent:
             yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, vectors=[None])
 
@@ -156,13 +173,22 @@ class Listener(Analyzer):
         if not isinstance(block, Heard):
             return []
         way, out = self._way, []
-        for read, choice, vector in zip(block.reads, block.choices, block.vectors, strict=True):
+        explained = block.explained or [None] * len(block.reads)
+        for read, choice, vector, why in zip(block.reads, block.choices, block.vectors, explained, strict=True):
             if choice.reason is not None:
                 out.append(Reading(read.clip, self._refused(read, choice)))
                 continue
             baseline = block.baselines.get(read.clip.speaker)
             judged = way.voice.judge(read.clip, vector, baseline=baseline, space=way.head)
             prediction = self._sure(way, judged)
+            if why is not None:
+                from affekt.explain.voice import cues_of, moved_by
+
+                examined, departs = why
+                evidence = cues_of(read.clip, departs)
+                if prediction.abstained is None:
+                    evidence += moved_by(way.voice, read.clip, examined, prediction, baseline=baseline)
+                prediction = replace(prediction, evidence=tuple(evidence))
             if way.map is not None:
                 prediction = prediction.to(way.map)
             if choice.language is not None:
@@ -180,6 +206,30 @@ class Listener(Analyzer):
         if read.problem is None and self.language is None:
             return Choice()
         return super()._choice(read)
+
+    def _examine(self, sound: Sound | None, vector: NDArray[np.float32] | None) -> Examined | None:
+        if not self.explain or sound is None or vector is None:
+            return None
+        from affekt.explain.voice import examine
+
+        return examine(self._way.voice, sound)
+
+    def _beside_others(self, reads: list[Read], examined: list[Examined | None]) -> list[Explained]:
+        """What was examined, with how each stretch departs from its speaker's others."""
+        by: dict[str | None, list[tuple[int, Examined]]] = defaultdict(list)
+        for i, (read, kept) in enumerate(zip(reads, examined, strict=True)):
+            if kept is not None:
+                by[read.clip.speaker].append((i, kept))
+        out: list[Explained] = [None] * len(reads)
+        for own in by.values():
+            for (i, kept), departs in zip(own, self._departures([kept for _, kept in own]), strict=True):
+                out[i] = kept, departs
+        return out
+
+    def _departures(self, examined: list[Examined]) -> list[list[Departure]]:
+        from affekt.explain.voice import manners
+
+        return manners(examined)
 
     def _baselines(
         self, reads: list[Read], vectors: list[NDArray[np.float32] | None]

@@ -435,12 +435,7 @@ def _facts(
     spaces = list({way.space.id: way.space for way in used}.values())
     # The coarsest grouping gives the clearest colours.
     groups = min(spaces[0].groups.values(), key=len, default={})
-    ranges = [d for space in spaces for d in space.dimensions]
-    for way in used:
-        if not ranges and (measured := way.card.get("dimensions")):
-            from affekt.catalog.spaces import space as catalogue_space
-
-            ranges = list(catalogue_space(measured["space"]).dimensions)
+    ranges = [d for way in used for d in way.ranges]
     return ReportFacts(
         title="What the voices sound like" if source.recorded else "What the texts feel like",
         heard=source.recorded,

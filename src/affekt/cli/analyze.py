@@ -87,7 +87,12 @@ _SHOWN = 200
 @click.option(
     "--licence", metavar="KIND", default="any", help="permissive: only models whose licence and data allow every use."
 )
-@click.option("--explain", is_flag=True, help="Find the words that moved each reading (slower).")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Find the words, or parts of a recording, that moved each reading, and how voices depart from their manner "
+    "(slower).",
+)
 @click.option(
     "--min-confidence", type=click.FloatRange(0, 1), help="Give no answer below; default by the model's card."
 )
@@ -322,8 +327,9 @@ def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]
                     models[reading.prediction.model] = None
                 yield reading
 
-    console = Console(highlight=False)
-    count = render(readings(), console=console, space=analyzer.space, limit=_SHOWN, at_once=bool(_live(source)))
+    ranges = [d for way in analyzer.ways for d in way.ranges]
+    console, live = Console(highlight=False), bool(_live(source))
+    count = render(readings(), console=console, space=analyzer.space, dimensions=ranges, limit=_SHOWN, at_once=live)
     if count > _SHOWN:
         click.echo(f"Of {count:,} readings {_SHOWN} are shown; --out FILE keeps all.", err=True)
     return models

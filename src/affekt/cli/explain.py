@@ -1,8 +1,9 @@
-"""`affekt explain`: which words moved a reading, and whether they did."""
+"""`affekt explain`: which words or which parts of a stretch of speech moved a reading, and whether they did."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
     from affekt.explain.faithfulness import Faithfulness
+    from affekt.media.sound import Sound
     from affekt.models.text import TextRecogniser
 
 __all__ = ["command"]
@@ -22,12 +24,14 @@ __all__ = ["command"]
 @click.argument("source")
 @click.option("--check", "measure", is_flag=True, help="Measure how faithful the explanations of SOURCE are.")
 @click.option("--split", default="dev", show_default=True, help="With --check: split of a corpus.")
-@click.option("--limit", type=click.IntRange(min=1), default=500, show_default=True, help="With --check: most texts.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=500, show_default=True, help="With --check: most texts or stretches."
+)
 @click.option("--column", metavar="NAME", help="Column of the text, where SOURCE is a table.")
 @click.option(
     "--model",
     metavar="NAME|DIR",
-    help="Model to explain, see `affekt models list`.  [default: by language; text-en with --check]",
+    help="Model to explain, see `affekt models list`.  [default: by language; text-en or voice with --check]",
 )
 @click.option("--space", metavar="NAME", help="One of the model's own label spaces.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
@@ -50,13 +54,16 @@ def command(
 
     With --check, SOURCE is a file or the name of a corpus, and what is printed is how far the probability of the
     top label falls when the words that the explanation names are taken out (comprehensiveness, high is good) and
-    when only they stay (sufficiency, low is good), beside words in random and in reverse order.
+    when only they stay (sufficiency, low is good), beside words in random and in reverse order. Of recordings, or a
+    corpus of them, what is taken out is the part of each stretch of speech that moved the label most, beside parts of
+    the same length that begin anywhere.
 
     \b
     Examples:
       affekt explain "I am not happy with this."
       affekt explain goemotions --check --split dev --limit 200
       affekt explain reviews.csv --column comment --check
+      affekt explain ravdess --check
     """  # noqa: D301
     from affekt.models.registry import load
 
@@ -67,6 +74,9 @@ def command(
             )
         # Without a name, the model is that for the language of the text.
         _show(load(model) if model else None, source, space, as_json=as_json)
+        return
+    if (stretches := _stretches(source, split, data)) is not None:
+        _check_voice(stretches, model, limit, seed, as_json=as_json, name=_named(source, split))
         return
     recogniser = load(model)
     from rich.console import Console
@@ -84,7 +94,7 @@ def command(
             seed=seed,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _print(found, as_json=as_json, name=f"{source} {split}" if not Path(source).exists() else source)
+    _print(found, as_json=as_json, name=_named(source, split))
 
 
 def _show(recogniser: TextRecogniser | None, text: str, space: str | None, *, as_json: bool) -> None:
@@ -123,6 +133,93 @@ def _texts(source: str, split: str, limit: int, column: str | None, data: str | 
         file = FileSource(Path(source), ReadOptions(columns=Columns(text=column)))
         rows = (read.clip.text or "" for read in file if read.problem is None)
     return [text for text in islice(rows, limit) if text.strip()]
+
+
+def _named(source: str, split: str) -> str:
+    return source if Path(source).exists() else f"{source} {split}"
+
+
+def _stretches(source: str, split: str, data: str | None) -> Callable[[float], Iterator[tuple[Sound, str]]] | None:
+    """What gives the stretches of speech of recordings, or of a corpus of them, with their speakers; else `None`."""
+    from affekt.catalog.corpora import corpora, corpus
+    from affekt.corpora import read
+    from affekt.media.recording import RecordingSource
+    from affekt.media.text import EXTENSIONS
+    from affekt.opening import open_files
+
+    if source not in corpora():
+        path = Path(source)
+        if not path.exists() or not (path.is_dir() or EXTENSIONS.get(path.suffix.lower()) == "sound"):
+            return None
+        files = [file for file in open_files([path]) if isinstance(file, RecordingSource)]
+
+        def recorded(longest: float) -> Iterator[tuple[Sound, str]]:
+            for file in files:
+                for stretch in file.stretches(longest=longest):
+                    if stretch.sound is not None:
+                        yield stretch.sound, f"{file.name} {stretch.clip.speaker or ''}"
+
+        return recorded
+    entry = corpus(source)
+    rows = read(entry, split=split, data=data)
+    first = next(rows, None)
+    if (
+        first is None
+        or first[0].text is not None
+        or EXTENSIONS.get(Path(first[0].facts.get("file", "")).suffix.lower()) != "sound"
+    ):
+        return None
+
+    def of_corpus(longest: float) -> Iterator[tuple[Sound, str]]:
+        from affekt.corpora.files import data_folder
+        from affekt.media.sound import read_sound
+        from affekt.train.voice.fit import trimmed
+
+        folder = data_folder(data) / entry.folder
+        for clip, _ in (first, *rows):
+            sound = trimmed(read_sound(folder / clip.facts["file"]))
+            yield sound.cut(sound.start, sound.start + longest), str(clip.speaker)
+
+    return of_corpus
+
+
+def _check_voice(
+    stretches: Callable[[float], Iterator[tuple[Sound, str]]],
+    model: str | None,
+    limit: int,
+    seed: int,
+    *,
+    as_json: bool,
+    name: str,
+) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from affekt.explain.voice_faithfulness import ORDERS, check_voice
+    from affekt.models.registry import load_voice
+
+    ear = load_voice(model)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("taking parts out", total=None)
+        some = islice(stretches(ear.longest), limit)
+        found = check_voice(ear, some, seed=seed, progress=lambda done: bar.update(task, completed=done))
+    if as_json:
+        content = {"rows": found.rows, "speakers": found.speakers, "falls": found.falls, "gains": found.gains}
+        click.echo(json.dumps(content, indent=1))
+        return
+    title = f"Faithfulness on {name}: {found.rows} stretches of {found.speakers} speakers, 95 % intervals"
+    table = Table(title=title, title_justify="left")
+    for heading in ("taken out", *(f"{order} part" for order in ORDERS), "named over random"):
+        table.add_column(heading, justify="left" if heading == "taken out" else "right")
+    for way, falls in found.falls.items():
+        cells = (falls[order] for order in ORDERS)
+        table.add_row(way, *("{:.3f} [{:.3f}, {:.3f}]".format(*cell) for cell in (*cells, found.gains[way])))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "Fall of the probability of the top label. The named part was found by cutting out, so hushing is the test."
+    )
 
 
 def _print(found: Faithfulness, *, as_json: bool, name: str) -> None:

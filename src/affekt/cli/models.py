@@ -36,7 +36,7 @@ def list_(as_json: bool = False) -> None:
                 "licence": card.licence,
                 "licence_note": card.licence_note,
                 "spaces": list(card.heads),
-                "dimensions": card.dimensions.space if card.dimensions else None,
+                "dimensions": card.measured_in,
                 "languages": list(card.languages),
                 "folder": str(folder),
             }
@@ -57,7 +57,7 @@ def list_(as_json: bool = False) -> None:
             f"{size / 1e6:.1f} MB",
             card.licence + (" *" if card.licence_note else ""),
             ", ".join(card.heads),
-            f"V/A/D ({card.dimensions.space})" if card.dimensions else "",
+            f"V/A/D ({card.measured_in})" if card.measured_in else "",
             ", ".join(card.languages) if len(card.languages) < 4 else f"{len(card.languages)} languages",
         )
     console = terminal()

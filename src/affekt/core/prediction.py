@@ -12,19 +12,24 @@ from affekt.core.space import SpaceMap, find_map
 __all__ = ["Evidence", "Prediction", "Window", "kind_of"]
 
 Modality = Literal["text", "voice", "face", "scene", "music"]
+Direction = Literal["above", "below"]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Something seen or heard that moved a prediction.
+    """Something seen or heard that moved a prediction, or in which a voice departs from its speaker's manner.
 
     Attributes:
         modality: The channel that it was found in.
-        cue: What was seen or heard: a word, or a description such as "pitch 2.8 SD above median".
+        cue: What was seen or heard: a word, or a description such as "pitch 2.8 SD above this speaker's median".
         start: Where it starts: characters in text, seconds in sound and video.
         end: Where it ends (exclusive for characters).
-        weight: How much it moved the probability of `label`; negative where it spoke against it.
+        weight: How much it moved the probability of `label`; negative where it spoke against it, 0 where it is only
+            said how a voice departs from its speaker's manner, which is a claim about no label.
         label: The label that it speaks for or against.
+        name: The property in which a voice departs, such as `pitch`; `None` for all else.
+        direction: The side to which it departs; `None` for all else.
+        z: How far it departs, in standard deviations from the speaker's median; `None` for all else.
     """
 
     modality: Modality
@@ -33,6 +38,9 @@ class Evidence:
     end: float
     weight: float
     label: str | None = None
+    name: str | None = None
+    direction: Direction | None = None
+    z: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,8 @@ class Prediction:
         scores: Label -> calibrated probability, in the order of the space; empty where nothing was read.
         labels: Labels at or above their thresholds, most probable first.
         dimensions: Dimension -> value on its native range.
-        intervals: Dimension -> (low, high): where single annotators' ratings are expected to lie.
+        intervals: Dimension -> (low, high): where single annotators' ratings are expected to lie; of a voice, how far
+            apart the labels lie that its scores leave open.
         confidence: Estimated probability that the top label is among those annotators would give.
         abstained: Why no answer is given; `None` where one is.
         evidence: What moved the reading.

@@ -42,6 +42,10 @@ class EvidenceRow:
     end: float
     weight: float
     label: str | None
+    # Since 1.3.
+    name: str | None = None
+    direction: str | None = None
+    z: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,10 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         confidence=_rounded(prediction.confidence),
         abstained=prediction.abstained,
         evidence=[
-            EvidenceRow(e.modality, e.cue, e.start, e.end, round(e.weight, _DIGITS), e.label)
+            EvidenceRow(
+                *(e.modality, e.cue, e.start, e.end, round(e.weight, _DIGITS), e.label),
+                *(e.name, e.direction, _rounded(e.z)),
+            )
             for e in prediction.evidence
         ],
         trajectory=[

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import exp, isfinite, log, log2, nan
+from math import exp, isfinite, log, log2, nan, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -348,8 +349,9 @@ class Centroid:
 
     Attributes:
         mean: Dimension -> mean, on the native range.
-        sd: Dimension -> standard deviation between items; empty where the data give means only.
-        n: How many items (texts, clips) were averaged; 0 where the source does not say.
+        sd: Dimension -> standard deviation between items, or between raters where there is one item, the label's
+            word; empty where the data give means only.
+        n: How many items (texts, clips), or raters, were averaged; 0 where the source does not say.
     """
 
     mean: Mapping[str, float]
@@ -413,6 +415,31 @@ class Centroids:
             d.name: sum(w * self.points[label].mean[d.name] for label, w in weights.items()) / total
             for d in self.target.dimensions
         }
+
+    def intervals(self, scores: Mapping[str, float], *, level: float = 0.8) -> dict[str, tuple[float, float]]:
+        """How far apart the labels lie that the scores leave open: a point where one label has it all.
+
+        The mean of `to_dimensions`, plus and minus as many standard deviations of the labels' means, weighted by
+        score, as hold that share of a normal distribution. How raters differ over one label is not in it.
+
+        Args:
+            scores: Label -> score of 0 or more. Labels without a centroid are left out.
+            level: That share, above 0 and below 1.
+
+        Returns:
+            Dimension -> (low, high), cut off at its native range; empty where no label with a centroid has a score.
+        """
+        weights = {label: scores.get(label, 0.0) for label in self.points}
+        total = sum(weights.values())
+        if total <= 0:
+            return {}
+        wide, middle = NormalDist().inv_cdf((1 + level) / 2), self.to_dimensions(scores)
+        out = {}
+        for d in self.target.dimensions:
+            apart = ((self.points[label].mean[d.name] - middle[d.name]) ** 2 * w for label, w in weights.items())
+            half = wide * sqrt(sum(apart) / total)
+            out[d.name] = max(d.low, middle[d.name] - half), min(d.high, middle[d.name] + half)
+        return out
 
     def to_labels(self, values: Mapping[str, float], *, prior: Mapping[str, float] | None = None) -> dict[str, float]:
         """Read categories from dimensions: the posterior of one Gaussian a label.

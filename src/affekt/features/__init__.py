@@ -11,6 +11,7 @@ Example:
     200
 """
 
+from affekt.features.cues import CUES, Cue, Departure, cue_values, departures, sentence
 from affekt.features.frames import HOP, RATE
 from affekt.features.functionals import describe, functionals
 from affekt.features.names import DESCRIPTORS, FULL, FUNCTIONALS, functional
@@ -19,18 +20,24 @@ from affekt.features.rhythm import Rhythm, rhythm
 from affekt.features.stream import Descriptors, descriptors, stream
 
 __all__ = [
+    "CUES",
     "DESCRIPTORS",
     "FULL",
     "FUNCTIONALS",
     "HOP",
     "RATE",
+    "Cue",
+    "Departure",
     "Descriptors",
     "PitchRange",
     "Rhythm",
+    "cue_values",
+    "departures",
     "describe",
     "descriptors",
     "functional",
     "functionals",
     "rhythm",
+    "sentence",
     "stream",
 ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from affekt.features.frames import HOP, RATE
 from affekt.features.stream import Descriptors
 
-__all__ = ["Rhythm", "rhythm", "runs", "turns"]
+__all__ = ["Rhythm", "pauses", "rhythm", "runs", "speech_floor", "turns"]
 
 _BELOW_LOUDEST = 25.0  # dB below the loudest that still counts as speech
 _DIP = 2.0  # dB that the level falls between two nuclei
@@ -41,6 +41,18 @@ def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First frame of each run of true frames, and the first one after it."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return edges[::2], edges[1::2]
+
+
+def speech_floor(level: NDArray[np.float64]) -> float:
+    """Level in dB from which on frames count as speech: 25 dB below the loudest ones (their 99th percentile)."""
+    return max(float(np.quantile(level, 0.99)) - _BELOW_LOUDEST, -90.0)
+
+
+def pauses(quiet: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Lengths in seconds of runs of quiet frames that are no closures of consonants."""
+    starts, ends = runs(quiet)
+    lengths = (ends - starts) * HOP / RATE
+    return lengths[lengths >= _PAUSE]
 
 
 def turns(values: NDArray[np.float64], threshold: float) -> NDArray[np.intp]:
@@ -89,10 +101,8 @@ def rhythm(found: Descriptors) -> Rhythm:
     if not len(found):
         return Rhythm(*[float("nan")] * 5)
     level = found["level_db"].astype(np.float64)
-    floor = max(float(np.quantile(level, 0.99)) - _BELOW_LOUDEST, -90.0)
-    starts, ends = runs(level < floor)
-    lengths = (ends - starts) * HOP / RATE
-    lengths = lengths[lengths >= _PAUSE]
+    floor = speech_floor(level)
+    lengths = pauses(level < floor)
     half = _SMOOTHING // 2
     padded = np.pad(level, half, mode="edge")
     smooth = np.lib.stride_tricks.sliding_window_view(padded, _SMOOTHING).mean(1)

@@ -138,6 +138,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
         least_silence: Seconds of silence that end a stretch, and
         padding: seconds that it is given on both sides: as what it learned from was cut.
         beside: How the output is read where it does; the head of the card reads a stretch alone.
+        places: Dimensional space in which the labels were rated; valence, arousal and dominance are read off there.
     """
 
     least: float
@@ -146,6 +147,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     least_silence: float = 0.1
     padding: float = 0.03
     beside: Head
+    places: str | None = None
 
 
 class Causes(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,16 +242,24 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, tuple[Figure, ...]] = {}
     facts: dict[str, Any]
 
+    @property
+    def measured_in(self) -> str | None:
+        """The dimensional space of what it gives beside labels; `None` where that is nothing."""
+        if self.dimensions is not None:
+            return self.dimensions.space
+        return None if self.voice is None else self.voice.places
+
 
 def spec_of(card: Card) -> RecogniserSpec:
     """What the recogniser with this card is."""
     others = tuple(name for name in card.heads if name != card.main)
+    measured = card.measured_in
     return RecogniserSpec(
         id=card.id,
         version=card.version,
         space=card.main,
         spaces=(card.main, *others),
-        dimensions=tuple(d.name for d in catalogue_space(card.dimensions.space).dimensions) if card.dimensions else (),
+        dimensions=tuple(d.name for d in catalogue_space(measured).dimensions) if measured else (),
         languages=card.languages,
         licence=card.licence,
         licence_note=card.licence_note,

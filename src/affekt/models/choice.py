@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, get_args
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError, ModelError, UnknownNameError
 from affekt.core.protocols import Recogniser
-from affekt.core.space import LabelSpace, SpaceMap
+from affekt.core.space import Dimension, LabelSpace, SpaceMap
 from affekt.media.language import REASON, close_to, identify
 
 if TYPE_CHECKING:
@@ -117,6 +117,16 @@ class Way:
     def by_language(self) -> bool:
         """Whether the reading depends on the language of the text."""
         return bool(self.card.get("thresholds_by_language"))
+
+    @property
+    def ranges(self) -> tuple[Dimension, ...]:
+        """The dimensions that its readings may have, with their native ranges."""
+        measured = (self.card.get("dimensions") or {}).get("space") or (self.card.get("voice") or {}).get("places")
+        if self.space.dimensions or not measured:
+            return self.space.dimensions
+        from affekt.catalog.spaces import space
+
+        return space(measured).dimensions
 
     def _own_space(self, id: str) -> LabelSpace:
         """A head's label space: a model may bring one that the catalogue does not hold."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from affekt.catalog.maps import centroids
 from affekt.catalog.spaces import space as catalogue_space
 from affekt.core.clip import Clip
 from affekt.core.errors import ModelError, UnknownNameError
@@ -179,6 +180,11 @@ class VoiceRecogniser:
             baseline: The speaker's own manner, where it is known.
             space: Label space of the answer; its own or none.
 
+        Returns:
+            Scores and labels; valence, arousal and dominance as the mean of the places at which people rated the words
+            for the labels, weighted by their scores, and in `intervals` how far apart the labels lie that the scores
+            leave open. They say nothing that the labels do not say.
+
         Raises:
             UnknownNameError: It has no such space.
         """
@@ -192,11 +198,15 @@ class VoiceRecogniser:
         scores = head.scores(self._heads.run([head.output], {"vector": given[None]})[0])
         labels = catalogue_space(wanted).labels
         (order,) = head.reached(scores)
+        named = dict(zip(labels, map(float, scores[0]), strict=True))
+        places = None if self.voice.places is None else centroids(wanted, self.voice.places)
         return Prediction(
             clip_id=clip.id,
             space=wanted,
-            scores=dict(zip(labels, map(float, scores[0]), strict=True)),
+            scores=named,
             labels=tuple(labels[j] for j in order),
+            dimensions=places.to_dimensions(named) if places else {},
+            intervals=places.intervals(named) if places else {},
             confidence=float(head.sure(scores)[0]),
             model=self.spec.name,
         )

@@ -33,8 +33,8 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
         "arousal": ("Arousal on the model's native range; null where the model gives none.", {}),
         "dominance": ("Dominance on the model's native range; null where the model gives none.", {}),
         "intervals": (
-            "Dimension -> [low, high], where single annotators' ratings are expected to lie, on the native range; "
-            "null where there are none.",
+            "Dimension -> [low, high], where single annotators' ratings are expected to lie, on the native range; of a "
+            "voice, how far apart the labels lie that its scores leave open; null where there are none.",
             {},
         ),
         "confidence": (
@@ -42,7 +42,11 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
             {"minimum": 0, "maximum": 1},
         ),
         "abstained": ("Why no answer is given; null where one is.", {}),
-        "evidence": ("What moved the reading; empty where it was not asked for.", {}),
+        "evidence": (
+            "What moved the reading, and how a voice departs from its speaker's manner; empty where it was not asked "
+            "for.",
+            {},
+        ),
         "trajectory": ("Windows of a long text, in order; null for a text that was read in one piece.", {}),
         "model": ("Name and version of the recogniser.", {}),
         "language": (
@@ -104,8 +108,23 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
         "cue": ("What was seen or heard: a word or a short description.", {}),
         "start": ("Where it starts: characters in text, seconds in sound and video.", {"minimum": 0}),
         "end": ("Where it ends; exclusive for characters.", {"minimum": 0}),
-        "weight": ("How much it moved the probability of `label`; negative where it spoke against it.", {}),
+        "weight": (
+            "How much it moved the probability of `label`; negative where it spoke against it, 0 where it is only said "
+            "how a voice departs from its speaker's manner.",
+            {},
+        ),
         "label": ("The label that it speaks for or against; null where it is about the reading as a whole.", {}),
+        "name": (
+            "Property in which a voice departs from its speaker's manner, such as `pitch`; null for all else. Since "
+            "1.3.",
+            {},
+        ),
+        "direction": ("Side to which it departs; null for all else. Since 1.3.", {"enum": ["above", "below"]}),
+        "z": (
+            "How far it departs, in standard deviations from the median of the speaker's other stretches; null for all "
+            "else. Since 1.3.",
+            {},
+        ),
     },
     WindowRow: {
         "start": ("First character of the window.", {"minimum": 0}),

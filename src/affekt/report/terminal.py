@@ -333,7 +333,12 @@ class _Page:
     def _reasons(self, evidence: Sequence[Evidence]) -> None:
         from rich.cells import cell_len
 
-        ranked = sorted(evidence, key=lambda e: -abs(e.weight))
+        departs = [e for e in evidence if e.z is not None]
+        if departs:
+            self.line()
+        for e in departs:
+            self.line(self._text(_INDENT, (self._flat(e.cue), "bold"), (f" from {e.start:.1f} s", "dim")))
+        ranked = sorted((e for e in evidence if e.z is None), key=lambda e: -abs(e.weight))
         if not self._wide:
             ranked = ranked[:5]
         if not ranked:

@@ -27,7 +27,7 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
     evidence = pa.struct(
         [
             *(("modality", text), ("cue", text), ("start", number), ("end", number), ("weight", number)),
-            ("label", text),
+            *(("label", text), ("name", text), ("direction", text), ("z", number)),
         ]
     )
     window = pa.struct(
@@ -72,7 +72,7 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
 
 
 _PLAIN = ("id", "text", "source", "start", "end", "speaker", "time", "space", "labels", "confidence", "abstained")
-_EVIDENCE = ("modality", "cue", "start", "end", "weight", "label")
+_EVIDENCE = ("modality", "cue", "start", "end", "weight", "label", "name", "direction", "z")
 
 
 def _columns(

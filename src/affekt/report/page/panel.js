@@ -65,8 +65,10 @@ function drawPanel() {
   }
   const scales = D.dimensions.map((d) => scaleRow(d, i)).filter(Boolean);
   if (scales.length) parts.push(el('h3', {}, 'Scales'), ...scales);
-  if (evidence.length) {
-    const shown = evidence.filter((e) => panel.label < 0 || e.label === panel.label || e.label < 0).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, 40);
+  const [heard, moved] = [true, false].map((is) => evidence.filter((e) => (e.modality === 'voice' && e.label < 0 && !e.weight) === is));
+  if (heard.length) parts.push(el('h3', {}, 'Against this speaker\u2019s own manner'), el('ul', { class: 'p-cues' }, ...heard.map((e) => el('li', {}, e.cue, ' (from ', sound.moment(i, e), ')'))));
+  if (moved.length) {
+    const shown = moved.filter((e) => panel.label < 0 || e.label === panel.label || e.label < 0).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, 40);
     parts.push(el('h3', {}, panel.label < 0 ? 'Evidence' : `Evidence on ${words(P.labels[panel.label])}`),
       shown.length ? el('table', { class: 'p-evidence' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'What'), el('th', { scope: 'col' }, 'Label'), el('th', { scope: 'col', class: 'num' }, 'Moved its score by'))),
         el('tbody', {}, ...shown.map((e) => el('tr', {}, el('td', { dir: 'auto' }, el('mark', { class: e.weight < 0 ? 'against' : 'for' }, e.cue || '\u2013'), ...(e.modality === 'text' ? [] : [` (${e.modality}, `, sound.moment(i, e), ')'])),
@@ -75,7 +77,7 @@ function drawPanel() {
   const order = P.labels.map((_, l) => l).filter((l) => !Number.isNaN(D.score(i, l))).sort((a, b) => D.score(i, b) - D.score(i, a));
   if (order.length) {
     parts.push(el('h3', {}, 'All scores'));
-    if (evidence.length) parts.push(el('p', { class: 'fine' }, 'Press a label to see its evidence alone. The stroke marks its threshold.'));
+    if (moved.length) parts.push(el('p', { class: 'fine' }, 'Press a label to see its evidence alone. The stroke marks its threshold.'));
     parts.push(el('div', { class: 'scores' }, ...order.map((l) => {
       const p = D.score(i, l), cut = P.thresholds[P.labels[l]];
       const track = el('span', { class: 'b-track', 'aria-hidden': 'true' }, el('span', { class: 'b-fill', style: { width: `${100 * Math.min(1, p)}%`, background: styleOfLabel(l) } }));

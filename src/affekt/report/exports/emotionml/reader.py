@@ -272,6 +272,9 @@ def _read_emotion(context: _Context, element: Element, line: int, rows: list[Row
             end=_number(context, x, "end", line),
             weight=_number(context, x, "weight", line),
             label=x.get("label"),
+            name=x.get("property"),
+            direction=x.get("direction"),
+            z=None if x.get("z") is None else _number(context, x, "z", line),
         )
         for x in info.iterfind(_own("evidence"))
     ]

@@ -142,7 +142,10 @@ class _Writer:
         info += _others(row.dimensions)
         for e in row.evidence:
             place = {"start": e.start, "end": e.end, "weight": e.weight}
-            info.append(_tag("affekt:evidence", {"modality": e.modality, "cue": e.cue, **place, "label": e.label}))
+            departs = {"property": e.name, "direction": e.direction, "z": e.z}
+            info.append(
+                _tag("affekt:evidence", {"modality": e.modality, "cue": e.cue, **place, "label": e.label, **departs})
+            )
         reference = "" if row.source is None else _tag("reference", {"uri": _uri(row)})
         content = _tag("info", {}, "".join(info)) + described + reference + _text(row.text or "")
         expressed = None if row.text is None else "text"
