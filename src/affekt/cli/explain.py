@@ -75,7 +75,7 @@ def command(
         # Without a name, the model is that for the language of the text.
         _show(load(model) if model else None, source, space, as_json=as_json)
         return
-    if (stretches := _stretches(source, split, data)) is not None:
+    if (stretches := _stretches(source, split, limit, data)) is not None:
         _check_voice(stretches, model, limit, seed, as_json=as_json, name=_named(source, split))
         return
     recogniser = load(model)
@@ -139,12 +139,17 @@ def _named(source: str, split: str) -> str:
     return source if Path(source).exists() else f"{source} {split}"
 
 
-def _stretches(source: str, split: str, data: str | None) -> Callable[[float], Iterator[tuple[Sound, str]]] | None:
-    """What gives the stretches of speech of recordings, or of a corpus of them, with their speakers; else `None`."""
+def _stretches(
+    source: str, split: str, limit: int, data: str | None
+) -> Callable[[float], Iterator[tuple[Sound, str]]] | None:
+    """What gives the stretches of speech of recordings, or of a corpus of them, with their speakers; else `None`.
+
+    Of a corpus, every so many rows, so that few of them are of many speakers.
+    """
     from affekt.catalog.corpora import corpora, corpus
     from affekt.corpora import read
     from affekt.media.recording import RecordingSource
-    from affekt.media.text import EXTENSIONS
+    from affekt.media.kinds import EXTENSIONS
     from affekt.opening import open_files
 
     if source not in corpora():
@@ -161,14 +166,11 @@ def _stretches(source: str, split: str, data: str | None) -> Callable[[float], I
 
         return recorded
     entry = corpus(source)
-    rows = read(entry, split=split, data=data)
+    rows = (clip for clip, _ in read(entry, split=split, data=data))
     first = next(rows, None)
-    if (
-        first is None
-        or first[0].text is not None
-        or EXTENSIONS.get(Path(first[0].facts.get("file", "")).suffix.lower()) != "sound"
-    ):
+    if first is None or EXTENSIONS.get(Path(first.facts.get("file", "")).suffix.lower()) != "sound":
         return None
+    clips = [first, *rows]
 
     def of_corpus(longest: float) -> Iterator[tuple[Sound, str]]:
         from affekt.corpora.files import data_folder
@@ -176,7 +178,7 @@ def _stretches(source: str, split: str, data: str | None) -> Callable[[float], I
         from affekt.train.voice.fit import trimmed
 
         folder = data_folder(data) / entry.folder
-        for clip, _ in (first, *rows):
+        for clip in clips[:: max(1, len(clips) // limit)]:
             sound = trimmed(read_sound(folder / clip.facts["file"]))
             yield sound.cut(sound.start, sound.start + longest), str(clip.speaker)
 
