@@ -148,8 +148,8 @@ def _stretches(
     """
     from affekt.catalog.corpora import corpora, corpus
     from affekt.corpora import read
-    from affekt.media.recording import RecordingSource
     from affekt.media.kinds import EXTENSIONS
+    from affekt.media.recording import RecordingSource
     from affekt.opening import open_files
 
     if source not in corpora():
