@@ -10,7 +10,7 @@ from sounds import voice
 
 from affekt.catalog.conditions import condition, conditions
 from affekt.core.errors import InputError, UnknownNameError
-from affekt.media.disturb import (
+from affekt.features.disturb import (
     at_distance,
     clipped,
     disturb,

@@ -21,7 +21,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     Attributes:
         name: Its id.
         title: What it is, for people.
-        kind: What is done; see `affekt.media.disturb`.
+        kind: What is done; see `affekt.features.disturb`.
         unit: What levels are in; empty where there is one level.
         levels: How much of it, from the least to the most severe.
         distance: Of reverberation, metres from the mouth.

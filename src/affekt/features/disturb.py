@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def at_distance(
         return sound
     heard = reverberated(sound, impulse_response(rt60, metres, random, rate=sound.rate))
     if obstacle is not None:
-        heard = banded(heard, lambda f: 10 ** (-(obstacle + 6.0 * np.log2(np.maximum(f, 125.0) / 125.0)) / 20))
+        heard = banded(heard, lambda f: np.power(10.0, -(obstacle + 6.0 * np.log2(np.maximum(f, 125.0) / 125.0)) / 20))
     floor = np.sqrt(power) * 10 ** (-_FLOOR / 20)
     return _with(sound, heard.samples + floor * noise(len(sound), "pink", random))
 
@@ -206,9 +207,9 @@ def disturb(
             return faster(sound, level)
 
 
-def _power(samples: NDArray[np.floating]) -> float:
+def _power(samples: NDArray[Any]) -> float:
     return float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
 
 
-def _with(sound: Sound, samples: NDArray[np.floating]) -> Sound:
+def _with(sound: Sound, samples: NDArray[Any]) -> Sound:
     return replace(sound, samples=np.clip(samples, -1.0, 1.0).astype(np.float32))
