@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 import affekt
 from affekt.cli.analyze import command
+from affekt.conversing import Conversing
+from affekt.core.cause import Cause
 from affekt.core.clip import Clip, Dialogue
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
+from affekt.core.row import CauseRow, make_row
 from affekt.core.shift import Shifts
 from affekt.media.chats.lines import chat_in
 from affekt.media.chats.objects import decoded, read_objects
@@ -550,3 +553,55 @@ def test_tables_hold_what_changed(tmp_path):
         assert in_table["shift"] == row["shift"] == json.loads(in_csv["shift"])
         assert in_table["causes"] is row["causes"] is None and in_csv["causes"] == ""
     assert rows[2]["shift"]["own"]["valence"] == 2.0
+
+
+class Blaming:
+    """A model of causes that blames the whole turn before the one asked about, as far as it is given it."""
+
+    class card:
+        languages = ("en",)
+
+    class facts:
+        back = 2
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def read(self, turns, emotions):
+        self.most = max(self.most, len(turns))
+        return {i: [Cause(i - 1, 0, len(turns[i - 1].text or ""), 0.9)] if i else [] for i in emotions}
+
+    def chosen(self, reading):
+        return reading
+
+
+def emotional(*rows: tuple[str, str, str | None]) -> list[tuple[Clip, Prediction]]:
+    """Turns of dialogues: name, words, emotion (`None`: nothing was read)."""
+    places: dict[str, int] = {}
+    out = []
+    for i, (dialogue, words, label) in enumerate(rows):
+        place = places[dialogue] = places.get(dialogue, -1) + 1
+        read = (
+            Prediction(str(i), "ekman", {label: 1.0}, (label,)) if label else Prediction(str(i), "ekman", abstained="x")
+        )
+        out.append((Clip(str(i), words, speaker="A", dialogue=dialogue, turn=place), read))
+    return out
+
+
+def test_causes_are_looked_for_across_blocks_within_the_dialogue():
+    rows = emotional(
+        *(("x", "one", "neutral"), ("x", "two", "joy"), ("y", "other", "joy"), ("x", "", None)),
+        *(("x", "four!", "anger"), ("y", "last", "fear")),
+    )
+    expected = [(), ((0, 3),), (), None, ((2, 0),), ((0, 5),)]
+    for size in (1, 2, 6):
+        model = Blaming()
+        talk = Conversing(model)
+        found = [p for at in range(0, 6, size) for p in talk.follow(rows[at : at + size])]
+        assert [p.causes if p.causes is None else tuple((c.turn, c.end) for c in p.causes) for p in found] == expected
+    later = Conversing(model)
+    later.resume([make_row(c, p) for c, p in rows[:4]])
+    assert [p.causes[0].turn for p in later.follow(rows[4:])] == [2, 0]
+    assert make_row(rows[1][0], found[1]).causes == [CauseRow(0, 0, 3, 0.9)]
+    assert [p.causes for p in Conversing().follow(rows)] == [None] * 6
+    assert Blaming.facts.back == 2

@@ -15,19 +15,21 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
+from affekt.conversing import Conversing
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
-from affekt.core.row import OWN, Row, make_row, value_of
-from affekt.core.shift import Shifts
+from affekt.core.row import OWN, Row, make_row
 from affekt.core.space import LabelSpace
 from affekt.media.chats.threads import in_context
 from affekt.media.text import Read, ReadOptions
-from affekt.models.choice import Choice, Chooser, Licence, Way, ways_of
+from affekt.models.card import spec_of
+from affekt.models.choice import Choice, Chooser, Licence, Way, check_licence, ways_of
 from affekt.opening import Input, Source, open_input, refuse_bad
 
 if TYPE_CHECKING:
+    from affekt.models.causes import CauseRecogniser
     from affekt.models.voice import VoiceRecogniser
     from affekt.writing import Summary
 
@@ -39,8 +41,8 @@ __all__ = [
     "Reading",
     "analyze",
     "analyzer_for",
+    "followed",
     "open_input",
-    "shifted",
     "stream",
 ]
 
@@ -89,7 +91,7 @@ class Reading(NamedTuple):
 class Block:
     """Rows that are read together. `choices` says of each which model reads it, or why none does.
 
-    `heard` are the seconds of recordings that have been heard so far, where that is what is read; `shifts` follows the
+    `heard` are the seconds of recordings that have been heard so far, where that is what is read; `talk` follows the
     turns of conversations.
     """
 
@@ -97,7 +99,7 @@ class Block:
     choices: list[Choice]
     fraction: float | None
     heard: float | None = None
-    shifts: Shifts | None = None
+    talk: Conversing | None = None
 
 
 class Analyzer:
@@ -148,6 +150,7 @@ class Analyzer:
         self.explain = explain
         self.language = language
         self._conversation = conversation
+        self._licence, self._jobs = licence, jobs
         self.ways: list[Way] = self._find_ways(named, space=space, licence=licence, jobs=jobs)
         self.asked_space = space
         self._choose = Chooser(self.ways, every=self.policy.languages == "any", language=language)
@@ -241,9 +244,8 @@ class Analyzer:
             earlier: The rows that are passed over, as they were written; turns after them are compared with them.
         """
         pending = in_context(refuse_bad(source.reads) if strict else source.reads, turns=self.context)
-        shifts = Shifts()
-        for row in earlier:
-            _follow(shifts, row)
+        talk = self._following(source)
+        talk.resume(earlier)
 
         def gather(number: int) -> Block:
             nonlocal done
@@ -259,7 +261,7 @@ class Analyzer:
                 characters += len(read.clip.text or "")
                 if characters >= _BLOCK_CHARACTERS:
                     break
-            return Block(taken, [self._choice(read) for read in taken], source.fraction, shifts=shifts)
+            return Block(taken, [self._choice(read) for read in taken], source.fraction, talk=talk)
 
         if not source.ahead:
             while (block := gather(number)).reads:
@@ -294,7 +296,19 @@ class Analyzer:
                 if language is not None:
                     prediction = replace(prediction, language=language, language_probability=probability)
                 out[i] = Reading(clip, prediction)
-        return [shifted(reading, block.shifts) for reading in out if reading is not None]
+        return followed([reading for reading in out if reading is not None], block.talk)
+
+    def _following(self, source: Input) -> Conversing:
+        """What follows the turns of a source; the model of causes is loaded where one is bundled and turns are read."""
+        return Conversing(self._causes() if source.conversation else None)
+
+    def _causes(self) -> CauseRecogniser | None:
+        from affekt.models.registry import CAUSES, bundled, load_causes
+
+        if CAUSES not in bundled():
+            return None
+        model = load_causes(jobs=self._jobs)
+        return None if check_licence(spec_of(model.card), self._licence) else model
 
     def _refused(self, read: Read, choice: Choice) -> Prediction:
         way = self._home
@@ -317,20 +331,11 @@ def analyzer_for(source: Input, **asked: Any) -> Analyzer:
     return Analyzer(**asked, conversation=source.conversation)
 
 
-def shifted(reading: Reading, shifts: Shifts | None) -> Reading:
-    """The reading of the next turn, with what changed since earlier ones; what is no turn, or not read, stays."""
-    clip, p = reading
-    if shifts is None or clip.dialogue is None or clip.turn is None or p.abstained is not None:
-        return reading
-    shift = shifts.see(clip.dialogue, clip.turn, clip.speaker, label=p.top, dimensions=p.dimensions)
-    return Reading(clip, replace(p, shift=shift))
-
-
-def _follow(shifts: Shifts, row: Row) -> None:
-    if row.dialogue is not None and row.turn is not None and row.abstained is None:
-        top = max(row.scores, key=row.scores.__getitem__) if row.scores else None
-        known = {name: value for name in (*OWN, *(row.dimensions or ())) if (value := value_of(row, name)) is not None}
-        shifts.see(row.dialogue, row.turn, row.speaker, label=top, dimensions=known)
+def followed(readings: list[Reading], talk: Conversing | None) -> list[Reading]:
+    """Readings with what their turns are beside those before them; what is no turn stays as it is."""
+    if talk is None:
+        return readings
+    return [Reading(clip, p) for (clip, _), p in zip(readings, talk.follow(readings), strict=True)]
 
 
 def _with_column(options: ReadOptions | None, column: str | None) -> ReadOptions:

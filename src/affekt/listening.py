@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from affekt.analysis import Analyzer, Block, Reading, shifted
+from affekt.analysis import Analyzer, Block, Reading, followed
+from affekt.conversing import Conversing
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
-from affekt.core.shift import Shifts
 from affekt.features.measures import Measure, measures
 from affekt.media.recording import RecordingSource, Stretch
 from affekt.media.speech import has_speech
@@ -131,14 +131,14 @@ class Listener(Analyzer):
             if len(recordings) > 1:
                 reads = [_apart(read, recording) for read in reads]
             baselines, explained = self._baselines(reads, vectors), self._beside_others(reads, examined)
-            yield Heard(reads, choices, source.fraction, heard, Shifts(), vectors, baselines, explained)
+            yield Heard(reads, choices, source.fraction, heard, Conversing(), vectors, baselines, explained)
 
     def _live(self, recording: RecordingSource, *, strict: bool, several: bool) -> Iterator[Block]:
         """Each stretch as soon as it is over, beside the speaker's manner in the stretches so far."""
         voice = self._way.voice
         recent: dict[str | None, deque[NDArray[np.float32]]] = defaultdict(lambda: deque(maxlen=_RECENT))
         compared: dict[str | None, deque[Examined]] = defaultdict(lambda: deque(maxlen=_COMPARED))
-        silent, shifts = True, Shifts()
+        silent, talk = True, Conversing()
         taken = measures(recording.options.measures)
         for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
             silent = False
@@ -158,7 +158,7 @@ class Listener(Analyzer):
                 explained = [(examined, self._departures(list(compared[clip.speaker]))[-1])]
             own_manner = {clip.speaker: manner}
             choice = self._choice(read)
-            yield Heard([shown], [choice], None, recording.heard, shifts, [vector], own_manner, explained)
+            yield Heard([shown], [choice], None, recording.heard, talk, [vector], own_manner, explained)
         if silent:
             yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, vectors=[None])
 
@@ -193,8 +193,8 @@ class Listener(Analyzer):
                 prediction = prediction.to(way.map)
             if choice.language is not None:
                 prediction = replace(prediction, language=choice.language)
-            out.append(shifted(Reading(read.clip, prediction), block.shifts))
-        return out
+            out.append(Reading(read.clip, prediction))
+        return followed(out, block.talk)
 
     @property
     def _way(self) -> Way:

@@ -102,7 +102,8 @@ _SHOWN = 200
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write: .jsonl .csv .parquet .html .xml; of recordings also .vtt .srt .TextGrid .eaf .rttm.",
+    help="File to write: .jsonl .csv .parquet .html .xml; of conversations also .graphml; of recordings also "
+    ".vtt .srt .TextGrid .eaf .rttm.",
 )
 @click.option("--format", "format_", metavar="NAME", help="Output format; default by the extension of --out.")
 @click.option(

@@ -15,6 +15,7 @@ __all__ = ["cli", "main"]
 # The help line stands here, so that `affekt --help` imports no verb.
 _VERBS = {
     "analyze": "Read emotion in a sentence, a file, or what comes in.",
+    "dynamics": "How feelings move in conversations that were read.",
     "explain": "Show which words moved a reading, and check that they did.",
     "spaces": "Label spaces, and maps between them with what they lose.",
     "models": "The models that come with the package.",

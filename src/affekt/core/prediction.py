@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from affekt.core.cause import Cause
 from affekt.core.shift import Shift
 from affekt.core.space import SpaceMap, find_map
 
@@ -81,6 +82,8 @@ class Prediction:
         language_probability: What the detector gives that language; `None` where it was said beforehand, or told by
             the script or by common words.
         shift: What changed since earlier turns; `None` for what is no turn of a dialogue.
+        causes: Words of the dialogue that caused the emotion, the most probable first, by the places of their turns
+            there; `None` where that was not asked.
     """
 
     clip_id: str
@@ -97,6 +100,7 @@ class Prediction:
     language: str | None = None
     language_probability: float | None = None
     shift: Shift | None = None
+    causes: tuple[Cause, ...] | None = None
 
     @property
     def top(self) -> str | None:

@@ -211,4 +211,7 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         dialogue=clip.dialogue,
         turn=clip.turn,
         shift=None if shift is None else ShiftRow(_change_row(shift.own), _change_row(shift.other)),
+        causes=None
+        if prediction.causes is None
+        else [CauseRow(c.turn, c.start, c.end, round(c.score, _DIGITS)) for c in prediction.causes],
     )

@@ -13,7 +13,9 @@ from affekt.media import timed
 
 __all__ = ["EXTENSIONS", "Format", "check_times", "export", "format_of"]
 
-Format = Literal["jsonl", "csv", "parquet", "html", "emotionml", "webvtt", "srt", "textgrid", "eaf", "rttm"]
+Format = Literal[
+    "jsonl", "csv", "parquet", "html", "emotionml", "webvtt", "srt", "textgrid", "eaf", "rttm", "graphml", "graph"
+]
 
 EXTENSIONS: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -25,6 +27,7 @@ EXTENSIONS: dict[str, Format] = {
     ".htm": "html",
     ".xml": "emotionml",
     ".emotionml": "emotionml",
+    ".graphml": "graphml",
     **timed.EXTENSIONS,
 }
 
@@ -65,8 +68,9 @@ def export(
     Args:
         rows: The rows.
         path: The file; it is overwritten.
-        format: `jsonl`, `csv`, `parquet` or `emotionml`; or `webvtt`, `srt`, `textgrid`, `eaf` or `rttm`, which hold
-            recordings (all of them but `rttm` one). A report is written by `affekt.report.html`.
+        format: `jsonl`, `csv`, `parquet` or `emotionml`; `graphml` or `graph` of turns of conversations; or `webvtt`,
+            `srt`, `textgrid`, `eaf` or `rttm`, which hold recordings (all of them but `rttm` one). A report is written
+            by `affekt.report.html`.
         labels: Labels of the rows' spaces, in order; they become columns.
         dimensions: Their dimensions beside valence, arousal and dominance, in order; likewise.
         measures: Names of what was measured in their sound; likewise.
@@ -88,6 +92,10 @@ def export(
         from affekt.report.exports import parquet
 
         parquet.write(rows, path, labels=labels, dimensions=dimensions, measures=measures)
+    elif format == "graphml" or format == "graph":
+        from affekt.report.exports import graph
+
+        (graph.write_graphml if format == "graphml" else graph.write_node_link)(rows, path)
     elif format == "emotionml":
         from affekt.report.exports import emotionml
 
@@ -100,10 +108,14 @@ def export(
 
 
 def check_times(rows: Iterable[Row], format: Format) -> None:
-    """Refuse rows without a place in time where the format needs it; before all others are read.
+    """Refuse rows without a place in time, or in a conversation, where the format needs it; before others are read.
 
     Raises:
-        InputError: A row has no start or end.
+        InputError: A row has no start or end, or is no turn.
     """
+    if format in ("graphml", "graph"):
+        from affekt.report.exports import graph
+
+        graph.check(rows)
     if format in timed.EXTENSIONS.values():
         timelines_of(rows, needed_by=format)
