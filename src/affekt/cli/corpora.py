@@ -23,7 +23,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group(name="corpora")
 def command() -> None:
-    """List, show, check, count, export and filter the corpora that Affekt reads."""
+    """List, show, check, count, export, join and filter the corpora that Affekt reads."""
 
 
 def _here(name: str, data: str | None) -> bool:
@@ -328,6 +328,64 @@ def export(name: str, to: str, out: Path, data: str | None) -> None:
     for split, rows in write(name, out=out, to=chosen, data=data).items():
         click.echo(f"{out / f'{split}.{to}'}: {rows:,} rows")
     click.echo(f"Licence: {corpus(name).licence}. {corpus(name).commercial_note}")
+
+
+@command.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Parquet to write."
+)
+@click.option("--space", default="ekman-neutral", show_default=True, help="Label space of the emotions.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Files decoded at once.")
+@_DATA
+@_JSON
+def union(names: tuple[str, ...], out: Path, space: str, jobs: int, data: str | None, as_json: bool) -> None:
+    """Write the recordings of several corpora as one table, with one set of names for emotions.
+
+    Each file is decoded once: its length, rate and checksum stand in the table, and a file that is missing or broken
+    stays with its problem. What is said at the end: files that are the same, speakers in two splits, labels without a
+    place in the space, facts that are lacking.
+    """
+    from affekt.corpora.union import union as write
+
+    found = write(names, out=out, space=space, data=data, jobs=jobs)
+    if as_json:
+        import json
+
+        document = {
+            "rows": dict(found.rows),
+            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
+            "emotions": {name: dict(counts) for name, counts in found.emotions.items()},
+            "languages": dict(found.languages),
+            "rates": {str(rate): n for rate, n in found.rates.items()},
+            "lacking": {name: dict(counts) for name, counts in found.lacking.items()},
+            "problems": {name: dict(counts) for name, counts in found.problems.items()},
+            "unmapped": found.unmapped,
+            "same_file": found.twice,
+            "speakers_in_several_splits": [
+                {"corpus": name, "speaker": who, "splits": splits} for (name, who), splits in found.shared.items()
+            ],
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    from affekt.catalog.corpora import corpus
+    from affekt.core.timeline import clock
+
+    for name, rows in found.rows.items():
+        click.echo(f"{name}: {rows:,} recordings, {clock(found.seconds[name])}, {corpus(name).licence}")
+        click.echo("  " + ", ".join(f"{label} {n:,}" for label, n in found.emotions[name].most_common()))
+        for kind, n in found.problems[name].items():
+            click.echo(f"  {n:,} {kind}")
+        for what, n in found.lacking[name].items():
+            if n:
+                click.echo(f"  {n:,} without {what}")
+        if name in found.unmapped:
+            click.echo(f"  without a place in {space}: {', '.join(found.unmapped[name])}")
+    for ids in found.twice:
+        click.echo(f"the same file: {', '.join(ids)}")
+    for (_, who), splits in found.shared.items():
+        click.echo(f"{who} is in several splits: {', '.join(splits)}")
+    click.echo(f"Written: {out}")
 
 
 @command.command(name="filter")

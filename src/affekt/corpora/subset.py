@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from affekt.core.errors import InputError, OutputError, UnknownNameError
+from affekt.core.works import implements
 from affekt.corpora.where import Where
 
 __all__ = ["Content", "subset"]
@@ -56,6 +57,7 @@ class Content:
             self.speakers.update((r or "", who) for r, who in pairs if who is not None)
 
 
+@implements(works=["naturalvoices"])
 def subset(clips: Path, *, where: str, out: Path | None = None) -> tuple[Content, Content]:
     """Keep the rows of a table that meet a condition, some thousand rows at a time.
 

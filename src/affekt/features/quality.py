@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from affekt.core.works import implements
 from affekt.features.frames import RATE
 from affekt.media.speech import levels
 
@@ -50,6 +51,7 @@ def bandwidth(samples: Floats) -> float:
     return float((heard[-1] + 1) * _BAND)
 
 
+@implements(works=["naturalvoices"])
 def quality(samples: Floats, *, noise: float | None = None) -> dict[str, float]:
     """Measures of a stretch of speech.
 
