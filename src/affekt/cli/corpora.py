@@ -332,9 +332,7 @@ def export(name: str, to: str, out: Path, data: str | None) -> None:
 
 @command.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option(
-    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Parquet to write."
-)
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Parquet to write.")
 @click.option("--space", default="ekman-neutral", show_default=True, help="Label space of the emotions.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Files decoded at once.")
 @_DATA
