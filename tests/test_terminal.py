@@ -156,6 +156,20 @@ class TestMany:
         assert "1 without any label" in summary
         assert re.search(r"valence  1 ─+●─+ 5  2\.50  SD 1\.12\n", summary)
 
+    @pytest.mark.parametrize("width", [60, 80, 120])
+    def test_stretches_of_recordings_have_their_place_and_speaker(self, width):
+        def spoken(name, k, **more):
+            clip = Clip(f"{name}:{k}", "words", 3600.0 + k, 3602.0 + k, "Ann" if k else "Ben", source=name, **more)
+            return clip, reading()[1]
+
+        lines = show(*(spoken(name, k) for name in ("a.wav", "b.wav") for k in range(2)), width=width).splitlines()
+        assert lines[0].split()[0] == "when" and ("who" in lines[0]) == (width >= 90) and " id " not in lines[0]
+        assert [lines[1], lines[4]] == ["a.wav", "b.wav"]
+        assert lines[2].startswith("1:00:00  " if width < 90 else "1:00:00-1:00:02  Ben ")
+        assert "Ben" in lines[2] and "Ann" in lines[3] and lines[3].endswith("words")
+        alone = show(*((Clip(str(k), "words", k, k + 1.0), reading()[1]) for k in range(2)), width=120).splitlines()
+        assert alone[1].startswith("0:00-0:01 ") and "who" not in alone[0]
+
     def test_an_abstention_shows_no_values(self):
         row = show(reading(), (lambda c, p: (c, p.abstain("low confidence: 0.21")))(*reading())).splitlines()[2]
         assert row.startswith("— low confidence") and "4.0" not in row and "%" not in row

@@ -87,11 +87,9 @@ def _percent(share: float) -> str:
     return f"{share:.0%}"
 
 
-def _place(clip: Clip) -> str:
-    """When in a recording, and who; empty for what has no time."""
-    if clip.start is None or clip.end is None:
-        return ""
-    return f"{clock(clip.start)}-{clock(clip.end)}{f' {clip.speaker}' if clip.speaker else ''}"
+def _when(clip: Clip) -> str:
+    """When in a recording; empty for what has no time."""
+    return "" if clip.start is None or clip.end is None else f"{clock(clip.start)}-{clock(clip.end)}"
 
 
 @dataclass(slots=True)
@@ -132,6 +130,8 @@ class _Page:
         self._top = top
         self._wide = wide
         self._width = max(console.width, 20)
+        self._timed = self._named = False
+        self._source: str | None = None
         self._colour = console.color_system is not None and not console.no_color
         self._unicode = not (console.options.ascii_only or console.legacy_windows or console.is_dumb_terminal)
         self._styles = {
@@ -232,8 +232,8 @@ class _Page:
         if clip.text is not None and clip.text.strip():
             self._words(clip.text, prediction.evidence)
             self.line()
-        if place := _place(clip):
-            self.line(_INDENT + self._flat(place), "dim")
+        if when := _when(clip):
+            self.line(_INDENT + self._flat(f"{when} {clip.speaker or ''}"), "dim")
             self.line()
         if prediction.abstained is not None:
             self.line(self._text(_INDENT, ("No answer: ", "bold yellow"), self._safe(prediction.abstained)))
@@ -360,7 +360,9 @@ class _Page:
         for clip, prediction in readings:
             if limit is None or tally.readings < limit:
                 if tally.readings == 0:
+                    self._timed, self._named = clip.start is not None, clip.speaker is not None
                     self._header()
+                self._recording(clip)
                 self._row(clip, prediction)
             tally.add(prediction)
         if limit is not None and tally.readings > limit:
@@ -370,8 +372,16 @@ class _Page:
 
     @property
     def _columns(self) -> dict[str, int]:
-        """Widths: on a narrow terminal the identifier goes first, then arousal and dominance, then the bar."""
-        columns = {"id": 10 if self._width >= 90 else 0, "reading": 24 if self._width >= 90 else 16}
+        """Widths: on a narrow terminal the identifier goes first, then arousal and dominance, then the bar.
+
+        Of recordings, the place (on a narrow terminal the start) identifies a stretch, and the speaker stands beside it.
+        """
+        roomy = self._width >= 90
+        if self._timed:
+            columns = {"when": 15 if roomy else 7, "who": 8 if roomy and self._named else 0}
+        else:
+            columns = {"id": 10 if roomy else 0}
+        columns["reading"] = 16 if self._timed or not roomy else 24
         columns |= {"bar": 8 if self._width >= 76 else 0, "share": 4}
         for i, name in enumerate(OWN):
             columns[name] = 4 if i == 0 or self._width >= 100 else 0
@@ -394,14 +404,28 @@ class _Page:
         self.line(self._text(*parts), whole=self._wide)
 
     def _header(self) -> None:
-        heads = {"id": "id", "reading": "reading", "text": "text", "valence": "val", "arousal": "aro"}
-        self._cells({name: (said, "dim") for name, said in (heads | {"dominance": "dom"}).items()})
+        heads = {name: name for name in ("id", "when", "who", "reading", "text")}
+        heads |= {"valence": "val", "arousal": "aro", "dominance": "dom"}
+        self._cells({name: (said, "dim") for name, said in heads.items()})
+
+    def _recording(self, clip: Clip) -> None:
+        """The name of a recording above its first stretch, where there are several and ids begin with it."""
+        if self._timed and clip.source != self._source and clip.id.startswith(f"{clip.source}:"):
+            self._source = clip.source
+            self.line(self._flat(clip.source or ""), "bold")
 
     def _row(self, clip: Clip, prediction: Prediction) -> None:
         # Far more than a line holds, so that a text of megabytes costs no more than a short one.
         words = self._flat(clip.text or "" if self._wide else (clip.text or "")[:1000])
-        words = self._flat(f"{_place(clip)}  {words}") if clip.start is not None else words
-        cells = {"id": (self._flat(clip.id), "dim"), "text": (words, "")}
+        who = self._flat(clip.speaker or "")
+        if self._timed and who and not self._columns["who"]:
+            words = f"{who}  {words}"
+        cells = {
+            "id": (self._flat(clip.id), "dim"),
+            "when": (_when(clip), "dim"),
+            "who": (who, ""),
+            "text": (words, ""),
+        }
         if prediction.abstained is not None:
             dash = "—" if self._unicode else "-"
             cells["reading"] = (f"{dash} {self._flat(kind_of(prediction.abstained))}", "yellow")

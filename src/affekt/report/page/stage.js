@@ -235,7 +235,7 @@ function drawLines() {
     const said = D.text(i).trim(), labels = answered(i) ? [...D.labels(i)].slice(0, 2) : [];
     const press = el('button', { type: 'button', class: 'line', 'data-i': i, 'aria-current': i === now ? 'true' : null, onclick: () => { if (!playRow(i)) openRow(i); } },
       el('span', { class: 'w' }, clock(D.start[i])), el('span', { class: 's', dir: 'auto' }, D.speakers[D.speaker[i]] || ''),
-      el('span', { class: 't', dir: 'auto' }, said || (answered(i) ? '\u2013' : reasonText(D.reason[i]))),
+      el('span', { class: said ? 't' : 't none', dir: 'auto' }, said || answerText(i)),
       el('span', { class: 'l' }, ...labels.flatMap((l) => [el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), el('span', {}, words(P.labels[l]))])));
     const item = el('li', { class: i === now ? 'now' : '' }, press);
     if (i === now) {
@@ -244,6 +244,7 @@ function drawLines() {
     }
     return item;
   }));
+  $('lines').classList.toggle('alone', tape.names.every((name) => !name));
   if (had !== undefined) $('lines').querySelector(`[data-i="${had}"]`)?.focus({ preventScroll: true });
 }
 
