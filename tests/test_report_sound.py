@@ -271,7 +271,11 @@ def spoken(k: int, **more: object) -> Row:
         id=str(k), text=said, source="call.wav", start=start, end=end, speaker=who, time=None, space="ravdess",
         scores=dict.fromkeys(("angry", "calm", "happy", "sad"), 0.1) | {label: 0.7}, labels=[label],
         valence=v, arousal=1 - v, dominance=None, intervals={"valence": (v - 0.1, v + 0.1)}, confidence=0.7,
-        abstained=None, evidence=[EvidenceRow("voice", "pitch 2.8 SD above", start + 0.4, end, 0.0, None)],
+        abstained=None,
+        evidence=[
+            EvidenceRow("voice", "pitch 2.8 SD above", start + 0.4, end, 0.0, None),
+            EvidenceRow("voice", "a part", start + 0.5, start + 0.7, 0.2, "angry"),
+        ],
         trajectory=None, model="m@1",
     )  # fmt: skip
     return replace(row, **more)  # type: ignore[arg-type]
@@ -358,6 +362,7 @@ def test_cues_lead_to_their_moment(near: Path, show) -> None:
     until(page, "document.querySelector('audio').paused")
     assert at(page) == pytest.approx(1.0, abs=0.02)
     assert "pitch 2.8 SD above" in page.inner_text("#lines li.now .cues")
+    assert "+0.20 for angry" in page.inner_text("#lines li.now .cues")
     page.keyboard.press("Escape")
     page.click("#lines .moment")
     until(page, "!document.querySelector('audio').paused")

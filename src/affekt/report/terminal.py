@@ -374,7 +374,7 @@ class _Page:
     def _columns(self) -> dict[str, int]:
         """Widths: on a narrow terminal the identifier goes first, then arousal and dominance, then the bar.
 
-        Of recordings, the place (on a narrow terminal the start) identifies a stretch, and the speaker stands beside it.
+        Of recordings, the place (on a narrow terminal the start) names a stretch, and the speaker is beside it.
         """
         roomy = self._width >= 90
         if self._timed:
@@ -422,7 +422,7 @@ class _Page:
             words = f"{who}  {words}"
         cells = {
             "id": (self._flat(clip.id), "dim"),
-            "when": (_when(clip), "dim"),
+            "when": (_when(clip) if self._width >= 90 else clock(clip.start or 0.0), "dim"),
             "who": (who, ""),
             "text": (words, ""),
         }

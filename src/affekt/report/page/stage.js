@@ -56,7 +56,7 @@ function drawStage() {
 function showTape(tape) {
   if (stage.tape === tape) return;
   stage.tape?.audio?.pause();
-  Object.assign(stage, { tape, view: [0, tape.seconds], now: -1, at: -1, until: Infinity, lines: null });
+  Object.assign(stage, { tape, view: [0, tape.seconds], now: -1, at: -1, until: Infinity, near: '' });
   $('stage-which').value = String(stage.tapes.indexOf(tape));
   $('length').textContent = clock(tape.seconds);
   fetchSound(tape);
@@ -196,8 +196,10 @@ function look() {
     // Where it has stopped at the end of a stretch, that is the one that was heard, and not the next.
     if (now < 0 || t < D.start[now] || t >= D.end[now]) {
       const at = rowAt(stage.tape, paused ? t - 0.01 : t);
-      if (at !== now && !(at < 0 && paused)) { stage.now = at; drawLines(); }
+      if (at !== now && !(at < 0 && paused)) stage.now = at;
     }
+    const near = `${stage.now} ${stage.now < 0 ? placeAfter(stage.tape, t) : ''}`;
+    if (near !== stage.near) { stage.near = near; drawLines(); }
   }
   if (state.now !== stage.now) { state.now = stage.now; paint(); }
   moveOver();
@@ -240,7 +242,7 @@ function drawLines() {
     const item = el('li', { class: i === now ? 'now' : '' }, press);
     if (i === now) {
       const heard = D.evidence(i).filter((e) => e.modality === 'voice').slice(0, 6);
-      if (heard.length) item.append(el('span', { class: 'cues' }, ...heard.flatMap((e) => [el('span', { class: 'cue', dir: 'auto' }, e.cue, momentButton(i, e))])));
+      if (heard.length) item.append(el('span', { class: 'cues' }, ...heard.map((e) => el('span', { dir: 'auto' }, e.label < 0 ? e.cue : evidenceSays(e), momentButton(i, e)))));
     }
     return item;
   }));

@@ -260,6 +260,16 @@ function drawOver(canvas, area, tape, { view, now, at, t, playing }) {
     const x0 = Math.max(area.x0, area.x(D.start[now])), x1 = Math.min(area.x1, area.x(D.end[now]));
     ctx.fillStyle = css('--accent'); ctx.globalAlpha = 0.1; ctx.fillRect(x0, area.zoomed ? TALL.overview + TALL.gap : 0, Math.max(1, x1 - x0), h); ctx.globalAlpha = 1;
   }
+  // Under the waveform, the parts of it that moved its label.
+  const wave = area.layout.list.find((l) => l.name === 'waveform');
+  if (wave && now >= 0) {
+    for (const e of D.evidence(now)) {
+      if (e.modality !== 'voice' || e.label < 0) continue;
+      const x0 = Math.max(area.x0, area.x(e.start)), x1 = Math.min(area.x1, area.x(e.end));
+      ctx.fillStyle = css(e.weight < 0 ? '--against-line' : '--for-line');
+      if (x1 > x0) ctx.fillRect(x0, wave.y1 + 2, Math.max(2, x1 - x0), 3);
+    }
+  }
   frame(at, css('--soft'), 1.5);
   frame(now, ink, 2);
   if (!Number.isNaN(t)) {
