@@ -30,7 +30,7 @@ PARTS = 8
 """A stretch is taken apart into so many equal parts at most, which bounds what explaining it costs."""
 
 _SHORTEST = 0.4  # seconds of a part
-_MOVED = 0.02  # of the label's probability; less is noise of the reading, as for words
+_MOVED, _MOST = 0.02, 4  # of the label's probability: less is noise of the reading, as for words; parts that are kept
 _FADE = 160  # samples over which sound goes into what stands in its place
 _QUIET = 0.05  # quantile of the levels of 20 ms that counts as the quiet of a stretch
 
@@ -155,4 +155,4 @@ def moved_by(
             if abs(weight) >= _MOVED:
                 a, b = (round((clip.start or 0.0) + seconds, 3) for seconds in (start, end))
                 out.append(Evidence("voice", f"{a:.1f} to {b:.1f} s", a, b, weight, label))
-    return sorted(out, key=lambda e: -abs(e.weight))
+    return sorted(out, key=lambda e: -abs(e.weight))[:_MOST]

@@ -339,6 +339,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         "thresholds": dict(facts.models[0].thresholds) if len(facts.models) == 1 else {},
         "input": utf8(facts.input_name).decode(),
         "held": len(rows),
+        "heard": facts.heard,
         "maxText": MAX_TEXT,
     }
     if tally.timed:

@@ -127,7 +127,7 @@ function drawSure() {
       el('i', { style: { left: `${at(mean - sd)}%`, width: `${at(mean + sd) - at(mean - sd)}%` } }), el('b', { style: { left: `${at(mean)}%` } })),
     el('span', { class: 'v' }, `${fixed(mean)} \u00b1 ${fixed(sd)}${width === null ? '' : ` \u00b7 interval ${fixed(width)}`}`));
   }));
-  $('dims-note').textContent = dims.length && D.n > 1 ? 'The mean of the rows \u00b1 one standard deviation, on the whole scale; the stroke is its middle. The interval is the mean width of what single people\u2019s ratings of a row may span.' : '';
+  $('dims-note').textContent = dims.length && D.n > 1 ? 'The mean of the rows \u00b1 one standard deviation, on the whole scale; the stroke is its middle. The interval is the mean width of ' + (P.heard ? 'where the labels lie that a row leaves open.' : 'what single people\u2019s ratings of a row may span.') : '';
   drawHist();
 }
 

@@ -34,7 +34,7 @@ function scaleRow(d, i) {
   if (known) scale.append(el('i', { style: { left: `${at(low[i])}%`, width: `${Math.max(0.5, at(high[i]) - at(low[i]))}%` } }));
   scale.append(el('b', { style: { left: `${at(value[i])}%` } }));
   return el('div', { class: 'dim' }, el('span', {}, capital(d)), scale,
-    el('span', { class: 'v' }, `${fixed(value[i])}${known ? `, ratings expected from ${fixed(low[i])} to ${fixed(high[i])}` : ''}; scale ${fixed(a, 0)}${axisWord(d, 0)} to ${fixed(b, 0)}${axisWord(d, 1)}`));
+    el('span', { class: 'v' }, `${fixed(value[i])}${known ? `, ${P.heard ? 'labels left open from' : 'ratings expected from'} ${fixed(low[i])} to ${fixed(high[i])}` : ''}; scale ${fixed(a, 0)}${axisWord(d, 0)} to ${fixed(b, 0)}${axisWord(d, 1)}`));
 }
 
 function drawPanel() {
