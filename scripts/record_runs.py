@@ -20,6 +20,10 @@ RECORDS = Path(__file__).parent.parent / "src" / "affekt" / "catalog" / "records
 def commands(record: dict) -> str:
     """How a run of a floor or a plain recipe is made again."""
     name = record["task"] if "parts" not in record else f"{record['task']}:PART"
+    spec = record.get("spec", {})
+    if "recipe" in spec:
+        alone = " --alone" if spec["manner"] == "alone" else ""
+        return f"affekt bench folds {name} --recipe {spec['recipe']}{alone} --out RUN_DIR"
     if record["system"] in FLOORS:
         return f"affekt train --task {name} --floor {record['system']} --out RUN_DIR"
     if record["system"] == "model" and record["training"]:

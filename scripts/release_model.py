@@ -27,7 +27,7 @@ from affekt.bench.runs import read_run, run_task
 from affekt.bench.tasks import task
 from affekt.catalog.corpora import Corpus, corpus
 from affekt.catalog.languages import language_name
-from affekt.catalog.recipes import recipe
+from affekt.catalog.recipes import text_recipe
 from affekt.catalog.spaces import space as catalogue_space
 from affekt.catalog.tasks import task_entry
 from affekt.core.run import Run
@@ -79,7 +79,7 @@ def shown(run: Run, key: str) -> str:
 
 
 def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
-    facts, entry, spec = model.card, recipe(model.spec.id), model.spec
+    facts, entry, spec = model.card, text_recipe(model.spec.id), model.spec
     size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
     go, bank, lines = (runs[t] for t in TASKS)
     beside = {b.metric: b for b in task_entry("emobank").beside}
@@ -167,7 +167,7 @@ def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
 
 def licence(model: TextRecogniser) -> str:
     """The licence file: the terms, what the data ask for beside them, and the sources."""
-    entry, spec = recipe(model.spec.id), model.spec
+    entry, spec = text_recipe(model.spec.id), model.spec
     if spec.licence not in LICENCES:
         sys.exit(f"There are no words for the licence {spec.licence}; write them into LICENCES")
     out = [LICENCES[spec.licence]]
@@ -186,7 +186,7 @@ def licence(model: TextRecogniser) -> str:
 
 def corpora_of(model: TextRecogniser) -> list[str]:
     """The corpora that the recipe of a model trains on."""
-    return sorted({part.corpus for stage in recipe(model.spec.id).stages for part in stage.parts})
+    return sorted({part.corpus for stage in text_recipe(model.spec.id).stages for part in stage.parts})
 
 
 def trained_on(entry: Corpus) -> int:
@@ -254,7 +254,7 @@ def write_figures(folder: Path, figures: dict[str, list[Figure]]) -> None:
 
 def card_by_language(model: TextRecogniser) -> str:
     """The card of a model of several languages, from its machine-readable card and its recipe."""
-    facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
+    facts, entry, spec = read_card(model.folder), text_recipe(model.spec.id), model.spec
     size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
     note = f"; {spec.licence_note}" if spec.licence_note else ""
     by_task: dict[tuple[str, str], list[float]] = {}

@@ -24,7 +24,8 @@ themselves, with versions, seeds, rows and the commands that make them again, ar
   characters, its strength chosen on dev. Both are made with `affekt train --task TASK --floor ...`.
 - **Trained** is the plain recipe (`affekt train --task TASK`): one head on a small encoder, stopped early on dev, one
   seed. Such a run says nothing of other seeds, whatever its interval.
-- In brackets the 95 % interval of a bootstrap over test rows. Thresholds and every other choice were made on dev.
+- In brackets the 95 % interval of a bootstrap over test rows, or over speakers where the task says so. Thresholds and
+  every other choice were made on dev, or on speakers left out of what is learned from.
 - Published figures stand under other protocols unless the note says otherwise; where no figure could be traced to
   its source, there is none.
 """
@@ -77,6 +78,8 @@ def single(everything: list[TaskResults]) -> str:
             lines.append(f"| {name} | {key} | {' | '.join(floors(found, key))} | {trained} | {'<br>'.join(told)} |")
     lines += ["\n### Rows and splits\n", "| task | what | rows |", "|---|---|---|"]
     lines += [f"| `{found.task.id}` | {found.task.title} | {found.protocol} |" for found in everything]
+    if cautions := [f"- `{r.task.id}`: {r.task.entry.caution}" for r in everything if r.task.entry.caution]:
+        lines += ["\n### To know\n", *cautions]
     lines += ["\n### Published figures\n", *notes]
     return "\n".join(lines) + "\n"
 

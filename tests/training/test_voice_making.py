@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
+from acted import small_catalog, write_emodb, write_ravdess
+from click.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 transformers = pytest.importorskip("transformers", reason="needs the train extra")
 ort = pytest.importorskip("onnxruntime")
 
-from affekt.core.errors import CatalogError  # noqa: E402
+from affekt.bench import run_task  # noqa: E402
+from affekt.catalog.recipes import voice_recipe  # noqa: E402
+from affekt.cli.train import command as train  # noqa: E402
+from affekt.core.errors import CatalogError, InputError  # noqa: E402
 from affekt.features.logmel import log_mel  # noqa: E402
+from affekt.media.sound import sound_of  # noqa: E402
+from affekt.models.registry import load_voice  # noqa: E402
 from affekt.train.voice.fit import Heard, fit_head, folds_of, held_out  # noqa: E402
 from affekt.train.voice.heads import heads_graph  # noqa: E402
+from affekt.train.voice.make import open_ear  # noqa: E402
 from affekt.train.voice.trunk import trunk  # noqa: E402
 
 ORDER = ["calm", "loud", "thin"]
@@ -98,12 +107,12 @@ def made(speakers=8, each=24, width=6, seed=0):
 
 def test_a_speakers_own_manner_helps_where_speakers_differ():
     heard = made()
-    folds = folds_of(heard.speakers, 4)
+    folds = folds_of(heard.speakers, count=4)
     assert (np.sum(folds, 0) == 1).all()
     truth = np.array([ORDER.index(label) for label in heard.labels])
     alone, _ = held_out(heard, folds, ORDER)
-    beside, strengths = held_out(heard.beside_speakers(), folds, ORDER)
-    assert len(strengths) == 4
+    beside, heads = held_out(heard.beside_speakers(), folds, ORDER)
+    assert len(heads) == 4 and all(0.125 <= head.temperature <= 8 for head in heads)
     assert (beside.argmax(1) == truth).mean() > 0.95 > (alone.argmax(1) == truth).mean() + 0.1
 
 
@@ -130,3 +139,35 @@ def test_a_label_without_rows_is_never_given():
     heard = made(speakers=4, each=9)
     head = fit_head(heard, [*ORDER, "never"])
     assert (head.logits(heard.vectors)[:, 3] == -20).all()
+
+
+def test_a_recipe_becomes_a_model_that_is_run_on_another_corpus(tmp_path, monkeypatch):
+    root = write_emodb(write_ravdess(tmp_path / "data", (1, 4, 8)), (3, 8))
+    monkeypatch.setenv("AFFEKT_CATALOG", str(small_catalog(root)))
+    args = ["functionals", "--corpus", "ravdess:six", "--data", str(root), "--out", str(tmp_path / "model")]
+    done = CliRunner().invoke(train, args)
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)
+    assert set(figures) == {"alone", "beside"} and set(figures["alone"]) == {
+        "ravdess:six, 3 folds of speakers, 6 labels"
+    }
+    ear = load_voice(tmp_path / "model")
+    assert ear.voice.functionals == "egemaps" and ear.voice.learned == ("ravdess:six",)
+    assert not (tmp_path / "model" / "model.onnx").exists() and (tmp_path / "model" / "LICENSE").is_file()
+    assert "affekt train functionals" in (tmp_path / "model" / "README.md").read_text("utf-8")
+    run = run_task("emodb-six", ear, out=tmp_path / "run", data=root, samples=20)
+    assert run.spec["mapped_from"] == "ravdess" and run.spec["manner"] == "beside the speaker's own"
+    assert run.scores["uar"].n == 24 and run.notes["clusters"]["number"] == 2
+    with pytest.raises(InputError, match=r"learned from 'ravdess:six'"):
+        run_task("ravdess-six", ear, out=tmp_path / "seen", data=root)
+    again = CliRunner().invoke(train, ["functionals", "--seed", "3", "--out", str(tmp_path / "other")])
+    assert isinstance(again.exception, InputError)
+
+
+def test_the_encoder_of_a_recipe_has_to_be_there(tmp_path):
+    other = msgspec.structs.replace(voice_recipe("voice"), layers=4)
+    with pytest.raises(InputError, match="The encoder 'whisper-base' is not there"):
+        open_ear(other, tmp_path)
+    ear = open_ear(voice_recipe("voice"), tmp_path)
+    bundled = load_voice()
+    assert np.array_equal(ear.hear(sound_of(noise(1.2), rate=16_000)), bundled.hear(sound_of(noise(1.2), rate=16_000)))

@@ -20,6 +20,7 @@ from affekt.core.errors import InputError, ModelError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser, RecogniserSpec
 from affekt.core.space import Centroids, LabelSpace, SpaceMap
+from affekt.models.voice import VoiceRecogniser
 
 __all__ = ["Reach", "reach", "route"]
 
@@ -115,7 +116,7 @@ class Reach:
         return None
 
 
-def reach(task: Task, recogniser: Recogniser) -> Reach:
+def reach(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reach:
     """Find the way from a recogniser to a task.
 
     Raises:
@@ -169,12 +170,12 @@ def route(spec: RecogniserSpec, into: str, names: Sequence[str]) -> tuple[str, S
     return best.origin.id, best
 
 
-def _to_labels(task: Task, recogniser: Recogniser) -> Reach:
+def _to_labels(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reach:
     asked, over = route(recogniser.spec, task.space.id, task.names)
     return Reach(task, asked=asked, over=over)
 
 
-def _to_dimensions(task: Task, recogniser: Recogniser) -> Reach:
+def _to_dimensions(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reach:
     spec = recogniser.spec
     if task.space.id in spec.spaces:
         return Reach(task, asked=task.space.id)
@@ -195,7 +196,7 @@ def _to_dimensions(task: Task, recogniser: Recogniser) -> Reach:
     )
 
 
-def _own_ranges(recogniser: Recogniser) -> LabelSpace | None:
+def _own_ranges(recogniser: Recogniser | VoiceRecogniser) -> LabelSpace | None:
     """The space that a recogniser's dimensions are given in, where its card says so."""
     card = getattr(recogniser, "card", None)
     stated = card.get("dimensions") if isinstance(card, Mapping) else None

@@ -85,6 +85,7 @@ def document(found: Sequence[TaskResults]) -> list[dict[str, Any]]:
             "title": r.task.title,
             "version": r.task.entry.version,
             "protocol": r.protocol,
+            "caution": r.task.entry.caution,
             "headline": r.task.entry.headline,
             "shown": list(r.keys),
             "runs": [

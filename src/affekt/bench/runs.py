@@ -28,6 +28,7 @@ from affekt.bench.causes import (
     write_cause_answers,
 )
 from affekt.bench.reach import Reach, reach
+from affekt.bench.recordings import judge_all, refuse_seen
 from affekt.bench.scoring import Scored, score
 from affekt.bench.tasks import Task, task
 from affekt.bench.timelines import TimelineAnswers, read_timelines, score_timelines, write_timelines
@@ -39,6 +40,8 @@ from affekt.core.run import Run, Score
 from affekt.corpora.causes import CausedDialogue, Finder
 from affekt.corpora.files import checksum
 from affekt.corpora.read import Example, checksums, ratings, read
+from affekt.models.text import TextRecogniser
+from affekt.models.voice import VoiceRecogniser
 
 __all__ = [
     "PREDICTIONS",
@@ -73,7 +76,7 @@ _BATCH = 512
 
 def run_task(
     name: str,
-    recogniser: Recogniser,
+    recogniser: Recogniser | VoiceRecogniser,
     *,
     out: str | Path,
     data: str | Path | None = None,
@@ -81,6 +84,7 @@ def run_task(
     samples: int = 1000,
     seed: int = 0,
     train_rows: int | None = None,
+    alone: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Run a recogniser on a task and store the record.
@@ -94,10 +98,12 @@ def run_task(
         samples: Number of bootstrap resamples for the 95 % intervals.
         seed: Seed of the bootstrap.
         train_rows: Number of rows that the recogniser was trained on, for learning curves.
+        alone: Of a model of the voice: whether each recording is read alone, and not beside its speaker's own manner.
         progress: Called with (rows done, rows in all).
 
     Raises:
         UnknownNameError: There is no such task or split.
+        InputError: A model of the voice learned from these rows, or they are no recordings.
         DataError: The corpus is missing or does not have its layout.
         ModelError: The recogniser lacks what the task asks for and no map leads there, or it answers other rows
             than it was given.
@@ -105,19 +111,32 @@ def run_task(
     """
     chosen = task(name)
     used = chosen.check_split(split)
+    if isinstance(recogniser, VoiceRecogniser):
+        refuse_seen(chosen, recogniser)
+    elif isinstance(recogniser, TextRecogniser) and not (columns := chosen.corpus.columns).text and not columns.fields:
+        raise InputError(
+            f"{chosen.corpus.title} has no text, and {recogniser.spec.name} reads nothing else",
+            where=chosen.id,
+            hint="Give it a model of the voice: `affekt models list`.",
+        )
     way = reach(chosen, recogniser)
     examples = list(read(chosen.corpus, split=used, data=data))
     files = data_checksums(chosen, used, data)
     folder = make_folder(Path(out))
     clips = [clip for clip, _ in examples]
     started = time.perf_counter()
-    given = predict_all(recogniser, clips, asked=way.asked, progress=progress)
+    if isinstance(recogniser, VoiceRecogniser):
+        given = judge_all(chosen, recogniser, clips, asked=way.asked, alone=alone, data=data, progress=progress)
+    else:
+        given = predict_all(recogniser, clips, asked=way.asked, progress=progress)
     seconds = time.perf_counter() - started
     predictions = way.carry(given)
     answers = _collect(way, recogniser, examples, predictions, data)
     spec: dict[str, object] = {"mapped_from": way.mapped_from}
     if (cost := way.cost(given)) is not None:
         spec["map"] = cost
+    if isinstance(recogniser, VoiceRecogniser):
+        spec["manner"] = "alone" if alone else "beside the speaker's own"
     if train_rows is not None:
         spec["train_rows"] = train_rows
     return store(
@@ -430,7 +449,7 @@ def predict_all(
 
 def _collect(
     way: Reach,
-    recogniser: Recogniser,
+    recogniser: Recogniser | VoiceRecogniser,
     examples: list[Example],
     predictions: list[Prediction],
     data: str | Path | None,
@@ -466,7 +485,7 @@ def installed(*others: str) -> dict[str, str]:
     return {"affekt": __version__, "python": platform.python_version(), "platform": platform.machine(), **packages}
 
 
-def _weights(recogniser: Recogniser) -> dict[str, str]:
+def _weights(recogniser: Recogniser | VoiceRecogniser) -> dict[str, str]:
     """Checksums of the files of the model folder, where the recogniser has one."""
     folder = getattr(recogniser, "folder", None)
     if not isinstance(folder, Path):

@@ -13,6 +13,7 @@ from affekt.bench.answers import Answers
 from affekt.bench.scoring import statistics
 from affekt.bench.tasks import Task
 from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.works import implements
 from affekt.metrics.bootstrap import percentiles, resample_counts, two_sided
 from affekt.metrics.significance import gap_interval, holm
 from affekt.metrics.statistic import Array, Statistic
@@ -122,6 +123,7 @@ class Slices:
 _REGROUPINGS = 500
 
 
+@implements(works=["w2v2-dawn"])
 def slices(
     chosen: Task,
     answers: Answers,

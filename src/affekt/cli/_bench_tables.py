@@ -307,6 +307,8 @@ def show_results(found: list[Document], *, whole: bool) -> None:
     if whole:
         for r in found[:1]:
             _print(f"{r['title']}: {r['protocol']}.", style="dim")
+            if r["caution"]:
+                _print(f"Note: {escape(r['caution'])}", style="yellow")
             for p in r["published"]:
                 _print(f"Published {p['metric']} {p['value']:g}: {escape(p['by'])}. {escape(p['note'])}", style="dim")
 
@@ -339,6 +341,7 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
                     "scores": {key: asdict(s) for key, s in run.scores.items()},
                     "abstained": dict(run.abstained),
                     "published": [asdict(p) for p in chosen.published],
+                    "caution": chosen.entry.caution or None,
                     "notes": run.notes if per_label else {k: v for k, v in run.notes.items() if k != "per_label"},
                 }
             )
@@ -357,6 +360,10 @@ def show_run(run: Run, *, as_json: bool, per_label: bool, stored_in: str) -> Non
         style = "bold" if key == chosen.entry.headline else ""
         table.add_row(key, _n(s.value), _interval(s), f"{s.n:,}", beside, style=style)
     console.print(table)
+    if clusters := notes.get("clusters"):
+        console.print(f"Intervals draw {clusters['number']} {clusters['of']}s anew, not rows.")
+    if chosen.entry.caution:
+        console.print(f"Note: {chosen.entry.caution}", style="yellow")
     if run.abstained:
         reasons = "; ".join(f"{n:,} {reason}" for reason, n in run.abstained.items())
         rule = "Label scores count these as no label" if chosen.space.labels else "The scores leave these out"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from affekt.cli._bench_combine import best_worst, blend
-from affekt.cli._bench_options import BOOTSTRAP_SEED, DATA, JSON, SAMPLES, SPLIT
+from affekt.cli._bench_folds import folds
+from affekt.cli._bench_options import ALONE, BOOTSTRAP_SEED, DATA, JSON, LABELS, OUT, SAMPLES, SPLIT
 from affekt.cli._bench_reliance import reliance
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _MIN_ROWS = click.option(
     show_default=True,
     help="Groups with fewer rows are shown as too small.",
 )
-_LABELS = click.option("--per-label", is_flag=True, help="Also print a row for each label.")
 
 
 @click.group(name="bench")
@@ -40,6 +40,7 @@ def command() -> None:
 
 command.add_command(best_worst)
 command.add_command(blend)
+command.add_command(folds)
 command.add_command(reliance)
 
 
@@ -86,12 +87,13 @@ def list_(as_json: bool) -> None:
 @click.option("--model", metavar="NAME", required=True, help="Name or folder of the model; see `affekt models list`.")
 @click.option("--emotions", metavar="NAME", help="Of a task about pairs of emotion and cause, the model of emotions.")
 @DATA
-@click.option("--out", metavar="RUN_DIR", required=True, help="Folder for run.json and predictions.parquet.")
+@OUT
 @SPLIT
 @_TRAIN_ROWS
+@ALONE
 @SAMPLES
 @BOOTSTRAP_SEED
-@_LABELS
+@LABELS
 @JSON
 def run(
     task: str,
@@ -101,6 +103,7 @@ def run(
     out: str,
     split: str | None,
     train_rows: int | None,
+    alone: bool,
     samples: int,
     seed: int,
     per_label: bool,
@@ -123,7 +126,7 @@ def run(
     data_folder(data)
     if emotions is not None and chosen.entry.target != "cause-pairs":
         raise InputError(f"{task!r} gives the emotions, or asks for nothing else", hint="Leave out --emotions.")
-    from affekt.models.registry import load, load_causes
+    from affekt.models.registry import load, load_any, load_causes
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -145,7 +148,7 @@ def run(
             folders = [finder.folder, *([teller.folder] if teller else [])]
             record = run_causes(task, finder.links, model=finder.name, emotions=teller, weights=folders, **kept)
         else:
-            record = run_task(task, load(model), train_rows=train_rows, **kept)
+            record = run_task(task, load_any(model), train_rows=train_rows, alone=alone, **kept)
     show_run(record, as_json=as_json, per_label=per_label, stored_in=out)
 
 
@@ -168,7 +171,7 @@ def run(
     "--bootstrap", "samples", type=click.IntRange(min=1), default=None, help="Resamples.  [default: the run's, or 1000]"
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the bootstrap.  [default: the run's, or 0]")
-@_LABELS
+@LABELS
 @JSON
 def score(
     what: str,

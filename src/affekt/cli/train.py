@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from affekt.catalog.recipes import VoiceRecipe
 
 __all__ = ["command"]
 
@@ -18,7 +22,15 @@ __all__ = ["command"]
 @click.option(
     "--encoder",
     metavar="DIR|ngrams",
-    help="With --task: folder of a BERT to start from, as transformers saves it, or counts of n-grams instead.",
+    help="With --task: folder of a BERT to start from, as transformers saves it, or counts of n-grams instead. "
+    "With a recipe of the voice: folder of its speech encoder.",
+)
+@click.option(
+    "--corpus",
+    "corpora",
+    metavar="NAME",
+    multiple=True,
+    help="With a recipe of the voice: learn from this corpus instead of the recipe's; several times.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
 @click.option(
@@ -38,6 +50,7 @@ def command(
     recipe: str | None,
     task: str | None,
     encoder: str | None,
+    corpora: tuple[str, ...],
     epochs: int | None,
     floor: str | None,
     on: str | None,
@@ -55,16 +68,26 @@ def command(
     reads any language. With --floor, nothing is trained but a floor to stand on, and its
     run goes to OUT.
 
+    A recipe of the voice is fitted on the recordings of its corpora and measured on speakers left out.
+
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
     weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
     """
+    from affekt.catalog.recipes import VoiceRecipe, with_seed
     from affekt.catalog.recipes import recipe as look_up
-    from affekt.catalog.recipes import with_seed
     from affekt.core.errors import InputError
     from affekt.extras import need
 
     if (recipe is None) == (task is None):
         raise InputError("Name a recipe, or a task with --task", hint="`affekt bench list` names the tasks.")
+    found = None if recipe is None else look_up(recipe)
+    if isinstance(found, VoiceRecipe):
+        if epochs or floor or limit or seed is not None:
+            raise InputError("A recipe of the voice is fitted in one go", hint="Leave out --epochs, --limit, --seed.")
+        train_voice(found, Path(str(recipe)).stem, out, data=data, encoder=encoder, corpora=corpora)
+        return
+    if corpora:
+        raise InputError("--corpus belongs to a recipe of the voice")
     if task is None and (encoder or epochs or floor):
         raise InputError("--encoder, --epochs and --floor belong to --task")
     if floor is None and (on or split):
@@ -80,7 +103,8 @@ def command(
         capped = {"epochs": epochs} if epochs else {}
         chosen, name = plain_recipe(task, encoder=encoder or ENCODER, **capped), task.replace(":", "-")
     else:
-        chosen, name = look_up(str(recipe)), Path(str(recipe)).stem
+        assert found is not None
+        chosen, name = found, Path(str(recipe)).stem
     if seed is not None:
         chosen = with_seed(chosen, seed)
     torch = need("torch", extra="train")
@@ -106,6 +130,43 @@ def command(
             progress=lambda what, step, total, loss: bar.update(
                 at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
             ),
+        )
+    click.echo(json.dumps(figures, indent=1))
+    click.echo(f"Written: {out}", err=True)
+
+
+def train_voice(
+    recipe: VoiceRecipe, name: str, out: Path, *, data: str | None, encoder: str | None, corpora: tuple[str, ...]
+) -> None:
+    """Make a model of the voice, and print what it came to on speakers that it never heard."""
+    import msgspec
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from affekt.catalog.corpora import corpus
+    from affekt.core.errors import InputError
+    from affekt.corpora.files import data_folder
+    from affekt.extras import need
+
+    for each in corpora or recipe.corpora:
+        corpus(each)
+    data_folder(data)
+    need("sklearn", extra="train")
+    from affekt.train.voice.make import make_voice
+
+    if (out / "affekt.json").exists():
+        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
+    chosen = msgspec.structs.replace(recipe, corpora=corpora or recipe.corpora)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        at = bar.add_task(name, total=None)
+        figures = make_voice(
+            chosen,
+            name,
+            out,
+            data=Path(data) if data else None,
+            encoder=Path(encoder) if encoder else None,
+            progress=lambda what, done, total: bar.update(at, description=what, completed=done, total=total),
         )
     click.echo(json.dumps(figures, indent=1))
     click.echo(f"Written: {out}", err=True)

@@ -11,9 +11,20 @@ from pathlib import Path
 from typing import IO
 
 from affekt.catalog.corpora import Corpus, CorpusFile
-from affekt.core.errors import DataError
+from affekt.core.clip import Clip
+from affekt.core.errors import DataError, InputError
 
-__all__ = ["DATA_VARIABLE", "checksum", "corpus_folder", "data_folder", "file_of", "files_of", "lines", "opened"]
+__all__ = [
+    "DATA_VARIABLE",
+    "checksum",
+    "corpus_folder",
+    "data_folder",
+    "file_of",
+    "files_of",
+    "lines",
+    "opened",
+    "recording_of",
+]
 
 DATA_VARIABLE = "AFFEKT_DATA"
 
@@ -63,6 +74,18 @@ def corpus_folder(corpus: Corpus, data: str | Path | None = None) -> Path:
         where=str(root / corpus.folder),
         hint=f"Make it: `{corpus.made_by}`." if corpus.made_by else f"Get it from {corpus.home} and put it there.",
     )
+
+
+def recording_of(corpus: Corpus, clip: Clip, data: str | Path | None = None) -> Path:
+    """The recording that a row of a corpus is.
+
+    Raises:
+        InputError: Rows of the corpus are not recordings.
+        DataError: The data folder, the corpus folder or the file is missing.
+    """
+    if "file" not in clip.facts:
+        raise InputError(f"Rows of {corpus.title} are not recordings", where=corpus.id, hint="See `affekt bench list`.")
+    return file_of(corpus, clip.facts["file"], data)
 
 
 def file_of(corpus: Corpus, path: str, data: str | Path | None = None) -> Path:

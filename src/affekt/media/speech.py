@@ -29,6 +29,7 @@ __all__ = [
     "speech",
     "speech_probabilities",
     "spoken",
+    "trimmed",
 ]
 
 FRAME: Final = 512 / RATE
@@ -195,6 +196,20 @@ def speech(sound: Sound | Iterable[Sound], *, options: SpeechOptions | None = No
         # The last frame may have been filled up beyond the end of the sound.
         if start + began < end:
             yield start + began, min(start + ended, end)
+
+
+def trimmed(sound: Sound, *, options: SpeechOptions | None = None) -> Sound:
+    """From the first speech in a sound to the last; all of it where none is found.
+
+    Args:
+        sound: Sound at 16 kHz.
+        options: What counts as speech.
+
+    Raises:
+        ValueError: The rate is another one.
+    """
+    found = list(speech(sound, options=options))
+    return sound.cut(found[0][0], found[-1][1]) if found else sound
 
 
 def spoken(sound: Sound | Iterable[Sound], *, options: SpeechOptions | None = None) -> Iterator[Sound]:

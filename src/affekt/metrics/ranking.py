@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from affekt.core.works import implements
 from affekt.metrics.calibration import decisions_of
 from affekt.metrics.statistic import Array, Statistic, divide
 
@@ -71,6 +72,7 @@ def top_k_accuracy_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike
     return Statistic(np.stack([hit, np.ones_like(hit)]), lambda sums: divide(sums[..., 0], sums[..., 1]))
 
 
+@implements(works=["label-variance-ser"])
 def top_k_accuracy(*, truth: npt.ArrayLike, probability: npt.ArrayLike, k: int) -> float:
     """Share of rows with a true label among the k most probable ones: n-best accuracy.
 

@@ -139,6 +139,8 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
         padding: seconds that it is given on both sides: as what it learned from was cut.
         beside: How the output is read where it does; the head of the card reads a stretch alone.
         places: Dimensional space in which the labels were rated; valence, arousal and dominance are read off there.
+        functionals: Which functionals a stretch is heard as, where it is not a vector of an encoder.
+        learned: The corpora all of whose rows it learned from, so that a score on them says nothing.
     """
 
     least: float
@@ -148,6 +150,8 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     padding: float = 0.03
     beside: Head
     places: str | None = None
+    functionals: Literal["", "egemaps", "full"] = ""
+    learned: tuple[str, ...] = ()
 
 
 class Causes(msgspec.Struct, frozen=True, kw_only=True):

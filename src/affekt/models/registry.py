@@ -24,6 +24,7 @@ __all__ = [
     "automatic",
     "bundled",
     "load",
+    "load_any",
     "load_causes",
     "load_voice",
     "model_folder",
@@ -101,6 +102,17 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
 
         return AskedRecogniser(folder, jobs=jobs)
     return TextRecogniser(folder, jobs=jobs)
+
+
+def load_any(name: str | Path, *, jobs: int | None = None) -> TextRecogniser | VoiceRecogniser:
+    """Load a recogniser of texts or of voices, whichever it is.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        ModelError: The model cannot be loaded.
+    """
+    folder = model_folder(name)
+    return load(folder, jobs=jobs) if read_card(folder).voice is None else load_voice(folder, jobs=jobs)
 
 
 def load_voice(name: str | Path | None = None, *, jobs: int | None = None) -> VoiceRecogniser:

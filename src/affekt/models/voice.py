@@ -8,8 +8,9 @@ voice that is always loud is not always angry.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,12 @@ from affekt.core.errors import ModelError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
 from affekt.features.frames import HOP
+from affekt.features.functionals import functionals
 from affekt.features.logmel import log_mel
+from affekt.features.names import FULL, FUNCTIONALS
+from affekt.features.stream import descriptors
 from affekt.media.sound import RATE, Sound
-from affekt.media.speech import SpeechOptions
+from affekt.media.speech import SpeechOptions, trimmed
 from affekt.models.card import Card, Voice, read_card, spec_of
 
 __all__ = ["Baseline", "VoiceRecogniser"]
@@ -63,7 +67,7 @@ class VoiceRecogniser:
     """A recogniser of the voice in a model folder.
 
     Args:
-        folder: Folder with `affekt.json`, `model.onnx` (the encoder) and `heads.onnx`.
+        folder: Folder with `affekt.json`, `heads.onnx`, and `model.onnx` (the encoder) unless it hears functionals.
         jobs: Threads; default all cores.
 
     Raises:
@@ -128,6 +132,10 @@ class VoiceRecogniser:
         samples = self._samples(sound)
         if len(samples) < self.voice.least * RATE or float(np.sqrt(np.mean(np.square(samples)))) < _SILENT:
             return None
+        if self.voice.functionals:
+            names = {"egemaps": FUNCTIONALS, "full": FULL}[self.voice.functionals]
+            # What is undefined is 0, as openSMILE writes it: the pitch of a whisper.
+            return np.nan_to_num(functionals(descriptors(samples), names=names)).astype(np.float32)
         return self._encoded(samples, "vector")
 
     def frames(self, sound: Sound) -> NDArray[np.float32]:
@@ -157,6 +165,17 @@ class VoiceRecogniser:
         given = log_mel(samples) if asked.name == "mel" else np.asarray(samples, np.float32)
         out: NDArray[np.float32] = self._encoder.run([what], {asked.name: given[None]})[0]
         return out
+
+    def hear_utterance(self, sound: Sound) -> NDArray[np.float32] | None:
+        """What is kept of a recording of one utterance: of all from the first speech in it to the last.
+
+        Args:
+            sound: Mono at 16 kHz; all of it is heard where no speech is found.
+
+        Returns:
+            As `hear`.
+        """
+        return self.hear(trimmed(sound, options=replace(self.cut, longest=math.inf)))
 
     def baseline(self, vectors: Sequence[NDArray[np.float32]]) -> Baseline | None:
         """A speaker's own manner, from the vectors of the speaker's stretches; `None` where these are too few."""

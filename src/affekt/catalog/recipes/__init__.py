@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from affekt.catalog.load import Entry, entry, names
+from affekt.catalog.load import Entry, document, entry, names
 from affekt.core.errors import CatalogError
 
 __all__ = [
@@ -25,8 +25,11 @@ __all__ = [
     "Tandem",
     "Teachers",
     "Term",
+    "VoiceRecipe",
     "recipe",
     "recipes",
+    "text_recipe",
+    "voice_recipe",
     "with_seed",
 ]
 
@@ -390,12 +393,66 @@ class Recipe(Entry, frozen=True, kw_only=True):
     kind: Literal["text"] = "text"
 
 
+class VoiceRecipe(Entry, frozen=True, kw_only=True):
+    """A model of the voice and how it is made: stretches of speech become vectors, and linear heads read them.
+
+    Attributes:
+        kind: Tells it apart from a recipe of a model that reads texts.
+        title: Name for people.
+        version: Version of the weights that it makes.
+        encoder: The speech encoder, of which a stretch is the mean and spread of a layer over time; and
+        layers: how many of its layers. Or
+        functionals: which functionals of pitch, loudness, spectrum and rhythm a stretch is.
+        licence: SPDX expression of the resulting weights.
+        terms: What their LICENSE file says before it names the sources.
+        languages: ISO 639-1 codes.
+        space: Label space of the answers.
+        places: Dimensional space in which the labels were rated, where valence, arousal and dominance are read off;
+            empty for none.
+        corpora: What is learned from, whole; labels are carried to the space by the catalogue's maps.
+        sources: What else its sources are, beside the corpora.
+        least: Seconds of the shortest stretch that gets an answer.
+        longest: Seconds of the longest that is heard in one piece.
+        stretches: From how many stretches on the speaker's own manner counts.
+        least_silence: Seconds of silence that end a stretch.
+        padding: Seconds that a stretch is given on both sides.
+        strengths: What is tried for how closely a head follows its rows (C of logistic regression); chosen on speakers
+            that are left out of the rows that it learns from.
+        works: Ids of the works whose data or mechanisms it uses.
+        not_for: What the model must not be used for.
+        caveats: What its scores do not show.
+    """
+
+    kind: Literal["voice"]
+    title: str
+    version: str = "1"
+    encoder: str = ""
+    layers: int = 0
+    functionals: Literal["", "egemaps", "full"] = ""
+    licence: str
+    terms: str
+    languages: tuple[str, ...]
+    space: str
+    places: str = ""
+    corpora: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    least: float = 0.5
+    longest: float = 15.0
+    stretches: int = 16
+    least_silence: float = 0.5
+    padding: float = 0.1
+    strengths: tuple[float, ...] = (0.0003, 0.001, 0.003, 0.01)
+    works: tuple[str, ...] = ()
+    not_for: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+
+
 def recipes() -> tuple[str, ...]:
     """Ids of all recipes, sorted."""
     return names("recipes")
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> Recipe | VoiceRecipe:
     """The recipe of that name, or in the file of that path.
 
     Raises:
@@ -405,11 +462,46 @@ def recipe(name: str) -> Recipe:
     file = Path(name)
     if file.suffix == ".toml" and file.is_file():
         try:
-            own: Recipe = msgspec.toml.decode(file.read_bytes(), type=Recipe)
-        except (msgspec.DecodeError, ValueError) as err:
+            raw = msgspec.toml.decode(file.read_bytes())
+            if raw.get("kind") == "voice":
+                return msgspec.convert(raw, VoiceRecipe)
+            return msgspec.convert(raw, Recipe)
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as err:
             raise CatalogError(f"The recipe is not valid: {err}", where=name) from err
-        return own
-    found: Recipe = entry("recipes", name, Recipe)
+    if document("recipes", name).get("kind") == "voice":
+        voice: VoiceRecipe = entry("recipes", name, VoiceRecipe)
+        return voice
+    text: Recipe = entry("recipes", name, Recipe)
+    return text
+
+
+def text_recipe(name: str) -> Recipe:
+    """The same, where it has to be of a model that reads texts.
+
+    Raises:
+        UnknownNameError: There is no such recipe; the nearest names are given.
+        CatalogError: The entry is not valid, or is of a model of the voice.
+    """
+    found = recipe(name)
+    if isinstance(found, VoiceRecipe):
+        raise CatalogError(f"The recipe {name!r} makes a model of the voice, not one that reads texts")
+    return found
+
+
+def voice_recipe(name: str) -> VoiceRecipe:
+    """The same, where it has to be of a model of the voice.
+
+    Raises:
+        UnknownNameError: There is no such recipe; the nearest names are given.
+        CatalogError: The entry is not valid, or is of a model that reads texts.
+    """
+    found = recipe(name)
+    if isinstance(found, Recipe):
+        kind = [n for n in recipes() if document("recipes", n).get("kind") == "voice"]
+        raise CatalogError(
+            f"The recipe {name!r} makes a model that reads texts, not one of the voice",
+            hint=f"Recipes of the voice: {', '.join(kind)}.",
+        )
     return found
 
 

@@ -6,33 +6,34 @@ unweighted average recall on speakers that are left out, within the rows that it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.catalog.corpora import corpus
+from affekt.catalog.corpora import ALL, Corpus, corpus
 from affekt.catalog.maps import space_map
-from affekt.core.errors import CatalogError, DataError
+from affekt.core.clip import Clip
+from affekt.core.errors import DataError
 from affekt.corpora import read
-from affekt.corpora.files import data_folder
+from affekt.corpora.files import recording_of
 from affekt.extras import need
 from affekt.media.sound import Sound, read_sound
-from affekt.media.speech import SpeechOptions, speech
+from affekt.metrics import unweighted_average_recall
 from affekt.models.voice import Baseline
+from affekt.train.calibrate import fit_temperature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STRENGTHS", "Fitted", "Heard", "fit_head", "folds_of", "hear_corpus", "held_out", "trimmed"]
+__all__ = ["STRENGTHS", "Fitted", "Heard", "fit_head", "folds_of", "hear_corpus", "held_out", "speaker_of"]
 
 STRENGTHS = (0.0003, 0.001, 0.003, 0.01)
 """What is tried for C."""
 
 _INNER = 5
-_SPEECH = SpeechOptions(least_silence=0.5, padding=0.1)
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Fitted:
         weight: Shape (width, labels).
         bias: Shape (labels,).
         strength: The C that was chosen.
+        temperature: What logits are divided by to become probabilities, by what they came to on speakers left out.
     """
 
     mean: NDArray[np.float64]
@@ -85,17 +87,12 @@ class Fitted:
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
     strength: float
+    temperature: float = 1.0
 
     def logits(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Shape (rows, labels)."""
         out: NDArray[np.float64] = (vectors - self.mean) / self.sd @ self.weight + self.bias
         return out
-
-
-def trimmed(sound: Sound) -> Sound:
-    """From the first speech in a recording to the last; all of it where none is found."""
-    found = list(speech(sound, options=_SPEECH))
-    return sound.cut(found[0][0], found[-1][1]) if found else sound
 
 
 def hear_corpus(
@@ -109,69 +106,84 @@ def hear_corpus(
     """Every recording of a corpus as a vector, whatever split it is in.
 
     Args:
-        name: Id of a corpus whose rows are files.
+        name: Id of a corpus whose rows are recordings.
         hear: What makes a vector of a sound; rows of which it makes none are left out.
-        labels: Space that labels are carried to by the catalogue's maps of equal names; rows without a label there
-            are left out. Default the corpus' own.
+        labels: Space that labels are carried to by the catalogue's maps; rows without a label there are left out.
+            Default the corpus' own.
         data: Folder of the corpora; default `AFFEKT_DATA`.
         progress: Called with the number of recordings done.
 
     Raises:
-        CatalogError: Rows of the corpus are not files.
+        InputError: Rows of the corpus are not recordings, or no map leads to the space.
         DataError: A file is missing, or no row is left.
     """
     entry = corpus(name)
-    folder = data_folder(data) / entry.folder
-    carry = None if labels in (None, entry.space) else _carrier(entry.space, labels)
+    weights = space_map(entry.space, labels or entry.space).weights
+    carry = {label: max(row, key=row.__getitem__) for label, row in weights.items() if row}
     rows = []
-    for split in entry.splits:
-        for clip, target in read(entry, split=split, data=data):
-            if "file" not in clip.facts:
-                raise CatalogError(f"Rows of the corpus {name} are not files")
-            label = target.labels[0] if carry is None else carry.get(target.labels[0])
-            vector = hear(trimmed(read_sound(folder / clip.facts["file"]))) if label else None
-            if vector is not None:
-                rows.append((clip.id, vector, label, f"{name} {clip.speaker}"))
-            if progress:
-                progress(1)
+    for clip, target in read(entry, split=ALL, data=data):
+        label = carry.get(target.labels[0])
+        vector = hear(read_sound(recording_of(entry, clip, data))) if label else None
+        if vector is not None:
+            rows.append((clip.id, vector, label, speaker_of(entry, clip)))
+        if progress:
+            progress(1)
     if not rows:
         raise DataError(f"The corpus {name} has no recording with one of the labels")
     ids, vectors, found, speakers = zip(*rows, strict=True)
     return Heard(np.array(ids), np.stack(vectors), np.array(found), np.array(speakers))
 
 
-def _carrier(origin: str, target: str) -> dict[str, str]:
-    """Label -> the one label of another space with the same place in Ekman's six and neutral."""
-    here, there = space_map(origin, "ekman-neutral"), space_map(target, "ekman-neutral")
-
-    def places(weights: Any) -> dict[str, str]:
-        return {label: max(row, key=row.__getitem__) for label, row in weights.items() if row}
-
-    back: dict[str, str] = {}
-    for label, place in places(there.weights).items():
-        back.setdefault(place, label)  # neutral before calm
-    return {label: back[place] for label, place in places(here.weights).items() if place in back}
+def speaker_of(entry: Corpus, clip: Clip) -> str:
+    """A speaker's name with the corpus' in front, so that those of several corpora are told apart."""
+    return f"{entry.folder} {clip.speaker}"
 
 
-def folds_of(speakers: NDArray[np.str_], count: int) -> list[NDArray[np.bool_]]:
-    """Rows of each of so many groups of speakers, dealt out in the order of their names."""
-    names = np.unique(speakers)
-    return [np.isin(speakers, names[k :: min(count, len(names))]) for k in range(min(count, len(names)))]
+def folds_of(
+    speakers: NDArray[np.str_], entry: Corpus | None = None, *, count: int = _INNER
+) -> list[NDArray[np.bool_]]:
+    """Rows of each fold of speakers: those that the corpus has, else so many dealt out in the order of their names.
+
+    Args:
+        speakers: Of each row, as `speaker_of` names them.
+        entry: The corpus; `None` where rows are of several.
+        count: How many, where they are dealt out.
+
+    Raises:
+        DataError: A speaker is in no fold of the corpus, or in several.
+    """
+    if entry is None or not entry.speaker_folds:
+        names = np.unique(speakers)
+        return [np.isin(speakers, names[k :: min(count, len(names))]) for k in range(min(count, len(names)))]
+    folds = [np.isin(speakers, [f"{entry.folder} {name}" for name in fold]) for fold in entry.speaker_folds]
+    if strays := sorted(set(speakers[np.sum(folds, 0) != 1])):
+        raise DataError(f"The folds do not hold each speaker once: {', '.join(strays)}", where=entry.id)
+    return [fold for fold in folds if fold.any()]
 
 
-def _logistic(heard: Heard, order: Sequence[str], strength: float) -> Fitted:
-    linear = need("sklearn.linear_model", extra="train")
-    mean, sd = heard.vectors.mean(0, dtype=np.float64), heard.vectors.std(0, dtype=np.float64) + 1e-6
-    model = linear.LogisticRegression(C=strength, max_iter=300)
-    model.fit((heard.vectors - mean) / sd, heard.labels)
-    weight = np.zeros((heard.vectors.shape[1], len(order)))
-    bias = np.full(len(order), -20.0)  # a label that no row has is never likely
-    for k, label in enumerate(model.classes_):
-        weight[:, order.index(label)], bias[order.index(label)] = model.coef_[k], model.intercept_[k]
-    return Fitted(mean, sd, weight, bias, strength)
+class _Logistic:
+    """Logistic regression on standardised rows; each fit begins where the one before ended, where that is asked."""
+
+    def __init__(self, heard: Heard, order: Sequence[str], *, warm: bool = False) -> None:
+        linear = need("sklearn.linear_model", extra="train")
+        self.labels, self.order = heard.labels, order
+        self.mean = heard.vectors.mean(0, dtype=np.float64)
+        self.sd = heard.vectors.std(0, dtype=np.float64) + 1e-6
+        # To choose a strength, half the precision does.
+        self.rows = ((heard.vectors - self.mean) / self.sd).astype(np.float32 if warm else np.float64)
+        self.model = linear.LogisticRegression(max_iter=300, warm_start=warm)
+
+    def fit(self, strength: float) -> Fitted:
+        model = self.model.set_params(C=strength).fit(self.rows, self.labels)
+        weight = np.zeros((self.rows.shape[1], len(self.order)))
+        bias = np.full(len(self.order), -20.0)  # a label that no row has is never likely
+        for k, label in enumerate(model.classes_):
+            at = self.order.index(label)
+            weight[:, at], bias[at] = model.coef_[k], model.intercept_[k]
+        return Fitted(self.mean, self.sd, weight, bias, strength)
 
 
-def fit_head(heard: Heard, order: Sequence[str], *, strengths: Iterable[float] = STRENGTHS) -> Fitted:
+def fit_head(heard: Heard, order: Sequence[str], *, strengths: Sequence[float] = STRENGTHS) -> Fitted:
     """A head from rows, with C chosen on speakers that are left out in turn.
 
     Args:
@@ -179,22 +191,28 @@ def fit_head(heard: Heard, order: Sequence[str], *, strengths: Iterable[float] =
         order: The labels in the order of their space.
         strengths: What is tried for C; where it is one, that is taken.
     """
-    strengths = tuple(strengths)
     if len(strengths) == 1:
-        return _logistic(heard, order, strengths[0])
-    tried = {}
-    for strength in strengths:
-        found = np.empty(len(heard.ids), heard.labels.dtype)
-        for out in folds_of(heard.speakers, _INNER):
-            head = _logistic(heard[~out], order, strength)
-            found[out] = np.array(order)[head.logits(heard.vectors[out]).argmax(1)]
-        tried[strength] = float(np.mean([(found[heard.labels == c] == c).mean() for c in np.unique(heard.labels)]))
-    return _logistic(heard, order, max(tried, key=lambda s: (tried[s], -s)))
+        return _Logistic(heard, order).fit(strengths[0])
+    tried = {strength: np.empty((len(heard.ids), len(order))) for strength in sorted(strengths)}
+    for out in folds_of(heard.speakers):
+        inner = _Logistic(heard[~out], order, warm=True)
+        for strength, logits in tried.items():
+            logits[out] = inner.fit(strength).logits(heard.vectors[out])
+    truth = np.array([order.index(label) for label in heard.labels])
+    best = max(tried, key=lambda s: (unweighted_average_recall(truth=truth, prediction=tried[s].argmax(1)), -s))
+    head = _Logistic(heard, order).fit(best)
+    return replace(head, temperature=fit_temperature(truth=np.eye(len(order))[truth], logits=tried[best]))
 
 
 def held_out(
-    heard: Heard, folds: Sequence[NDArray[np.bool_]], order: Sequence[str], *, beside: Heard | None = None
-) -> tuple[NDArray[np.float64], list[float]]:
+    heard: Heard,
+    folds: Sequence[NDArray[np.bool_]],
+    order: Sequence[str],
+    *,
+    beside: Heard | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[NDArray[np.float64], list[Fitted]]:
     """Logits of every row from a head that heard none of its fold's speakers.
 
     Args:
@@ -202,14 +220,18 @@ def held_out(
         folds: Rows of each fold, which together are all rows.
         order: The labels in the order of their space.
         beside: Rows of other corpora that every head learns from too.
+        strengths: What is tried for C.
+        progress: Called with the number of folds done.
 
     Returns:
-        Shape (rows, labels), and the C of each fold.
+        Shape (rows, labels), and the head of each fold.
     """
-    out, strengths = np.full((len(heard.ids), len(order)), np.nan), []
+    out, heads = np.full((len(heard.ids), len(order)), np.nan), []
     for rows in folds:
         rest = heard[~rows]
-        head = fit_head(rest.and_(beside) if beside is not None else rest, order)
+        head = fit_head(rest.and_(beside) if beside is not None else rest, order, strengths=strengths)
         out[rows] = head.logits(heard.vectors[rows])
-        strengths.append(head.strength)
-    return out, strengths
+        heads.append(head)
+        if progress:
+            progress(1)
+    return out, heads
