@@ -4,6 +4,10 @@ A voice says a dozen neutral sentences, and one more with its pitch, rate, volum
 options of eSpeak NG (-p, -s, -a), or with nothing changed. What is named of that sentence is compared with what was
 changed; what is named of the neutral ones beside it is counted too. Prints a line for each case and the rates. Needs
 the program `espeak-ng`.
+
+With --corpus, recordings of people instead: how often anything is named in the neutral recordings of a speaker among
+each other, which should be hardly ever, and what is named of each label among all recordings of a speaker. Needs
+AFFEKT_DATA.
 """
 
 from __future__ import annotations
@@ -13,14 +17,21 @@ import json
 import shutil
 import subprocess
 import wave
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affekt.features import cue_values, departures, descriptors
 from affekt.media.sound import sound_of
+
+if TYPE_CHECKING:
+    from affekt.features import Departure
+    from affekt.media.sound import Sound
+    from affekt.train.voice.fit import Heard
 
 VOICES = ("en-us", "en-us+f4", "en-us+m7", "en-gb-scotland", "en-gb-x-rp", "en+f2", "en+m3", "de", "de+f2")
 # Options when nothing is changed, and each option above and below that.
@@ -146,6 +157,37 @@ def summary(found: list[Case]) -> dict[str, object]:
     }
 
 
+def of_people(name: str) -> dict[str, object]:
+    """What is named in a corpus of acted speech, speaker by speaker."""
+    from affekt.train.voice.fit import hear_corpus
+
+    def values_and_seconds(sound: Sound) -> np.ndarray:
+        found = descriptors(sound.samples)
+        return np.append(cue_values(found), found.seconds)
+
+    heard = hear_corpus(name, values_and_seconds)
+    neutral = heard[heard.labels == "neutral"]
+
+    def named(rows: Heard) -> Iterator[tuple[str, list[Departure]]]:
+        for speaker in np.unique(rows.speakers):
+            own = rows[rows.speakers == speaker]
+            yield from zip(own.labels, departures(own.vectors[:, :-1], own.vectors[:, -1]), strict=True)
+
+    calm = [found for _, found in named(neutral)]
+    shares: dict[str, dict[str, float]] = {}
+    everything = list(named(heard))
+    for label in np.unique(heard.labels):
+        words = Counter(d.word for other, found in everything if other == label for d in found)
+        of = int((heard.labels == label).sum())
+        shares[str(label)] = {word: round(count / of, 2) for word, count in words.most_common(6)}
+    return {
+        "corpus": name,
+        "neutral_recordings": len(calm),
+        "neutral_recordings_with_a_cue": sum(map(bool, calm)),
+        "share_of_recordings_by_label": shares,
+    }
+
+
 def _said(sides: dict[str, int]) -> str:
     return ", ".join(f"{name} {'up' if side > 0 else 'down'}" for name, side in sides.items()) or "nothing"
 
@@ -154,7 +196,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voices", nargs="+", default=VOICES, help="names of voices, of English or German")
     parser.add_argument("--json", action="store_true", help="print the rates alone")
+    parser.add_argument("--corpus", help="recordings of people instead: ravdess or emodb")
     args = parser.parse_args()
+    if args.corpus:
+        print(json.dumps(of_people(args.corpus), indent=1))
+        return
     if shutil.which("espeak-ng") is None:
         parser.exit(1, "The program espeak-ng is not installed.\n")
     found = []

@@ -437,7 +437,7 @@ def _facts(
     groups = min(spaces[0].groups.values(), key=len, default={})
     ranges = [d for way in used for d in way.ranges]
     return ReportFacts(
-        title="What the voices sound like" if source.recorded else "What the texts feel like",
+        title=_title(source),
         heard=source.recorded,
         recordings=recordings,
         input_name=", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]} and {len(names) - 2} more",
@@ -452,6 +452,12 @@ def _facts(
         affekt_version=__version__,
         command=command,
     )
+
+
+def _title(source: Input) -> str:
+    if source.recorded:
+        return "What the voices sound like"
+    return "How the conversation feels" if source.conversation else "What the texts feel like"
 
 
 def _model_facts(analyzer: Analyzer, way: Way) -> ModelFacts:

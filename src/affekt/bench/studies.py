@@ -334,7 +334,8 @@ class _OthersTurns:
 
 
 def _outcomes(entry: Study, scores: Mapping[str, Spread], contrasts: Mapping[str, Contrast]) -> tuple[Outcome, ...]:
-    return tuple(Outcome(v.name, scores[v.name].value, contrasts.get(v.name)) for v in entry.ways)
+    ways = [v.name for v in entry.ways if v.name in scores]
+    return tuple(Outcome(name, scores[name].value, contrasts.get(name)) for name in ways)
 
 
 def _table(entry: Study, found: Comparison, key: str) -> Table:

@@ -50,6 +50,7 @@ _MAX_REASONS = 40
 _SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "table.js", "panel.js")
 # For rows that have a place in a recording; `app.js` starts everything and comes last.
 _TIMED_SCRIPTS = ("tracks.js", "stage.js")
+_TALK_SCRIPTS = ("talk.js",)
 _COLOURS = 8  # --g0 ... --g7 in style.css; 7 is the neutral grey
 # Groups with a customary colour. Others take what is left, in their order.
 _CUSTOMARY = {
@@ -198,6 +199,7 @@ class _Tally:
     def __init__(self, dimensions: Sequence[str]) -> None:
         self.n = 0
         self.timed = False
+        self.talked = False
         self.abstained: Counter[str] = Counter()
         self.labels: Counter[str] = Counter()
         self.first: Counter[str] = Counter()
@@ -211,6 +213,7 @@ class _Tally:
     def add(self, row: Row) -> None:
         self.n += 1
         self.timed = self.timed or (row.start is not None and row.end is not None)
+        self.talked = self.talked or row.dialogue is not None
         self.models[row.model] += 1
         if row.abstained is not None:
             reason = kind_of(row.abstained)
@@ -321,9 +324,14 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
     def read(name: str) -> str:
         return (parts / name).read_text(encoding="utf-8")
 
-    scripts = (*_SCRIPTS, *(_TIMED_SCRIPTS if tally.timed else ()), "app.js")
+    scripts = (
+        *_SCRIPTS,
+        *(_TIMED_SCRIPTS if tally.timed else ()),
+        *(_TALK_SCRIPTS if tally.talked else ()),
+        "app.js",
+    )
     script = "(() => {\n'use strict';\n" + "\n".join(map(read, scripts)) + "\n})();"
-    style = read("style.css") + (read("stage.css") if tally.timed else "")
+    style = read("style.css") + (read("stage.css") if tally.timed else "") + (read("talk.css") if tally.talked else "")
     groups, group_of, colours = _grouping(labels, facts)
     counts = tally.as_json()
     packed = gzip.compress(columns(rows, len(labels), facts.all_dimensions), compresslevel=6, mtime=0)
@@ -354,6 +362,7 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         held=len(rows),
         labels=labels,
         timed=tally.timed,
+        talked=tally.talked,
         sounds=((k, map(Markup, held(r))) for k, r in enumerate(facts.recordings) if r.in_page and tally.timed),
         moment=_moment(facts.created),
         script=Markup(script),  # noqa: S704  (our own files; the policy holds their hashes)

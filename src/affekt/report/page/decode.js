@@ -121,10 +121,17 @@ function columns(bytes) {
   const win = { to: get('windows.to'), start: get('windows.start'), end: get('windows.end'), scores: get('windows.scores'),
     valence: thousandths('windows.valence'), arousal: thousandths('windows.arousal'), dominance: thousandths('windows.dominance') };
   const width = win.start.length ? win.scores.length / win.start.length : 0;
+  const because = { to: get('causes.to'), turn: get('causes.turn'), start: get('causes.start'), end: get('causes.end'), score: get('causes.score') };
   const text = strings('text');
   return {
     n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, languages: head.languages, numbers, dimensions: head.dimensions,
     id: strings('id'), text, source: strings('source'), time: strings('time'),
+    dialogues: head.dialogues, dialogue: get('dialogue'), turn: get('turn'), turning: get('turning'),
+    causes(i) {
+      const out = [];
+      for (let k = because.to[i]; k < because.to[i + 1]; k++) out.push({ turn: because.turn[k], start: because.start[k], end: because.end[k], score: because.score[k] / 1000 });
+      return out;
+    },
     index: get('index'), length: get('length'), start: get('start'), end: get('end'),
     confidence: Float32Array.from(get('confidence'), (v) => (v === NONE ? NaN : v / 1000)),
     speaker: get('speaker'), reason: get('abstained'), language: get('language'),

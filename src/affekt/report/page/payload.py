@@ -23,6 +23,7 @@ import numpy as np
 
 from affekt.core.prediction import kind_of
 from affekt.core.row import OWN, Row, WindowRow, value_of
+from affekt.core.turning import turning_points
 
 __all__ = [
     "MAX_BYTES",
@@ -71,6 +72,9 @@ class Packed(NamedTuple):
     evidence: tuple[tuple[str, bytes, float, float, float, int], ...]
     windows: tuple[tuple[int, int, tuple[int, int, int], bytes], ...]
     language: str
+    dialogue: str
+    turn: int
+    causes: tuple[tuple[int, int, int, int], ...]  # turn, characters, score in thousandths
 
 
 # Held rows are short byte strings: as Python objects they would take several times the room.
@@ -200,6 +204,9 @@ def pack(row: Row, number: int, labels: dict[str, int], dimensions: Sequence[str
         evidence=tuple(evidence),
         windows=tuple(windows),
         language=row.language or "",
+        dialogue=row.dialogue or "",
+        turn=row.turn or 0,
+        causes=tuple((c.turn, c.start, c.end, _share(c.score)) for c in row.causes or ()),
     )
 
 
@@ -290,6 +297,7 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
     speakers: list[str] = []
     reasons: list[str] = []
     languages: list[str] = []
+    talk = _Talk(dimensions)
     evidence, evidence_to = _Evidence(), array("I", [0])
     windows, windows_to = _Windows(), array("I", [0])
     for r in rows:
@@ -306,6 +314,7 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
         speakers.append(r.speaker)
         reasons.append(r.abstained)
         languages.append(r.language)
+        talk.add(r)
         for e in r.evidence:
             evidence.add(e)
         evidence_to.append(len(evidence.label))
@@ -333,8 +342,10 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
         "speakers": out.put_names("speaker", speakers),
         "reasons": out.put_names("abstained", reasons),
         "languages": out.put_names("language", languages),
+        "dialogues": out.put_names("dialogue", talk.dialogues),
         "modalities": out.put_names("evidence.modality", evidence.modality),
     }
+    talk.put(out)
     out.put("evidence.to", "u4", evidence_to)
     out.put_strings("evidence.cue", evidence.cue)
     out.put("evidence.start", "f4", evidence.start)
@@ -353,6 +364,39 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
     axis, positions = _axis(plain["number"], times, starts)
     out.put("axis", "f8", positions)
     return out.to_bytes({"n": n, "axis": axis, "dimensions": list(dimensions), **names})
+
+
+class _Talk:
+    """Columns of turns, as they grow: dialogue, place there, causes; then where the level of valence changes."""
+
+    def __init__(self, dimensions: Sequence[str]) -> None:
+        self._at = 3 * list(dimensions).index("valence") if "valence" in dimensions else None
+        self.dialogues: list[str] = []
+        self._turns = array("I")
+        self._valence: dict[str, list[tuple[int, float]]] = {}
+        self._to = array("I", [0])
+        self._causes: list[tuple[int, int, int, int]] = []
+
+    def add(self, row: Packed) -> None:
+        self._turns.append(row.turn)
+        self._causes += row.causes
+        self._to.append(len(self._causes))
+        if row.dialogue and self._at is not None and not row.abstained:
+            value = row.numbers[self._at]
+            if value != _NO_NUMBER:
+                self._valence.setdefault(row.dialogue, []).append((len(self.dialogues), value / 1000))
+        self.dialogues.append(row.dialogue)
+
+    def put(self, out: _Columns) -> None:
+        turning = np.zeros(len(self.dialogues), np.uint8)
+        for course in self._valence.values():
+            for k in turning_points([value for _, value in course]):
+                turning[course[k][0]] = 1
+        out.put("turn", "u4", self._turns)
+        out.put("turning", "u1", turning)
+        out.put("causes.to", "u4", self._to)
+        for k, (name, kind) in enumerate((("turn", "u4"), ("start", "u4"), ("end", "u4"), ("score", "u2"))):
+            out.put(f"causes.{name}", kind, [cause[k] for cause in self._causes])
 
 
 class _Evidence:

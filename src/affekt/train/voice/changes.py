@@ -30,7 +30,7 @@ __all__ = [
     "wrong_seconds",
 ]
 
-_THINNED = 3
+_THINNED = 5
 
 COSTS = (0.0, 2.0, 4.0, 8.0, 12.0, 16.0, 24.0)
 """What is tried for the cost of a change."""
@@ -188,7 +188,7 @@ class Reader:
         followed: The recordings.
         order: The labels.
         neutral: The label that means no emotion.
-        logits: Of the head of moments, shape (moments, labels).
+        logits: Of the head of moments, shape (moments, labels); NaN for those that it learned from.
         whole: The head of stretches of one expression.
         cost: What a change costs.
     """
@@ -214,7 +214,9 @@ class Reader:
         """Learn both heads from some recordings, and choose the cost of a change on others."""
         head = fit_moments(followed, learned, order, strength=strength)
         whole = fit_head(followed.pieces(learned), order, strengths=(strength,))
-        logits = head.logits(followed.moments)
+        asked = np.repeat(~learned, np.diff(followed.at))
+        logits = np.full((len(followed.labels), len(order)), np.nan)
+        logits[asked] = head.logits(followed.moments[asked])
         cost = chosen_cost(followed, logits, chosen, order, neutral)
         return cls(followed, order, neutral, logits, whole, cost)
 
