@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from affekt.catalog.corpora import corpus
-from affekt.catalog.recipes import HeadPlan, Part, Recipe, Stage
+from affekt.catalog.recipes import Curriculum, HeadPlan, Part, Recipe, Stage
 from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
@@ -21,6 +21,7 @@ from affekt.models.target import CLOSE, OPEN
 from affekt.models.text import SEPARATOR
 from affekt.train import checkpoint
 from affekt.train.asking import cast, for_asking
+from affekt.train.curriculum import difficulty, easy_first
 from affekt.train.encoder import TextModel
 from affekt.train.learner import Learner, pace
 from affekt.train.mechanisms import mechanisms_of
@@ -228,6 +229,8 @@ def _read_all(
         mask=tokenizer.token_to_id("[MASK]") or 0,
         history=[],
     )
+    if any(stage.curriculum for stage in every) and not recipe.onwards:
+        raise CatalogError("A curriculum orders conversations, which are read together", hint="Set `onwards`.")
     if recipe.onwards and (not recipe.context or recipe.fields or recipe.asks):
         raise CatalogError(
             "`onwards` is about turns that are read with those before them",
@@ -411,8 +414,14 @@ def optimisers(model: TextModel, stage: Stage) -> dict[str, torch.optim.Optimize
     }
 
 
-def _epoch(sources: Sequence[_Source], rng: np.random.Generator, *, onwards: bool = False) -> NDArray[np.int64]:
-    """The (source, row) pairs of one epoch in random order, shape (n, 2)."""
+def _epoch(
+    sources: Sequence[_Source],
+    rng: np.random.Generator,
+    *,
+    onwards: bool = False,
+    curriculum: Curriculum | None = None,
+) -> NDArray[np.int64]:
+    """The (source, row) pairs of one epoch, shape (n, 2): in random order, or in that of a curriculum."""
     parts = []
     for s, source in enumerate(sources):
         part, every = source.part, np.arange(len(source.tokens))
@@ -434,9 +443,19 @@ def _epoch(sources: Sequence[_Source], rng: np.random.Generator, *, onwards: boo
     for place, (s, i) in enumerate(out.tolist()):
         dialogues = sources[s].rows.dialogues
         blocks.setdefault((s, (dialogues[i] if dialogues else None) or i), []).append(place)
-    order = list(blocks.values())
-    rng.shuffle(order)
-    return out[np.concatenate(order)]
+    places = list(blocks.values())
+    order = rng.permutation(len(places))
+    if curriculum is not None:
+        each = [_difficulty(sources[s].rows, out[at, 1], curriculum) for (s, _), at in blocks.items()]
+        order = easy_first(each, curriculum.buckets, rng)
+    return out[np.concatenate([places[k] for k in order])]
+
+
+def _difficulty(rows: Rows, at: NDArray[np.int64], curriculum: Curriculum) -> float:
+    """How hard a conversation is, of which these rows stand together."""
+    labels = np.nan_to_num(rows.values[at]).argmax(1).tolist()
+    speakers = [rows.speakers[i] for i in at]
+    return difficulty(labels, speakers, same=curriculum.same, other=curriculum.other)
 
 
 def _hidden(
@@ -501,7 +520,7 @@ def _run_stage(
 
     model.train()
     while learner.epochs < stage.epochs and not learner.worn(stage.patience):
-        order = _epoch(sources, learner.rng, onwards=onwards)
+        order = _epoch(sources, learner.rng, onwards=onwards, curriculum=stage.curriculum)
         for k in range(per_epoch):
             pairs = order[k * stage.batch : (k + 1) * stage.batch]
             pairs = pairs[np.argsort([len(sources[s].tokens[i]) for s, i in pairs], kind="stable")]

@@ -40,6 +40,7 @@ class Rows:
             strengths on their scale, or dimensions on their native range.
         variances: Variance of single ratings about the gold, same shape; `None` where none are known.
         dialogues: The conversation that each row is of; its rows stand together.
+        speakers: Who said or wrote each row.
     """
 
     ids: list[str]
@@ -47,6 +48,7 @@ class Rows:
     values: NDArray[np.float64]
     variances: NDArray[np.float64] | None = None
     dialogues: list[str | None] = field(default_factory=list)
+    speakers: list[str | None] = field(default_factory=list)
 
 
 def rows_of(
@@ -108,13 +110,14 @@ def rows_of(
         raise UnknownNameError("field", strange[0], known, where=name)
     ruled = _by_rule(name, head, columns, data=data) if head.gold != "corpus" else None
     nobody = [np.nan] * len(columns)
-    ids, texts, values, dialogues = [], [], [], []
+    ids, texts, values, dialogues, speakers_of = [], [], [], [], []
     for clip, gold in islice(read(name, split=split, data=data), limit):
         clip = aimed(clip, target).clip
         if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
             texts.append(with_context(clip, context, fields, speakers))
             dialogues.append(clip.dialogue)
+            speakers_of.append(clip.speaker)
             if ruled is not None:
                 values.append(ruled.get(clip.id, nobody))
             elif carry:
@@ -124,7 +127,13 @@ def rows_of(
                 values.append([np.nan if j in unasked else v for j, v in enumerate(row)])
             else:
                 values.append(_row(gold, columns, head.of))
-    out = Rows(ids, texts, np.array(values, np.float64).reshape(len(ids), len(columns)), dialogues=dialogues)
+    out = Rows(
+        ids,
+        texts,
+        np.array(values, np.float64).reshape(len(ids), len(columns)),
+        dialogues=dialogues,
+        speakers=speakers_of,
+    )
     if not spread:
         return out
     variances = np.full_like(out.values, np.nan)

@@ -13,6 +13,7 @@ from affekt.core.errors import CatalogError
 __all__ = [
     "Asks",
     "CausePlan",
+    "Curriculum",
     "Fresh",
     "HeadPlan",
     "Ngrams",
@@ -130,6 +131,20 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
+class Curriculum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Conversations in each epoch from easy to hard, by how often the emotion shifts; see `affekt.train.curriculum`.
+
+    Attributes:
+        buckets: How many degrees of difficulty there are; within one the order is random.
+        same: Weight of a shift since the same speaker's last turn.
+        other: Weight of a shift since somebody else's turn just before.
+    """
+
+    buckets: int = 5
+    same: float = 1.0
+    other: float = 0.5
+
+
 class Stage(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A stretch of training with its own schedule; it starts from the weights of the stage before it.
 
@@ -143,10 +158,13 @@ class Stage(Schedule, frozen=True, forbid_unknown_fields=True, kw_only=True):
         taught_weight: the weight of their answer on rows that have no gold for a head.
         share: Share of this stage's weights in the result; the rest is what the stage began with. Averaging the
             two ends of a stage (Wortsman et al. 2022, robust fine-tuning) keeps what it would have unlearned.
+        curriculum: Easy conversations before hard ones in each epoch, of a recipe whose turns see none after them;
+            `None` for a random order.
         parts: What is trained on; of a model of causes that stands in the recipe's `causes`.
     """
 
     patience: int = 0
+    curriculum: Curriculum | None = None
     rate_decay: float = 0.9
     head_rate: float = 1e-3
     masked: float = 0.0
