@@ -2,7 +2,7 @@
 // to effect, the turns themselves, and the partners beside one another. However long it is, few turns are in the page at once.
 
 const talk = { dialogues: [], one: null, at: 0, from: 0, to: 0, area: null, kept: null };
-const TURNS = 60, MOST_TURNS = 240, MOST_LANES = 8;
+const TURNS = 60, MOST_TURNS = 240, TALK_LANES = 8;
 
 function setUpTalk() {
   const known = new Map();
@@ -55,11 +55,11 @@ function showTalk(one) {
   talk.one = one;
   talk.at = 0;
   one.speakers ??= [...new Set(one.list.map((i) => D.speaker[i]))];
-  one.lane ??= new Map(one.speakers.map((s, k) => [s, Math.min(k, MOST_LANES - 1)]));
+  one.lane ??= new Map(one.speakers.map((s, k) => [s, Math.min(k, TALK_LANES - 1)]));
   one.places ??= new Map(one.list.map((i, k) => [D.turn[i], k]));
   one.turning ??= one.list.map((i, k) => (D.turning[i] ? k : -1)).filter((k) => k >= 0);
   one.links ??= one.list.flatMap((i, k) => D.causes(i).map((c) => ({ to: k, from: one.places.get(c.turn), ...c })).filter((c) => c.from !== undefined));
-  const more = one.speakers.length > MOST_LANES ? ` The last lane holds ${plural(one.speakers.length - MOST_LANES + 1, 'speaker', 'speakers')}.` : '';
+  const more = one.speakers.length > TALK_LANES ? ` The last lane holds ${plural(one.speakers.length - TALK_LANES + 1, 'speaker', 'speakers')}.` : '';
   const turns = one.turning.length ? ` ${plural(one.turning.length, 'turning point', 'turning points')}, where the level of valence changes for good, ${one.turning.length === 1 ? 'is' : 'are'} marked \u25bc; t goes to the next.` : '';
   const causes = one.links.length ? ' Arcs lead from a cause to the turn whose emotion it is the cause of.' : '';
   $('talk-note').textContent = `Each mark is a turn, in the colour of its label, in the lane of its speaker; above, how pleasant it reads.${turns}${causes}${more}`;
@@ -163,7 +163,7 @@ function turnAt(x) {
 
 function drawTalk() {
   if ($('s-talk').hidden || !talk.one) return;
-  const { one } = talk, n = one.list.length, lanes = Math.min(one.speakers.length, MOST_LANES), canvas = $('talk-lanes');
+  const { one } = talk, n = one.list.length, lanes = Math.min(one.speakers.length, TALK_LANES), canvas = $('talk-lanes');
   const course = D.numbers.valence ? 150 : 0, arcs = one.links.length ? 46 : 6;
   canvas.style.height = `${course + arcs + lanes * 26 + 34}px`;
   const { ctx, w, h } = prepare(canvas);
@@ -177,7 +177,7 @@ function drawTalk() {
   // Lanes
   ctx.textAlign = 'right';
   one.speakers.slice(0, lanes).forEach((s, k) => {
-    const y = course + arcs + k * 26 + 12, name = k === MOST_LANES - 1 && one.speakers.length > MOST_LANES ? 'others' : D.speakers[s] || 'Unknown';
+    const y = course + arcs + k * 26 + 12, name = k === TALK_LANES - 1 && one.speakers.length > TALK_LANES ? 'others' : D.speakers[s] || 'Unknown';
     ctx.strokeStyle = line; ctx.lineWidth = 1; ctx.beginPath(); ctx.moveTo(area.x0, y + 0.5); ctx.lineTo(area.x1, y + 0.5); ctx.stroke();
     ctx.fillStyle = soft; ctx.fillText(fit(ctx, name, left - 12), area.x0 - 8, y);
   });
