@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 pytest.importorskip("torch", reason="needs the train extra")
 
-import numpy as np  # noqa: E402
-from hypothesis import given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from affekt.train.curriculum import difficulty, easy_first  # noqa: E402
+from affekt.train.curriculum import difficulty, easy_first
 
 TURNS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["Ana", "Ben", None])), min_size=1, max_size=12)
 
@@ -41,4 +43,4 @@ def test_every_conversation_comes_once_and_no_bucket_is_easier_than_the_one_befo
     order = easy_first(each, buckets, np.random.default_rng(seed))
     assert sorted(order.tolist()) == list(range(len(each)))
     parts = [part for part in np.array_split(np.asarray(each)[order], buckets) if len(part)]
-    assert all(a.max() <= b.min() for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.max() <= b.min() for a, b in itertools.pairwise(parts))
