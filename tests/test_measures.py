@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import wave
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,19 @@ import pytest
 from numpy.typing import NDArray
 from sounds import voice
 
-from affekt import analyze
-from affekt.core.errors import InputError, UnknownNameError
+from affekt import analyze, stream
+from affekt.core.errors import InputError, ModelError, UnknownNameError
 from affekt.corpora.subset import subset
 from affekt.features.measures import MEASURES, Measure, measures
 from affekt.features.quality import bandwidth, noise_level, quality
 from affekt.media.recording import RecordingSource, Stretch
+from affekt.media.sound import sound_of
 from affekt.media.speech import levels
 from affekt.media.text import ReadOptions
+from affekt.media.turns import speakers_of
+from affekt.metrics.speakers import speaker_errors
+from affekt.models.speakers import tell_apart
+from affekt.train.voice.speakers import fit_speakers
 
 RATE = 16_000
 Floats = NDArray[np.float32]
@@ -129,6 +135,50 @@ def test_a_podcast_becomes_clips_whose_places_and_noise_are_those_that_were_made
     assert whole.rows == len(rows)
 
 
+def test_the_speakers_of_a_podcast_are_told_apart(podcasts: Path) -> None:
+    options = ReadOptions(speakers=2)
+    found = [clip for clip, _ in stream(podcasts / "clean.wav", options=options)]
+    prediction = [(c.start, c.end, c.speaker) for c in found if c.speaker is not None]
+    truth = [(start, start + seconds, str(who)) for start, seconds, who in SEGMENTS]
+    assert {who for _, _, who in prediction} == {"speaker 1", "speaker 2"}
+    assert prediction[0][2] == "speaker 1"
+    errors = speaker_errors(truth=truth, prediction=prediction)
+    assert errors.confusion / errors.speech < 0.1
+    assert errors.rate < 0.25
+    (one,) = {clip.speaker for clip, _ in stream(podcasts / "clean.wav", options=ReadOptions(speakers=1))} - {None}
+    assert one == "speaker 1"
+
+
+@pytest.mark.parametrize("source", [["Hello."], "Hello.", iter([sound_of(np.zeros(1600), rate=RATE)])])
+def test_speakers_are_told_apart_in_recordings_that_are_over(source: object) -> None:
+    with pytest.raises(InputError, match="recordings that are over"):
+        list(stream(source, options=ReadOptions(speakers=2)))
+
+
+def test_vectors_of_another_model_are_refused() -> None:
+    with pytest.raises(ModelError, match="1024 values"):
+        tell_apart([np.zeros(3, np.float32)], speakers=2)
+    assert tell_apart([None, None], speakers=2) == [None, None]
+
+
+def test_discriminants_follow_speakers_and_not_what_moves_them() -> None:
+    random = np.random.default_rng(0)
+    who, mood = np.repeat(np.arange(12), 10), np.tile(np.arange(10), 12)
+    places, moods = random.normal(size=(12, 30)), 4 * random.normal(size=(10, 30))
+    vectors = (places[who] + moods[mood] + 0.3 * random.normal(size=(120, 30))).astype(np.float32)
+    learned = who < 8
+    mean, weight = fit_speakers(vectors[learned], who[learned].astype(str), width=6, kept=30)
+    plain = speakers_of(vectors[~learned], speakers=4)
+    found = speakers_of((vectors[~learned] - mean) @ weight, speakers=4, standardise=False)
+    true = turns(who[~learned])
+    assert speaker_errors(truth=true, prediction=turns(plain)).rate > 0.4
+    assert speaker_errors(truth=true, prediction=turns(found)).rate < 0.1
+
+
+def turns(groups: Iterable[int]) -> list[tuple[float, float, str]]:
+    return [(float(i), i + 1.0, str(group)) for i, group in enumerate(groups)]
+
+
 def test_a_run_that_was_broken_off_gives_the_same(
     podcasts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,9 +208,8 @@ def test_a_measure_of_ones_own_is_a_column(podcasts: Path, tmp_path: Path, monke
 
     monkeypatch.setitem(MEASURES, "crossings", Measure(("crossings",), crossings))
     analyze(podcasts / "clean.wav", options=ReadOptions(measures=("crossings",)), out=tmp_path / "rows.csv")
-    head, first, *_ = (tmp_path / "rows.csv").read_text().splitlines()
-    assert head.endswith(",measure.crossings")
-    assert 0 < float(first.rpartition(",")[2]) < 1
+    with (tmp_path / "rows.csv").open(newline="") as rows:
+        assert all(0 < float(row["measure.crossings"]) < 1 for row in csv.DictReader(rows))
 
 
 def test_texts_are_not_measured() -> None:

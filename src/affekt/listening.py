@@ -61,9 +61,9 @@ class Heard(Block):
 class Listener(Analyzer):
     """What `Analyzer` is for texts, for recordings: same arguments, same spaces, policies and licences.
 
-    Where no transcript says who speaks, all stretches of a recording are taken for one speaker's. A recording in which
-    nobody speaks gives one row that says so. `explain` says how each stretch departs from the speaker's others, and
-    which parts of it moved the label.
+    Where no transcript says who speaks, all stretches of a recording are taken for one speaker's, or told apart by
+    voice where it is said how many speakers there are. A recording in which nobody speaks gives one row that says so.
+    `explain` says how each stretch departs from the speaker's others, and which parts of it moved the label.
     """
 
     def _find_ways(
@@ -128,6 +128,11 @@ class Listener(Analyzer):
             if not reads:
                 reads, vectors, examined = [_whole(recording)], [None], [None]
                 choices = [_NOBODY]
+            if recording.options.speakers is not None and recording.transcript is None:
+                from affekt.models.speakers import tell_apart
+
+                names = tell_apart(vectors, speakers=recording.options.speakers)
+                reads = [replace(r, clip=replace(r.clip, speaker=who)) for r, who in zip(reads, names, strict=True)]
             if len(recordings) > 1:
                 reads = [_apart(read, recording) for read in reads]
             baselines, explained = self._baselines(reads, vectors), self._beside_others(reads, examined)

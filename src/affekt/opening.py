@@ -130,6 +130,14 @@ def open_input(source: Source | Sequence[File], options: ReadOptions | None = No
     opened = _opened(source, options)
     if options.measures and not opened.recorded:
         raise InputError("What is measured is sound, and here are texts", hint="Leave --measure (measures=) out.")
+    if options.speakers is not None:
+        if not opened.recorded or any(isinstance(f, RecordingSource) and f.live for f in opened.files):
+            raise InputError(
+                "Speakers are told apart in recordings that are over, not in texts or live sound",
+                hint="Leave --speakers (speakers=) out.",
+            )
+        if options.speakers < 1:
+            raise InputError(f"speakers is {options.speakers}, not at least 1")
     _ = opened.measures  # a name that is none is an error before anything is heard
     return opened
 

@@ -57,6 +57,11 @@ _SHOWN = 200
 )
 @click.option("--no-transcript", is_flag=True, help="Take none that lies beside a recording.")
 @click.option(
+    "--speakers",
+    type=click.IntRange(min=1),
+    help="Tell so many speakers of each recording apart by their voices, where no transcript says who speaks.",
+)
+@click.option(
     "--measure",
     "measures",
     metavar="NAME",
@@ -134,6 +139,7 @@ def command(
     channels: int | None,
     transcript: Path | None,
     no_transcript: bool,
+    speakers: int | None,
     measures: tuple[str, ...],
     no_header: bool,
     encoding: str | None,
@@ -207,6 +213,7 @@ def command(
         transcript=transcript or not no_transcript,
         rate=rate,
         channels=channels,
+        speakers=speakers,
         measures=measures,
         conversation=True if conversation is None and dialogue_column else conversation,
     )

@@ -70,6 +70,7 @@ class ReadOptions:
         transcript: Of a recording, the file of its turns; or whether to take one that lies beside it.
         rate: Of raw sound from standard input, its samples a second; default 16,000.
         channels: Of raw sound from standard input, its channels; default 1.
+        speakers: Of a recording without one, how many speakers are told apart by their voices; default nobody is.
         measures: Of recordings, what is measured beside the reading; see `affekt.features.measures`.
         conversation: Whether the rows are turns of a conversation, or each a text by itself; default where that cannot
             be mistaken.
@@ -84,6 +85,7 @@ class ReadOptions:
     transcript: Path | bool = True
     rate: int | None = None
     channels: int | None = None
+    speakers: int | None = None
     measures: tuple[str, ...] = ()
     conversation: bool | None = None
 

@@ -109,8 +109,8 @@ def _clip(
     return Clip(id=str(number), start=start, end=end, speaker=speaker, text=text, source=source, turn=number - 1)
 
 
-def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]:
-    """Group stretches of speech by voice: agglomerative clustering of standardised vectors (Ward 1963).
+def speakers_of(vectors: ArrayLike, *, speakers: int | None = None, standardise: bool = True) -> list[int]:
+    """Group stretches of speech by voice: agglomerative clustering of their vectors (Ward 1963).
 
     The number of groups, where it is not given, is that with the highest mean silhouette (Rousseeuw 1987) if it reaches
     0.5, else one: give the number where it is known.
@@ -118,6 +118,7 @@ def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]
     Args:
         vectors: Shape (stretches, values); NaN is taken as the mean of its column.
         speakers: Number of groups.
+        standardise: Whether all values count alike; `False` for vectors that were made for speakers.
 
     Returns:
         The group of each stretch, counted from 0 in the order of their first stretch.
@@ -135,7 +136,8 @@ def speakers_of(vectors: ArrayLike, *, speakers: int | None = None) -> list[int]
     filled = np.where(known, values, 0.0)
     mean = filled.sum(axis=0) / np.maximum(counts, 1)
     spread = np.sqrt(np.where(known, (filled - mean) ** 2, 0.0).sum(axis=0) / np.maximum(counts, 1))
-    standard = np.where(known & (spread > 0), (filled - mean) / np.where(spread > 0, spread, 1.0), 0.0)
+    unit = np.where(spread > 0, spread, 1.0) if standardise else 1.0
+    standard = np.where(known & (spread > 0), (filled - mean) / unit, 0.0)
     squares = (standard**2).sum(axis=1)
     distances = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * standard @ standard.T, 0.0))
     np.fill_diagonal(distances, 0.0)
