@@ -51,8 +51,8 @@ def main() -> None:
     recipe, entry, order = voice_recipe("voice"), corpus("ravdess"), list(space("ravdess").labels)
     ear = load_voice(jobs=1)
     ways = {"default": SpeechOptions(longest=ear.longest), "card": ear.cut}
-    acted = hear_corpus("ravdess", ear.hear_utterance)
-    berlin = hear_corpus("emodb", ear.hear_utterance, labels="ravdess")
+    acted = hear_corpus("ravdess", ear.hear_utterance, whole=True)
+    berlin = hear_corpus("emodb", ear.hear_utterance, labels="ravdess", whole=True)
     rows = defaultdict(list)
     for clip, gold in read(entry, split=ALL):
         rows[clip.speaker].append((recording_of(entry, clip), gold.labels[0]))

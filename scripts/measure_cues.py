@@ -32,7 +32,7 @@ from affekt.corpora.files import data_folder
 from affekt.features import RATE, descriptors
 from affekt.features.cues import CUES, cue_values
 from affekt.media.sound import sound_of
-from affekt.train.voice.fit import trimmed
+from affekt.media.speech import trimmed
 
 CATALOGUE = Path(__file__).parent.parent / "src" / "affekt" / "catalog" / "cues.toml"
 LINE = "# ---- Written by scripts/measure_cues.py. ----\n"

@@ -102,6 +102,7 @@ def run_folds(
                 c,
                 ear.hear_utterance,
                 labels=chosen.space.id,
+                whole=True,
                 data=data,
                 progress=told(f"hear {c}", corpus(c).rows_in(ALL)),
             )

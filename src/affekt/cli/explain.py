@@ -175,7 +175,7 @@ def _stretches(
     def of_corpus(longest: float) -> Iterator[tuple[Sound, str]]:
         from affekt.corpora.files import data_folder
         from affekt.media.sound import read_sound
-        from affekt.train.voice.fit import trimmed
+        from affekt.media.speech import trimmed
 
         folder = data_folder(data) / entry.folder
         for clip in clips[:: max(1, len(clips) // limit)]:

@@ -203,12 +203,12 @@ def trimmed(sound: Sound, *, options: SpeechOptions | None = None) -> Sound:
 
     Args:
         sound: Sound at 16 kHz.
-        options: What counts as speech.
+        options: What counts as speech; by default silence of half a second ends it, and it is padded by a tenth.
 
     Raises:
         ValueError: The rate is another one.
     """
-    found = list(speech(sound, options=options))
+    found = list(speech(sound, options=options or SpeechOptions(least_silence=0.5, padding=0.1)))
     return sound.cut(found[0][0], found[-1][1]) if found else sound
 
 

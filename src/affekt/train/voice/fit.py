@@ -21,6 +21,7 @@ from affekt.corpora import read
 from affekt.corpora.files import recording_of
 from affekt.extras import need
 from affekt.media.sound import Sound, read_sound
+from affekt.media.speech import trimmed
 from affekt.metrics import unweighted_average_recall
 from affekt.models.voice import Baseline
 from affekt.train.calibrate import fit_temperature
@@ -100,6 +101,7 @@ def hear_corpus(
     hear: Callable[[Sound], NDArray[np.float32] | None],
     *,
     labels: str | None = None,
+    whole: bool = False,
     data: str | Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Heard:
@@ -110,6 +112,7 @@ def hear_corpus(
         hear: What makes a vector of a sound; rows of which it makes none are left out.
         labels: Space that labels are carried to by the catalogue's maps; rows without a label there are left out.
             Default the corpus' own.
+        whole: Whether it is given whole recordings, and not what is between the first and the last speech in them.
         data: Folder of the corpora; default `AFFEKT_DATA`.
         progress: Called with the number of recordings done.
 
@@ -123,7 +126,10 @@ def hear_corpus(
     rows = []
     for clip, target in read(entry, split=ALL, data=data):
         label = carry.get(target.labels[0])
-        vector = hear(read_sound(recording_of(entry, clip, data))) if label else None
+        vector = None
+        if label:
+            sound = read_sound(recording_of(entry, clip, data))
+            vector = hear(sound if whole else trimmed(sound))
         if vector is not None:
             rows.append((clip.id, vector, label, speaker_of(entry, clip)))
         if progress:

@@ -24,7 +24,7 @@ from affekt.core.works import implements
 from affekt.corpora import read
 from affekt.corpora.files import data_folder
 from affekt.media.sound import RATE, Sound, read_sound
-from affekt.media.speech import SpeechOptions, trimmed
+from affekt.media.speech import trimmed
 
 __all__ = ["FADE", "Joined", "join", "joined", "write_joined"]
 
@@ -32,7 +32,6 @@ FADE = 0.04
 """Seconds in which one piece fades into the next."""
 
 _LEVEL = 0.05  # root mean square that all pieces are brought to: -26 dB of full scale
-_SPEECH = SpeechOptions(least_silence=0.5, padding=0.1)
 _LEAST = 0.5  # seconds of the shortest piece
 _ORDERS = ("ne", "nen", "en", "e")
 
@@ -105,7 +104,7 @@ def joined(
     found: dict[tuple[str, str], dict[str, list[NDArray[np.float32]]]] = defaultdict(lambda: defaultdict(list))
     for split in entry.splits:
         for clip, target in read(entry, split=split, data=data):
-            samples = trimmed(read_sound(folder / clip.facts["file"]), options=_SPEECH).samples
+            samples = trimmed(read_sound(folder / clip.facts["file"])).samples
             if len(samples) >= _LEAST * RATE:
                 found[split, clip.speaker or ""][target.labels[0]].append(samples)
             if progress:

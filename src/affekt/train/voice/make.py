@@ -145,7 +145,7 @@ def make_voice(
             if progress:
                 progress(what, done, total)
 
-        heard[each] = hear_corpus(each, ear.hear_utterance, labels=recipe.space, data=data, progress=told)
+        heard[each] = hear_corpus(each, ear.hear_utterance, labels=recipe.space, whole=True, data=data, progress=told)
     figures: dict[str, dict[str, tuple[float, float, float]]] = {}
     heads: dict[str, Fitted] = {}
     read: dict[str, Head] = {}
