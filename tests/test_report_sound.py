@@ -530,6 +530,13 @@ def test_each_of_several_recordings_has_its_player(call: Path, tmp_path: Path, s
     assert page.inner_text("#length") == "0:03"
     page.select_option("#stage-which", "0")
     assert at(page) >= 2  # where it was left
+    page.click(".t-row[data-row='7']")
+    until(page, "document.querySelector('audio').currentTime >= 7")
+    page.click("#after")  # the last one was heard: on to the other recording
+    assert page.evaluate("document.getElementById('stage-which').value") == "1"
+    page.keyboard.press("Escape")
+    page.click(".example:has-text('I told you it is not!')")
+    until(page, "document.querySelector('audio').currentTime >= 5 && document.querySelector('audio').currentTime <= 6")
 
 
 @browser_test

@@ -95,13 +95,13 @@ function drawExamples() {
     const body = el('span', { class: 't', dir: 'auto' });
     body.append(D.text(i).trim() ? excerpt(i, l) : noText(i));
     const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, D.speakers[D.speaker[i]], (D.time(i) || (D.text(i).trim() && !Number.isNaN(D.start[i]))) && shortTime(i)].filter(Boolean);
-    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
+    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); sound.press(i); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
     return card;
   }));
   const note = [`The rows that score highest on ${words(P.labels[l])}${isFiltered() ? ' among those that the filters leave' : ''}.`];
   if (!best.length) note.push('There are none.');
-  else if (D.hasEvidence) note.push('Marked words moved the score: ');
-  $('examples-note').replaceChildren(note.join(' '), ...(best.length && D.hasEvidence ? [el('mark', { class: 'for' }, 'up'), ' or ', el('mark', { class: 'against' }, 'down'), '.'] : []));
+  else if (D.marksWords) note.push('Marked words moved the score: ');
+  $('examples-note').replaceChildren(note.join(' '), ...(best.length && D.marksWords ? [el('mark', { class: 'for' }, 'up'), ' or ', el('mark', { class: 'against' }, 'down'), '.'] : []));
 }
 
 // --- How sure ------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ function columns(bytes) {
     score: (i, l) => { const v = scores[l * n + i]; return v === NONE ? NaN : v / 1000; },
     labels: (i) => labels.subarray(labelsTo[i], labelsTo[i + 1]),
     first: (i) => (labelsTo[i] === labelsTo[i + 1] ? -1 : labels[labelsTo[i]]),
-    hasEvidence: ev.start.length > 0,
+    marksWords: head.modalities.includes('text'),
     evidence(i) {
       const out = [];
       const whole = ev.to[i] === ev.to[i + 1] ? '' : text(i);

@@ -59,7 +59,7 @@ function showTape(tape) {
   Object.assign(stage, { tape, view: [0, tape.seconds], now: -1, at: -1, until: Infinity, near: '' });
   $('stage-which').value = String(stage.tapes.indexOf(tape));
   $('length').textContent = clock(tape.seconds);
-  fetchSound(tape);
+  if (!tape.audio) fetchSound(tape);
   unpack(tape).then(redrawStage);
   say();
   drawLines();
@@ -164,8 +164,13 @@ function neighbour(t, by, from = -1) {
   return -1;
 }
 
+// Plays the stretch before or after, in the next recording where this one has no more.
 function step(by) {
-  const i = neighbour(Number.isNaN(position()) ? 0 : position(), by, stage.now);
+  let i = neighbour(position() || 0, by, stage.now);
+  for (let k = stage.tapes.indexOf(stage.tape) + by; i < 0 && stage.tapes[k]; k += by) {
+    const left = stage.tapes[k].rows.filter((row) => stage.shown[row]);
+    if (left.length) i = left[by > 0 ? 0 : left.length - 1];
+  }
   if (i >= 0) playRow(i);
 }
 
