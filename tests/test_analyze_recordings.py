@@ -144,6 +144,39 @@ def test_stretches_of_speech_become_rows_with_their_times(talk: Path, tmp_path: 
     assert done.models == {"loud@1": len(rows)}
 
 
+class TurningVoice(LoudVoice):
+    """Hears another expression a third and two thirds into all that is longer than two seconds."""
+
+    def changes(self, sound: Sound) -> list[float]:
+        return [sound.start + k * sound.duration / 3 for k in (1, 2)] if sound.duration > 2 else []
+
+
+def test_stretches_are_cut_where_the_expression_changes(talk: Path, call: Path, tmp_path: Path) -> None:
+    whole = [clip for clip, _ in stream(talk, model=LoudVoice())]
+    model = TurningVoice()
+    parts = [clip for clip, _ in stream(talk, model=model, options=ReadOptions(changes=True))]
+    assert [c.id for c in parts] == [str(n) for n in range(1, len(parts) + 1)] and len(parts) > len(whole)
+    assert np.allclose(model.heard, [(c.start, c.end) for c in parts], atol=2e-3)
+    for clip in whole:
+        inside = [c for c in parts if clip.start <= c.start < clip.end]
+        assert len(inside) == (3 if clip.end - clip.start > 2 else 1)
+        assert [c.end for c in inside[:-1]] == [c.start for c in inside[1:]]
+        assert (inside[0].start, inside[-1].end) == (clip.start, clip.end)
+    transcript = tmp_path / "turns.vtt"
+    transcript.write_text(
+        "WEBVTT\n\n00:00.000 --> 00:03.000\n<v Ann>Hello there\n\n00:03.000 --> 00:04.000\n<v Ben>Hi\n"
+    )
+    options = ReadOptions(transcript=transcript, changes=True)
+    turns = [clip for clip, _ in stream(call, model=TurningVoice(), options=options)]
+    assert [(c.speaker, c.text) for c in turns] == [("Ann", "Hello there"), ("Ann", None), ("Ann", None), ("Ben", "Hi")]
+
+
+def test_changes_are_of_voices(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Hello\n")
+    with pytest.raises(InputError, match="What changes is a voice"):
+        list(stream(tmp_path / "a.txt", options=ReadOptions(changes=True)))
+
+
 def test_each_speaker_is_judged_beside_their_own_manner(call: Path) -> None:
     readings = list(stream(call, model=LoudVoice()))
     assert [(c.start, c.end, c.speaker, c.text) for c, _ in readings] == [t[:4] for t in TURNS]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.models.changes import FRAME, best_path, pooled, runs, windows
+from affekt.models.changes import FRAME, best_path, levelled, pooled, runs, windows
 
 
 @given(st.integers(1, 120), st.sampled_from([0.2, 1.0, 3.0]), st.sampled_from([0.02, 0.1, 0.26]), st.integers(0, 99))
@@ -50,3 +50,9 @@ def test_runs_have_no_gap_and_end_with_the_sound() -> None:
         (pytest.approx(0.5), 0.65, 0),
     ]
     assert runs([2], hop=0.1, end=0.05) == [(0.0, 0.05, 2)]
+
+
+def test_all_is_brought_to_one_level() -> None:
+    samples = np.random.default_rng(0).normal(0, 0.3, 8000).astype(np.float32)
+    assert np.allclose(levelled(samples), levelled(samples * 0.01), atol=1e-6)
+    assert not levelled(np.zeros(10, np.float32)).any()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +119,26 @@ def test_the_licence_of_the_weights_is_not_for_commerce() -> None:
     ear = load_voice()
     assert ear.spec.licence == "CC-BY-NC-SA-4.0"
     assert "NonCommercial" in (ear.folder / "LICENSE").read_text("utf-8")
+
+
+def test_where_the_expression_changes_a_stretch_can_be_cut(ear: VoiceRecogniser) -> None:
+    calm, loud = voice(3.0, pitch=100, seed=1), voice(3.0, pitch=330, seed=2)
+    # Another pitch and a faster wavering, as of two expressions.
+    sound = Sound(np.concatenate([calm.samples, loud.samples[::2], loud.samples[::2]]), RATE, start=10.0)
+    cuts = ear.changes(sound)
+    assert cuts == sorted(cuts) and any(abs(cut - 13.0) < 0.6 for cut in cuts)
+    ends = [sound.start, *cuts, sound.end]
+    assert all(b - a >= ear.voice.least - 1e-6 for a, b in pairwise(ends))
+    quieter = replace(sound, samples=sound.samples * np.float32(0.1))
+    assert ear.changes(quieter) == cuts
+    assert ear.changes(voice(0.8)) == []
+
+
+def test_a_model_without_that_head_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "voice"
+    shutil.copytree(model_folder("voice"), folder)
+    card = json.loads((folder / "affekt.json").read_text("utf-8"))
+    card["voice"]["moments"] = None
+    (folder / "affekt.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="does not hear where"):
+        VoiceRecogniser(folder).changes(voice())

@@ -98,7 +98,7 @@ class Listener(Analyzer):
             InputError: The only recording cannot be read; of several, such a one becomes a row with its reason.
         """
         recordings = [file for file in source.files if isinstance(file, RecordingSource)]
-        heard, voice = 0.0, self._way.voice
+        heard = 0.0
         for recording in recordings[number:]:
             taken = measures(recording.options.measures)
             reads: list[Read] = []
@@ -110,7 +110,7 @@ class Listener(Analyzer):
                     yield from self._live(recording, strict=strict, several=len(recordings) > 1)
                     heard += recording.heard
                     continue
-                for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
+                for stretch in self._stretches(recording):
                     reads.append(_measured(stretch, taken))
                     vectors.append(self._heard(recording, stretch.sound))
                     examined.append(self._examine(stretch.sound, vectors[-1]))
@@ -145,7 +145,7 @@ class Listener(Analyzer):
         compared: dict[str | None, deque[Examined]] = defaultdict(lambda: deque(maxlen=_COMPARED))
         silent, talk = True, Conversing()
         taken = measures(recording.options.measures)
-        for stretch in recording.stretches(longest=voice.longest, cut=voice.cut):
+        for stretch in self._stretches(recording):
             silent = False
             clip, sound = stretch.clip, stretch.sound
             read = _measured(stretch, taken)
@@ -166,6 +166,12 @@ class Listener(Analyzer):
             yield Heard([shown], [choice], None, recording.heard, talk, [vector], own_manner, explained)
         if silent:
             yield Heard([_whole(recording)], [_NOBODY], None, recording.heard, vectors=[None])
+
+    def _stretches(self, recording: RecordingSource) -> Iterator[Stretch]:
+        """The stretches, cut where the expression changes if that is asked for."""
+        voice = self._way.voice
+        found = recording.stretches(longest=voice.longest, cut=voice.cut)
+        return _cut_at_changes(found, voice) if recording.options.changes else found
 
     def _heard(self, recording: RecordingSource, sound: Sound | None) -> NDArray[np.float32] | None:
         """What is kept of a stretch; nothing of a turn of a transcript in which nobody speaks."""
@@ -247,6 +253,22 @@ class Listener(Analyzer):
 
 
 _NOBODY = Choice(reason="no speech: nobody speaks in the recording")
+
+
+def _cut_at_changes(stretches: Iterable[Stretch], voice: VoiceRecogniser) -> Iterator[Stretch]:
+    """Stretches of one expression each, numbered anew; words stand with the first of what was one stretch."""
+    number = 0
+    for stretch in stretches:
+        clip, sound = stretch.clip, stretch.sound
+        cuts = voice.changes(sound) if sound is not None else []
+        ends = [*(round(cut, 3) for cut in cuts), clip.end]
+        start = clip.start
+        for k, end in enumerate(ends):
+            number += 1
+            part = replace(clip, id=str(number), start=start, end=end, text=clip.text if k == 0 else None)
+            cut_out = sound.cut(start, end) if cuts and sound is not None and start is not None and end else sound
+            yield stretch._replace(clip=part, sound=cut_out)
+            start = end
 
 
 def _measured(stretch: Stretch, taken: Sequence[Measure]) -> Read:

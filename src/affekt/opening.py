@@ -138,6 +138,8 @@ def open_input(source: Source | Sequence[File], options: ReadOptions | None = No
             )
         if options.speakers < 1:
             raise InputError(f"speakers is {options.speakers}, not at least 1")
+    if options.changes and not opened.recorded:
+        raise InputError("What changes is a voice, and here are texts", hint="Leave --changes (changes=) out.")
     _ = opened.measures  # a name that is none is an error before anything is heard
     return opened
 

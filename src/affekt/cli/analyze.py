@@ -68,6 +68,7 @@ _SHOWN = 200
     multiple=True,
     help="Also measure each stretch of a recording: quality (level, noise, clipping, bandwidth), rhythm. Repeatable.",
 )
+@click.option("--changes", is_flag=True, help="Cut stretches of a recording where the expression of the voice changes.")
 @click.option(
     "--conversation/--no-conversation",
     default=None,
@@ -141,6 +142,7 @@ def command(
     no_transcript: bool,
     speakers: int | None,
     measures: tuple[str, ...],
+    changes: bool,
     no_header: bool,
     encoding: str | None,
     whole: bool,
@@ -215,6 +217,7 @@ def command(
         channels=channels,
         speakers=speakers,
         measures=measures,
+        changes=changes,
         conversation=True if conversation is None and dialogue_column else conversation,
     )
     if out == Path("-"):

@@ -72,6 +72,7 @@ class ReadOptions:
         channels: Of raw sound from standard input, its channels; default 1.
         speakers: Of a recording without one, how many speakers are told apart by their voices; default nobody is.
         measures: Of recordings, what is measured beside the reading; see `affekt.features.measures`.
+        changes: Of recordings, whether a stretch is cut where the expression of the voice changes.
         conversation: Whether the rows are turns of a conversation, or each a text by itself; default where that cannot
             be mistaken.
     """
@@ -87,6 +88,7 @@ class ReadOptions:
     channels: int | None = None
     speakers: int | None = None
     measures: tuple[str, ...] = ()
+    changes: bool = False
     conversation: bool | None = None
 
 

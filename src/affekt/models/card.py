@@ -128,6 +128,22 @@ class Asks(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: dict[str, Dimensions]
 
 
+class Moments(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model of the voice hears where the expression changes; see `affekt.models.changes`.
+
+    Attributes:
+        output: Name of the output of `heads.onnx`.
+        window: Seconds around a moment that are read with it.
+        hop: Seconds from one moment to the next.
+        cost: What a change costs.
+    """
+
+    output: str
+    window: float
+    hop: float
+    cost: float
+
+
 class Voice(msgspec.Struct, frozen=True, kw_only=True):
     """How a model of the voice hears; see `affekt.models.voice`.
 
@@ -141,6 +157,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
         places: Dimensional space in which the labels were rated; valence, arousal and dominance are read off there.
         functionals: Which functionals a stretch is heard as, where it is not a vector of an encoder.
         learned: The corpora all of whose rows it learned from, so that a score on them says nothing.
+        moments: How changes within a stretch are heard, where the model has a head for that.
     """
 
     least: float
@@ -152,6 +169,7 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     places: str | None = None
     functionals: Literal["", "egemaps", "full"] = ""
     learned: tuple[str, ...] = ()
+    moments: Moments | None = None
 
 
 class Causes(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,12 +13,21 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FRAME", "best_path", "pooled", "runs", "windows"]
+__all__ = ["FRAME", "best_path", "levelled", "pooled", "runs", "windows"]
 
 FRAME = 0.02
 """Seconds from one frame to the next."""
 
 Frames = NDArray[np.float32]
+
+_LEVEL = 0.05  # root mean square, -26 dB of full scale
+
+
+def levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples at the one level at which changes are learned and heard; how loud a stretch is says nothing there."""
+    level = float(np.sqrt(np.mean(np.square(samples))))
+    out: NDArray[np.float32] = (samples * np.float32(_LEVEL / max(level, 1e-6))).astype(np.float32)
+    return out
 
 
 def pooled(frames: Frames) -> NDArray[np.float32]:

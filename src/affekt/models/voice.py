@@ -32,6 +32,7 @@ from affekt.features.stream import descriptors
 from affekt.media.sound import RATE, Sound
 from affekt.media.speech import SpeechOptions, trimmed
 from affekt.models.card import Card, Voice, read_card, spec_of
+from affekt.models.changes import best_path, levelled, runs, windows
 
 __all__ = ["Baseline", "VoiceRecogniser"]
 
@@ -153,6 +154,38 @@ class VoiceRecogniser:
                 f"{self.card.id} gives no frames", where=str(self.folder), hint="Make it anew; models made now do."
             )
         return self._encoded(self._samples(sound), "frames")
+
+    def changes(self, sound: Sound) -> list[float]:
+        """Where the expression changes within a stretch, in seconds of the recording.
+
+        Parts are at least as long as the shortest stretch that gets an answer.
+
+        Args:
+            sound: Mono at 16 kHz, at most `longest` seconds; nothing is said of what is longer.
+
+        Raises:
+            ValueError: The sound has another rate.
+            ModelError: The model has no head for that.
+        """
+        moments, least = self.voice.moments, self.voice.least
+        if moments is None:
+            raise ModelError(
+                f"{self.card.id} does not hear where the expression changes",
+                where=str(self.folder),
+                hint="Leave out --changes (changes=).",
+            )
+        if sound.duration < 2 * least:
+            return []
+        level = replace(sound, samples=np.clip(levelled(sound.samples), -1, 1))
+        found = windows(self.frames(level), window=moments.window, hop=moments.hop)
+        logits = self._heads.run([moments.output], {"vector": found})[0].astype(np.float64)
+        apart = logits - logits.max(1, keepdims=True)
+        path = best_path(apart - np.log(np.exp(apart).sum(1, keepdims=True)), cost=moments.cost)
+        cuts: list[float] = []
+        for start, _, _ in runs(path, hop=moments.hop, end=sound.duration)[1:]:
+            if start - (cuts[-1] if cuts else 0.0) >= least and sound.duration - start >= least:
+                cuts.append(start)
+        return [sound.start + cut for cut in cuts]
 
     def _samples(self, sound: Sound) -> NDArray[np.float32]:
         if sound.rate != RATE:

@@ -431,6 +431,8 @@ class VoiceRecipe(Entry, frozen=True, kw_only=True):
         places: Dimensional space in which the labels were rated, where valence, arousal and dominance are read off;
             empty for none.
         corpora: What is learned from, whole; labels are carried to the space by the catalogue's maps.
+        joined: The corpus among them whose recordings are joined, so that the model learns to hear where the
+            expression changes; empty for a model that does not.
         sources: What else its sources are, beside the corpora.
         least: Seconds of the shortest stretch that gets an answer.
         longest: Seconds of the longest that is heard in one piece.
@@ -456,6 +458,7 @@ class VoiceRecipe(Entry, frozen=True, kw_only=True):
     space: str
     places: str = ""
     corpora: tuple[str, ...]
+    joined: str = ""
     sources: tuple[str, ...] = ()
     least: float = 0.5
     longest: float = 15.0

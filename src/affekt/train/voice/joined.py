@@ -25,13 +25,13 @@ from affekt.corpora import read
 from affekt.corpora.files import data_folder
 from affekt.media.sound import RATE, Sound, read_sound
 from affekt.media.speech import trimmed
+from affekt.models.changes import levelled
 
 __all__ = ["FADE", "Joined", "join", "joined", "write_joined"]
 
 FADE = 0.04
 """Seconds in which one piece fades into the next."""
 
-_LEVEL = 0.05  # root mean square that all pieces are brought to: -26 dB of full scale
 _LEAST = 0.5  # seconds of the shortest piece
 _ORDERS = ("ne", "nen", "en", "e")
 
@@ -69,8 +69,7 @@ def join(pieces: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], li
     out = np.zeros(0, np.float32)
     places = []
     for piece in pieces:
-        level = float(np.sqrt(np.mean(np.square(piece))))
-        piece = (piece * (_LEVEL / max(level, 1e-6))).astype(np.float32)
+        piece = levelled(piece)
         if len(out):
             places.append((len(out) - n / 2) / RATE)
             fading = out[-n:] * rising[::-1] + piece[:n] * rising

@@ -21,7 +21,7 @@ from affekt.core.errors import InputError
 from affekt.extras import need
 from affekt.metrics import bootstrap
 from affekt.metrics.classification import unweighted_average_recall_statistic
-from affekt.models.card import Abstention, Card, Head, Voice
+from affekt.models.card import Abstention, Card, Head, Moments, Voice
 from affekt.models.registry import bundled, read_card
 from affekt.models.voice import VoiceRecogniser
 from affekt.train.calibrate import fit_platt, fit_temperature, policy_point
@@ -36,6 +36,8 @@ Progress = Callable[[str, int, int], None]
 
 _RESAMPLES = 2000
 _COVERAGE = 0.95
+# As in the study emotion-over-time, whose folds chose costs of a change from 0 to 8.
+_COST, _MOMENTS_STRENGTH = 4.0, 0.001
 
 
 def open_ear(recipe: VoiceRecipe, folder: Path, *, name: str = "voice", encoder: Path | None = None) -> VoiceRecogniser:
@@ -192,6 +194,16 @@ def make_voice(
             confidence = read[way].sure(scores)
             right = truth[np.arange(len(truth)), scores.argmax(1)] > 0
             policy = policy_point(right=right, confidence=confidence, coverage=_COVERAGE)
+    moments = None
+    if recipe.joined in recipe.corpora:
+        from affekt.train.voice.changes import fit_moments, follow
+        from affekt.train.voice.joined import joined
+
+        moments = Moments(output="moments", window=1.0, hop=0.1, cost=_COST)
+        pieces = joined(recipe.joined, data=data)
+        followed = follow(pieces, ear.frames, window=moments.window, hop=moments.hop)
+        everybody = np.full(len(followed.speakers), True)
+        heads[moments.output] = fit_moments(followed, everybody, order, strength=_MOMENTS_STRENGTH)
     need("onnx", extra="train").save(heads_graph(heads), str(out / "heads.onnx"))
     entries = [corpus(each) for each in recipe.corpora]
     sources = [f"- {e.title}: {e.citation.authors} {e.citation.year}, {e.licence}, {e.home}" for e in entries]
@@ -202,7 +214,7 @@ def make_voice(
     card = msgspec.structs.replace(
         ear.card,
         heads={recipe.space: read["alone"]},
-        voice=msgspec.structs.replace(ear.voice, beside=read["beside"]),
+        voice=msgspec.structs.replace(ear.voice, beside=read["beside"], moments=moments),
         policy=Abstention(**values, measured_on="speakers held out"),
         files={f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in files},
         facts={
