@@ -315,6 +315,29 @@ def test_a_line_that_is_no_json_is_a_row_with_its_column(tmp_path):
     assert turns(source)[1] == (None, None, "not JSON: expecting property name enclosed in double quotes at column 18")
 
 
+def test_json_lines_may_hold_a_dialogue_each(tmp_path):
+    lines = [
+        {"id": "x", "dialog": [{"speaker": "usr", "text": "hi"}, {"speaker": "sys", "text": "you"}]},
+        {"dialog": []},
+    ]
+    source = opened(
+        tmp_path / "c.jsonl", "\n".join(json.dumps(line) for line in lines) + '\n{"dialog": [["A", "so"]]}\n{'
+    )
+    assert source.conversation == "a dialogue a line"
+    reads = list(source)
+    assert [(r.clip.dialogue, r.clip.speaker, r.clip.text) for r in reads] == [
+        *(("x", "usr", "hi"), ("x", "sys", "you"), ("2", None, None), ("3", "A", "so"), ("4", None, None)),
+    ]
+    assert [r.problem and r.problem.partition(":")[0] for r in reads] == [
+        None,
+        None,
+        "no list of turns",
+        None,
+        "not JSON",
+    ]
+    assert reads[3].clip.source == f"{tmp_path / 'c.jsonl'}:3:dialog[0]"
+
+
 def test_subtitles_are_turns_also_where_they_overlap(tmp_path):
     vtt = (
         "WEBVTT\n\n00:05.000 --> 00:07.000\n<v Ben>I know.\n\n00:01.000 --> 00:06.000\n<v Anna>It is over.\n\n"

@@ -26,7 +26,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, cast, get_args
 
@@ -347,6 +347,7 @@ class FileSource:
         yield Read(Clip(id="1", text=kept, source=self.name), problem)
 
     def _jsonl(self, stream: IO[str]) -> Iterator[Read]:
+        from affekt.media.chats.objects import holds_turns, read_lines
         from affekt.media.table import Lines, LineTooLongError
 
         limit = self.options.max_characters
@@ -375,6 +376,10 @@ class FileSource:
                 where=self.name,
                 hint='One object on each line, such as {"text": "..."}.',
             )
+        first = next(row for _, row in sample if isinstance(row, dict))
+        if self.options.conversation is not False and self.options.columns.text is None and holds_turns(first):
+            self.conversation = "a dialogue a line"
+            return self._of_turns(read_lines(chain(sample, rows)))
         roles = choose_columns(
             keys,
             self.options.columns,

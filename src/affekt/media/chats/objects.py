@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import msgspec
 from affekt.core.errors import InputError
 from affekt.media.chats.turn import LARGEST, MEDIA, SYSTEM, Turn, said, seconds
 
-__all__ = ["decoded", "read_objects"]
+__all__ = ["decoded", "holds_turns", "read_lines", "read_objects"]
 
 _LISTS = (
     *("turns", "messages", "conversation", "conversations", "dialogue", "dialog", "utterances", "chat"),
@@ -33,6 +33,7 @@ _SPEAKER = (
 _START, _END = ("start", "start_time", "begin"), ("end", "end_time", "stop")
 _TIME = ("time", "timestamp", "date", "datetime", "created_at", "sent_at", "ts")
 _ID = ("id", "turn_id", "utterance_id", "message_id", "uid", "clip_id")
+_DIALOGUE_ID = ("id", "dialogue_id", "dialog_id", "conversation_id", "name", "title")
 _NAMED = ("name", "display_name", "nickname", "username", "id")
 _DEEPEST = 6
 
@@ -116,6 +117,30 @@ def read_objects(value: Any, where: str, *, path: Path | None = None) -> tuple[s
     )
 
 
+def holds_turns(value: Mapping[str, Any]) -> bool:
+    """Whether a line of JSON Lines is a whole dialogue: an object with a list of turns."""
+    lists = [value[key] for key in _LISTS if isinstance(value.get(key), list)]
+    return any(any(_is_turn(item) for item in found) for found in lists)
+
+
+def read_lines(lines: Iterable[tuple[int, dict[str, Any] | str]]) -> Iterator[Turn]:
+    """Turns of JSON Lines that hold a dialogue each.
+
+    Args:
+        lines: Number of each line, and its object or what is wrong with it.
+    """
+    for number, value in lines:
+        if isinstance(value, str):
+            yield Turn(str(number), dialogue=str(number), problem=value)
+            continue
+        name = _label(value, _DIALOGUE_ID) or str(number)
+        found = list(_dialogues(value, "", name, 0))
+        if not found:
+            yield Turn(str(number), dialogue=name, problem="no list of turns")
+        for path, _, turns in found[:1]:
+            yield from _generic(turns, f"{number}:{path}", name)
+
+
 # --- Lists of turns ---------------------------------------------------------------------------------------
 
 
@@ -140,7 +165,7 @@ def _dialogues(value: Any, path: str, name: str | None, depth: int) -> Iterator[
             yield path, name, value
             return
         for i, item in enumerate(value):
-            own = _label(item, ("id", "dialogue_id", "conversation_id", "name", "title")) if _is_map(item) else None
+            own = _label(item, _DIALOGUE_ID) if _is_map(item) else None
             yield from _dialogues(item, f"{path}[{i}]", own or (f"{name}.{i}" if name else str(i)), depth + 1)
     elif isinstance(value, Mapping):
         keys = [key for key in _LISTS if isinstance(value.get(key), list | Mapping)][:1] or [
