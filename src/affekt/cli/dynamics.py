@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SHOWN = 10
+_SEEN = 5  # transitions that were seen less often are not shown
 
 
 @click.command(name="dynamics", short_help="How feelings move in conversations that were read.")
@@ -152,7 +153,7 @@ def _show(found: Dynamics) -> None:
             (float(network.z[i, j]), i, j)
             for i in range(len(network.labels))
             for j in range(len(network.labels))
-            if network.z[i, j] > 0
+            if network.z[i, j] > 0 and network.counts[i, j] >= _SEEN
         ]
         for z, i, j in sorted(flat, reverse=True)[:_SHOWN]:
             share = _number(float(network.probabilities[i, j]))
