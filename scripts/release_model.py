@@ -300,7 +300,8 @@ def card_by_language(model: TextRecogniser) -> str:
         ),
         *(
             [
-                f"- A turn is read after at most {facts.context} turns before it, with who said them; none after it is seen."
+                f"- A turn is read after at most {facts.context} turns before it, with who said them; none after it is "
+                "seen."
             ]
             if facts.context
             else []
@@ -311,8 +312,8 @@ def card_by_language(model: TextRecogniser) -> str:
         f"{policy.risk_answered:.1%}. `--min-confidence 0` answers all.",
         *(
             [
-                f"- Thresholds: {len(own)} languages have their own, chosen on their development rows, where these help "
-                "there; the others have common ones."
+                f"- Thresholds: {len(own)} languages have their own, chosen on their development rows, where these "
+                "help there; the others have common ones."
             ]
             if own
             else []
