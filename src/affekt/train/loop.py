@@ -449,7 +449,8 @@ def _epoch(
     if curriculum is not None:
         each = [_difficulty(sources[s].rows, out[at, 1], curriculum) for (s, _), at in blocks.items()]
         order = easy_first(each, curriculum.buckets, rng)
-    return out[np.concatenate([places[k] for k in order])]
+    ordered: NDArray[np.int64] = out[np.concatenate([places[k] for k in order])]
+    return ordered
 
 
 def _difficulty(rows: Rows, at: NDArray[np.int64], curriculum: Curriculum) -> float:
