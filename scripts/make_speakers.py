@@ -22,10 +22,10 @@ from affekt.catalog.corpora import corpus
 from affekt.corpora import read
 from affekt.corpora.files import corpus_folder
 from affekt.media.sound import read_sound
+from affekt.media.speech import trimmed
 from affekt.media.turns import speakers_of
 from affekt.metrics.speakers import speaker_errors
 from affekt.models.registry import load_voice
-from affekt.train.voice.fit import trimmed
 from affekt.train.voice.speakers import fit_speakers
 
 NAMES = ("ravdess", "emodb")
