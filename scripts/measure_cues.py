@@ -7,7 +7,8 @@ Usage:
 Neutral recordings of Emo-DB (ten sentences) and RAVDESS (two), speaker by speaker, whole and in halves. Pauses are the
 exception: neutral sentences have none, so their spread is that over a fifth of all recordings of RAVDESS, a wide one.
 For the effects of pitch and tempo, each neutral recording is resynthesised by Praat's overlap-add, 3 semitones up and
-down, and 1.25 times as fast and slow. Only standard deviations and slopes are stored. Needs the extra `speech`, scipy
+down, and 1.25 times as fast and slow. Only standard deviations and slopes are stored; slopes differ a
+little from run to run, since overlap-add does. Needs the extra `speech`, scipy
 and praat-parselmouth.
 """
 
