@@ -112,7 +112,7 @@ def fit_net(
     for name, task in tasks.items():
         losses[name] = objective(task.objective, task.targets)
         wanted[name] = torch.from_numpy(np.asarray(task.targets, np.float32))
-        known = ~np.isnan(task.targets).all(1)
+        known = np.asarray(~np.isnan(task.targets).all(1))
         counts = np.ones(len(known))
         if task.balanced:
             label = np.nan_to_num(task.targets).argmax(1)
