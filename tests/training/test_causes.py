@@ -243,4 +243,24 @@ def test_the_plain_recipes_and_the_bundled_one_are_for_causes():
     ecf = plain_recipe("ecf").causes
     assert ecf is not None
     assert (ecf.corpus, ecf.held_out, ecf.ahead) == ("ecf:causes", 8, 2)
-    assert recipe("causes-en").causes is not None
+    bundled = recipe("causes-en").causes
+    assert bundled is not None
+    assert bundled.words
+
+
+def test_counting_words_learns_the_same_without_an_encoder(data, tmp_path):
+    pytest.importorskip("sklearn", reason="needs the train extra")
+    counted = plan("", encoder="", heads={}, stages=[], causes={"corpus": "reccon:spans", "back": 4, "words": True})
+    figures = make_model(counted, "counted", tmp_path / "model", data=data)
+    assert figures["causes"]["dev_macro_f1"] > 0.9
+    model = load_causes(tmp_path / "model")
+    said = turns("it rains again .", "the train is here . B lost the bike today .", "come in please .")
+    (cause,) = model.causes_of(said, 2, "sadness")
+    assert cause.turn == 1
+    assert "lost the bike" in said[1].text[cause.start : cause.end]
+    run = run_causes("reccon-entailment", model.links, model=model.name, out=tmp_path / "run", data=data)
+    assert run.scores["cause_f1"].value > 0.85
+    with pytest.raises(CatalogError, match="no heads"):
+        make_model(
+            plan("", encoder="", causes={"corpus": "reccon:spans", "words": True}), "x", tmp_path / "x", data=data
+        )

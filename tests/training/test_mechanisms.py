@@ -360,7 +360,7 @@ def test_mechanisms_are_trained_and_a_run_that_was_broken_off_ends_in_the_same_w
 def test_a_model_with_mechanisms_is_a_folder_that_can_be_used_at_once(data, tmp_path, bits):
     chosen = small(polarity=POLARITY, tandem=TANDEM, bits=bits, epochs=8)
     trained = train(chosen, tmp_path / "run", data=data)
-    identity = identity_of("tiny", chosen, trained)
+    identity = identity_of("tiny", chosen, history=trained.history, measured=trained.measured)
     assert set(identity["facts"]["data"]) == {"goemotions", "vader:words"}
     package(trained, chosen, tmp_path / "model", identity=identity, data=data, calibration_texts=20)
     model = TextRecogniser(tmp_path / "model", jobs=1)

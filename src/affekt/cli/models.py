@@ -56,7 +56,7 @@ def list_(as_json: bool = False) -> None:
             card.version,
             f"{size / 1e6:.1f} MB",
             card.licence + (" *" if card.licence_note else ""),
-            ", ".join(card.heads),
+            ", ".join(card.heads) or ("causes of emotions" if card.causes else ""),
             f"V/A/D ({card.measured_in})" if card.measured_in else "",
             ", ".join(card.languages) if len(card.languages) < 4 else f"{len(card.languages)} languages",
         )

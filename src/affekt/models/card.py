@@ -181,6 +181,7 @@ class Causes(msgspec.Struct, frozen=True, kw_only=True):
         scale: Scale and offset from the logit of a turn to that of its holding a cause.
         threshold: Probability from which a turn is said to hold one.
         kinds: How the kinds of causes are read, where the model tells them.
+        words: Whether it counts words (`affekt.models.cause_words`) in place of an encoder.
     """
 
     back: int
@@ -188,6 +189,7 @@ class Causes(msgspec.Struct, frozen=True, kw_only=True):
     scale: tuple[float, float]
     threshold: float
     kinds: Head | None = None
+    words: bool = False
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,30 +4,44 @@ The model reads an emotion, the turn that has it, and the turns before it, neare
 opened by two words: who says it (`i` for the one whose emotion it is, `you` for others, `someone` where that is not
 known) and how many turns back it is. At the first of these the model says whether the turn holds a cause, and at each
 word of the turn how well a causal span starts and ends there (Poria et al. 2021 ask about one pair of turns at a
-time; here one reading answers for all candidates). A window of so many turns bounds the work on each turn, whatever
-the length of the conversation.
+time; here one reading answers for all candidates). A small model counts words instead (`affekt.models.cause_words`).
+A window of so many turns bounds the work on each turn, whatever the length of the conversation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from affekt.catalog.maps import space_map
 from affekt.catalog.spaces import space as catalogue_space
 from affekt.core.cause import Cause, Link
 from affekt.core.clip import Clip
 from affekt.core.errors import CatalogError, ModelError
 from affekt.models.card import Card, Causes, read_card
+from affekt.models.cause_words import Weights, seen_of_pair, seen_of_span, spans_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["KIND", "LINK", "SPAN", "CauseReading", "CauseRecogniser", "Layout", "Pieces", "Writer", "best_span"]
+__all__ = [
+    "KIND",
+    "LINK",
+    "SPAN",
+    "CauseReading",
+    "CauseRecogniser",
+    "Layout",
+    "Pieces",
+    "Writer",
+    "best_span",
+    "known_emotion",
+]
 
 LINK, SPAN, KIND = "link", "span", "kind"
 """The model's outputs for each token: whether its turn holds a cause; start and end of a span; kinds of causes."""
@@ -146,13 +160,37 @@ def best_span(start: NDArray[np.floating[Any]], end: NDArray[np.floating[Any]]) 
     return int(first), int(last) + 1
 
 
+@cache
+def known_emotion(name: str, space: str) -> str:
+    """The name that an emotion has in a space, such as happiness for joy.
+
+    Names of Ekman's six, of MELD and of GoEmotions are carried over by the maps of the catalogue; one that leads
+    nowhere stays as it is.
+
+    Args:
+        name: Name of the emotion.
+        space: Id of the space.
+    """
+    if name in catalogue_space(space).labels:
+        return name
+    there = {
+        max(row, key=row.__getitem__): label for label, row in space_map(space, "ekman-neutral").weights.items() if row
+    }
+    for origin in ("meld", "goemotions"):
+        row = space_map(origin, "ekman-neutral").weights.get(name)
+        if row and (place := max(row, key=row.__getitem__)) in there:
+            return there[place]
+    return there.get(name, name)
+
+
 @dataclass(frozen=True, slots=True)
 class CauseReading:
     """What the model says of the causes of one turn.
 
     Attributes:
         candidates: Each turn in the window with its best span and the probability that it holds a cause, in the order
-            of the conversation; a turn without words has none.
+            of the conversation; a turn without words is none. Where words are counted, a turn that is too improbable
+            stands with all its words.
         kinds: Kind of cause -> probability, where the model tells them.
     """
 
@@ -164,7 +202,7 @@ class CauseRecogniser:
     """Finds the causes of emotions with a model folder.
 
     Args:
-        folder: Folder with `model.onnx`, `tokenizer.json` and `affekt.json`.
+        folder: Folder with `affekt.json`, and `model.onnx` and `tokenizer.json` or `weights.npz`.
         jobs: Threads; default all cores.
 
     Raises:
@@ -172,14 +210,19 @@ class CauseRecogniser:
     """
 
     def __init__(self, folder: Path, *, jobs: int | None = None) -> None:
-        import onnxruntime
-        from tokenizers import Tokenizer
-
         self.folder = folder
         self.card: Card = read_card(folder)
         if self.card.causes is None:
             raise ModelError(f"{self.card.id} finds no causes", where=str(folder), hint="See `affekt models list`.")
         self.facts: Causes = self.card.causes
+        self._weights = Weights.load(folder / "weights.npz") if self.facts.words else None
+        if self._weights is None:
+            self._open(folder, jobs)
+
+    def _open(self, folder: Path, jobs: int | None) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = jobs or cpu_count() or 1
         options.log_severity_level = 3
@@ -214,6 +257,9 @@ class CauseRecogniser:
         """
         if any(not 0 <= i < len(turns) for i in emotions):
             raise IndexError(f"the conversation has {len(turns)} turns, and not one at each of {sorted(emotions)}")
+        emotions = {i: known_emotion(name, self.card.main) for i, name in emotions.items()}
+        if self._weights is not None:
+            return {i: self._count(self._weights, turns, i, name) for i, name in emotions.items()}
         speakers = [t.speaker for t in turns]
         nothing = Pieces(np.zeros(0, np.int64), np.zeros((0, 2), np.int64))
         pieces = [nothing] * len(turns)
@@ -234,6 +280,22 @@ class CauseRecogniser:
             for row, (i, layout) in enumerate(some):
                 out[i] = self._judge(layout, pieces, *(values[row] for values in found))
         return out
+
+    def _count(self, weights: Weights, turns: Sequence[Clip], index: int, emotion: str) -> CauseReading:
+        a, b = self.facts.scale
+        found = []
+        for j in range(max(0, index - self.facts.back), index + 1):
+            text = turns[j].text or ""
+            if not (spans := spans_of(text)):
+                continue
+            logit = weights.link_logit(seen_of_pair(turns, index, j, emotion))
+            score = float(1.0 / (1.0 + np.exp(-(a * logit + b))))
+            best = spans[0]
+            if score >= self.facts.threshold:
+                fits = [weights.span_logit(seen_of_span(text, *s, back=index - j, emotion=emotion)) for s in spans]
+                best = spans[int(np.argmax(fits))]
+            found.append(Cause(j, *best, score))
+        return CauseReading(tuple(found), {})
 
     def _judge(
         self,

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from affekt._version import __version__
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import Recipe
-
-if TYPE_CHECKING:
-    from affekt.train.loop import Trained
-    from affekt.train.ngrams import Counted
 
 __all__ = ["identity_of", "licence_note", "write_card"]
 
@@ -30,13 +26,16 @@ def licence_note(names: Iterable[str]) -> str:
     return "; ".join(f"{what} is what {' and '.join(who)}, its data, asks for" for what, who in asked.items())
 
 
-def identity_of(name: str, recipe: Recipe, trained: Trained | Counted) -> dict[str, Any]:
+def identity_of(
+    name: str, recipe: Recipe, *, history: Sequence[Mapping[str, Any]], measured: Mapping[str, Any]
+) -> dict[str, Any]:
     """What `affekt.json` says of where a model comes from: licences, seeds, versions, the recipe and its course."""
     used = {p.corpus for stage in recipe.stages for p in stage.parts}
     used |= {recipe.causes.corpus} if recipe.causes else set()
     used |= {recipe.polarity.corpus} if recipe.polarity else set()
     used |= {recipe.tandem.lexicon} if recipe.tandem else set()
-    packages = ("scikit-learn" if recipe.ngrams else "torch", "onnxruntime", "numpy", "tokenizers")
+    counted = recipe.ngrams or (recipe.causes and recipe.causes.words)
+    packages = ("scikit-learn" if counted else "torch", "onnxruntime", "numpy", "tokenizers")
     return {
         "id": name,
         "version": recipe.version,
@@ -55,8 +54,8 @@ def identity_of(name: str, recipe: Recipe, trained: Trained | Counted) -> dict[s
                 **{p: metadata.version(p) for p in packages},
             },
             "recipe": msgspec.to_builtins(recipe),
-            "history": trained.history,
-            **({"measured": trained.measured} if trained.measured else {}),
+            "history": list(history),
+            **({"measured": dict(measured)} if measured else {}),
         },
     }
 

@@ -20,14 +20,15 @@ import numpy as np
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import CausePlan, Recipe
 from affekt.catalog.spaces import space
-from affekt.core.errors import CatalogError, DataError, ModelError
-from affekt.corpora.causes import CausedDialogue, read_causes
+from affekt.core.errors import CatalogError, ModelError
+from affekt.corpora.causes import CausedDialogue
 from affekt.extras import need
 from affekt.models.card import Head
 from affekt.models.causes import KIND, LINK, SPAN, Layout, Writer, best_span
 from affekt.train import checkpoint
-from affekt.train.calibrate import choose_thresholds, fit_platt, policy_point, sigmoid
+from affekt.train.calibrate import best_cut, cause_f1s, choose_thresholds, fit_platt, policy_point, sigmoid
 from affekt.train.card import identity_of, write_card
+from affekt.train.cause_words import conversations
 from affekt.train.graph import build_graph
 from affekt.train.learner import Learner, pace
 from affekt.train.loop import Progress, Trained, optimisers
@@ -99,35 +100,6 @@ def cases_of(dialogues: Sequence[CausedDialogue], writer: Writer, kinds: Sequenc
             given = d.kinds.get(index, ())
             row = np.array([k in given for k in kinds], np.float32)
             out.append(Case(layout, holds, ends[0], ends[1], row, len(missed)))
-    return out
-
-
-def _split(plan: CausePlan, *, data: Path | None, limit: int | None) -> dict[str, list[CausedDialogue]]:
-    """Conversations to learn from, and those that choices are made on."""
-    split = "dev" in corpus(plan.corpus).splits
-    if not split and plan.held_out < 2:
-        raise CatalogError(
-            f"The corpus {plan.corpus} has no dev split", hint="Set held_out, to take conversations of train for it."
-        )
-    train = list(read_causes(plan.corpus, split="train", data=data))
-    if split:
-        dev = list(read_causes(plan.corpus, split="dev", data=data))
-    else:
-        dev, train = train[:: plan.held_out], [d for i, d in enumerate(train) if i % plan.held_out]
-    if limit is not None:  # a trial run: as many turns with an emotion as rows of other corpora
-        train, dev = (_first(some, limit) for some in (train, dev))
-    if not train or not dev:
-        raise DataError(f"The corpus {plan.corpus} holds no conversations with causes")
-    return {"train": train, "dev": dev}
-
-
-def _first(dialogues: Sequence[CausedDialogue], limit: int) -> list[CausedDialogue]:
-    out, count = [], 0
-    for d in dialogues:
-        if count >= limit:
-            break
-        out.append(d)
-        count += len(d.asked)
     return out
 
 
@@ -204,7 +176,7 @@ def dev_figures(cases: Sequence[Case], outputs: Sequence[dict[str, NDArray[np.fl
     """How well causes are told on cases: F1 of turns at the best cut, and how often a span is that of the gold."""
     truth, logits = link_table(cases, outputs)
     missed, scores = sum(c.missed for c in cases), sigmoid(logits)
-    yes, no = _f1s(truth, scores >= _best_cut(truth, scores, missed=missed), missed=missed)
+    yes, no = cause_f1s(truth, scores >= best_cut(truth, scores, missed=missed), missed=missed)
     right = whole = count = 0
     for c, o in zip(cases, outputs, strict=True):
         for has, (first, last) in zip(c.holds, c.layout.spans, strict=True):
@@ -254,7 +226,7 @@ def train_causes(
     tokenizer.no_padding()
     writer = Writer(tokenizer, back=plan.back, ahead=plan.ahead, most=recipe.max_tokens)
     kinds = space(next(iter(recipe.heads.values())).space).labels if recipe.heads else ()
-    read = _split(plan, data=data, limit=limit)
+    read = conversations(plan, data=data, limit=limit)
     cases = {name: cases_of(some, writer, kinds) for name, some in read.items()}
     model = start.model({LINK: 1, SPAN: 2, **({KIND: len(kinds)} if kinds else {})}, seed=stage.seed)
     learner = Learner(model, optimisers(model, stage), dropout=stage.dropout, seed=stage.seed)
@@ -329,8 +301,9 @@ def make_causes(
         Figures on dev.
     """
     trained, cases = train_causes(recipe, out / "training", data=data, limit=limit, progress=progress)
-    figures = _package(trained, cases, recipe, out, identity=identity_of(name, recipe, trained))
-    (out / "README.md").write_text(write_card(identity_of(name, recipe, trained), figures), encoding="utf-8")
+    identity = identity_of(name, recipe, history=trained.history, measured=trained.measured)
+    figures = _package(trained, cases, recipe, out, identity=identity)
+    (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
     return figures
 
 
@@ -383,7 +356,7 @@ def _package(
     truth, logits = link_table(dev, outputs)
     a, b = fit_platt(truth=truth, logits=logits)
     scores = sigmoid(a * logits + b)
-    threshold = _best_cut(truth, scores, missed=sum(c.missed for c in dev))
+    threshold = best_cut(truth, scores, missed=sum(c.missed for c in dev))
     kinds = _kinds(recipe, dev, outputs) if KIND in each else None
     right = (scores >= threshold) == (truth > 0)
     sure = np.where(scores >= threshold, scores, 1 - scores)
@@ -412,7 +385,7 @@ def _package(
     (out / "affekt.json").write_text(
         json.dumps(card | {"files": files}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    said_f1 = _f1s(truth, scores >= threshold, missed=sum(c.missed for c in dev))
+    said_f1 = cause_f1s(truth, scores >= threshold, missed=sum(c.missed for c in dev))
     return {"causes": {"rows": len(truth), "dev_macro_f1": float(np.mean(said_f1)), **dev_figures(dev, outputs)}}
 
 
@@ -426,21 +399,6 @@ def read_tokens(
         found = run.run(list(names), {"input_ids": row[None], "attention_mask": np.ones_like(row)[None]})
         out.append({name: value[0] for name, value in zip(names, found, strict=True)})
     return out
-
-
-def _f1s(truth: NDArray[np.float64], said: NDArray[np.bool_], *, missed: int) -> tuple[float, float]:
-    """F1 of the pairs that are cause and effect, and of those that are not."""
-    yes, no = (truth * said).sum(), ((1 - truth) * ~said).sum()
-    wrong = (truth != said).sum() + missed
-    return float(2 * yes / max(2 * yes + wrong, 1)), float(2 * no / max(2 * no + wrong, 1))
-
-
-def _best_cut(truth: NDArray[np.float64], scores: NDArray[np.float64], *, missed: int) -> float:
-    """The cut with the highest mean of both F1s, smoothed over neighbours so that it hangs on no single pair."""
-    grid = np.linspace(0.1, 0.9, 81)
-    curve = np.array([np.mean(_f1s(truth, scores >= t, missed=missed)) for t in grid])
-    smooth = np.convolve(np.pad(curve, 4, mode="edge"), np.ones(9) / 9, "valid")
-    return float(grid[int(smooth.argmax())])
 
 
 def _kinds(recipe: Recipe, dev: Sequence[Case], outputs: Sequence[dict[str, NDArray[np.float32]]]) -> Head:

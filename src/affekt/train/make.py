@@ -40,6 +40,10 @@ def make_model(
     Returns:
         Figures on dev by space.
     """
+    if recipe.causes and recipe.causes.words:
+        from affekt.train.cause_words import make_cause_words
+
+        return make_cause_words(recipe, name, out, data=data, limit=limit)
     if recipe.causes:
         from affekt.train.causes import make_causes
 
@@ -48,7 +52,7 @@ def make_model(
         return figures
     made = count if recipe.ngrams else train
     trained = made(recipe, out / "training", data=data, limit=limit, progress=progress)
-    identity = identity_of(name, recipe, trained)
+    identity = identity_of(name, recipe, history=trained.history, measured=trained.measured)
     figures = package(trained, recipe, out, identity=identity, data=data, limit=limit, floats=floats)
     (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
     shutil.rmtree(out / "training")

@@ -214,9 +214,11 @@ class CausePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """That the model finds the causes of emotions in conversations; see `affekt.models.causes`.
 
     Of the recipe's one stage it reads the schedule; the recipe's one head, where it has one, tells kinds of causes.
+    Where words are counted there is neither.
 
     Attributes:
         corpus: Id of a corpus' view of causal spans.
+        words: Whether words are counted (`affekt.models.cause_words`) in place of an encoder.
         back: Turns before the one with the emotion that are read with it.
         ahead: Turns after it.
         span: Weight of the loss of the spans, beside that of the turns.
@@ -227,6 +229,7 @@ class CausePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """
 
     corpus: str
+    words: bool = False
     back: int = 10
     ahead: int = 0
     span: float = 1.0
