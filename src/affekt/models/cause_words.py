@@ -103,6 +103,9 @@ def _words(text: str | None) -> list[str]:
 def seen_of_pair(turns: Sequence[Clip], index: int, cause: int, emotion: str) -> list[str]:
     """What is looked at to say whether a turn holds the cause of another's emotion.
 
+    Of the place of the emotion in the conversation it is seen whether it is one of the first ten turns, and which; all
+    later ones look alike, so that a part of a long conversation is read as the whole is.
+
     Args:
         turns: The conversation.
         index: The turn with the emotion.
@@ -117,7 +120,7 @@ def seen_of_pair(turns: Sequence[Clip], index: int, cause: int, emotion: str) ->
     size, own_size = min(len(theirs) // 4, 8), min(len(its) // 4, 8)
     shared = min(len((set(theirs) & set(its)) - _STOP), 4)
     out = [f"back {back}", f"back {back} same {same}", f"back {back} of {emotion}", f"of {emotion}"]
-    out += [f"back {back} at {min(index, 12)}", f"{zone} shared {shared}"]
+    out += [f"back {back} at {min(index, 10)}", f"{zone} shared {shared}"]
     out += [f"own {own_size} {zone}", f"size {size} {zone}", f"size {size}", f"sizes {own_size} {size} {zone}"]
     out += [f"{zone} has {w} {w in theirs}" for w in "?!"] + [f"{zone} own has {w} {w in its}" for w in "?!"]
     for words, name in ((theirs, zone), (its, f"{zone} own")):

@@ -130,7 +130,9 @@ class Writer:
         ids: list[int] = [w["[CLS]"], *head, w["[SEP]"]]
         after = range(index + 1, min(len(turns), index + 1 + self.ahead))
         order = [index, *after, *range(index - 1, max(-1, index - 1 - self.back), -1)]
-        marks, spans, read = [], [], []
+        marks: list[int] = []
+        spans: list[tuple[int, int]] = []
+        read: list[int] = []
         for turn in order:
             if len(ids) + _LEAST > self.most and read:
                 break
