@@ -91,9 +91,10 @@ def main() -> None:
     model = CauseRecogniser(FOLDER)
     runs, floors = {}, {}
     for name in TASKS:
-        runs[name] = run_causes(name, model.links, model=model.name, weights=[FOLDER], out=given.runs / name)
-        called, find = nearest(name)
-        floors[name] = run_causes(name, find, model=called, out=given.runs / f"{name}--nearest")
+        find = model.spans if name == "reccon-span" else model.links
+        runs[name] = run_causes(name, find, model=model.name, weights=[FOLDER], out=given.runs / name)
+        called, floor = nearest(name)
+        floors[name] = run_causes(name, floor, model=called, out=given.runs / f"{name}--nearest")
     c = corpus("reccon")
     source = f"- {c.title}: {c.citation.authors} {c.citation.year}, {c.licence}, {c.home}\n"
     (FOLDER / "LICENSE").write_text(LICENCE + source, encoding="utf-8")

@@ -260,6 +260,10 @@ def test_counting_words_learns_the_same_without_an_encoder(data, tmp_path):
     assert "lost the bike" in said[1].text[cause.start : cause.end]
     run = run_causes("reccon-entailment", model.links, model=model.name, out=tmp_path / "run", data=data)
     assert run.scores["cause_f1"].value > 0.85
+    cut = read_card(tmp_path / "model").causes.span_threshold
+    assert 0.1 <= cut <= 0.6
+    given = model.spans(said, {2: "sadness"})[2]
+    assert all(link.score >= cut and link.text == said[link.cause].text[link.start : link.end] for link in given)
     with pytest.raises(CatalogError, match="no heads"):
         make_model(
             plan("", encoder="", causes={"corpus": "reccon:spans", "words": True}), "x", tmp_path / "x", data=data

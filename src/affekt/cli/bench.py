@@ -148,7 +148,8 @@ def run(
         if chosen.entry.target in CAUSES:
             finder, teller = load_causes(model), load(emotions) if emotions else None
             folders = [finder.folder, *([teller.folder] if teller else [])]
-            record = run_causes(task, finder.links, model=finder.name, emotions=teller, weights=folders, **kept)
+            find = finder.spans if chosen.entry.headline.startswith("span_") else finder.links
+            record = run_causes(task, find, model=finder.name, emotions=teller, weights=folders, **kept)
         else:
             record = run_task(task, load_any(model), train_rows=train_rows, alone=alone, **kept)
     show_run(record, as_json=as_json, per_label=per_label, stored_in=out)

@@ -180,6 +180,7 @@ class Causes(msgspec.Struct, frozen=True, kw_only=True):
         ahead: Turns after it.
         scale: Scale and offset from the logit of a turn to that of its holding a cause.
         threshold: Probability from which a turn is said to hold one.
+        span_threshold: The same where the words are what is asked for; default `threshold`.
         kinds: How the kinds of causes are read, where the model tells them.
         words: Whether it counts words (`affekt.models.cause_words`) in place of an encoder.
     """
@@ -188,6 +189,7 @@ class Causes(msgspec.Struct, frozen=True, kw_only=True):
     ahead: int
     scale: tuple[float, float]
     threshold: float
+    span_threshold: float | None = None
     kinds: Head | None = None
     words: bool = False
 

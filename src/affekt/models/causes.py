@@ -245,7 +245,9 @@ class CauseRecogniser:
         """Id and version."""
         return f"{self.card.id}@{self.card.version}"
 
-    def read(self, turns: Sequence[Clip], emotions: Mapping[int, str]) -> dict[int, CauseReading]:
+    def read(
+        self, turns: Sequence[Clip], emotions: Mapping[int, str], *, least: float | None = None
+    ) -> dict[int, CauseReading]:
         """What the model says of the causes of several turns of one conversation.
 
         Time and memory grow with the number of emotions, not with the length of the conversation.
@@ -253,6 +255,8 @@ class CauseRecogniser:
         Args:
             turns: The conversation.
             emotions: Place of a turn -> the name of its emotion, such as `sadness`.
+            least: Where words are counted, the probability from which spans are looked for; default that from which a
+                turn is said to hold a cause.
 
         Raises:
             IndexError: There is no such turn.
@@ -261,7 +265,8 @@ class CauseRecogniser:
             raise IndexError(f"the conversation has {len(turns)} turns, and not one at each of {sorted(emotions)}")
         emotions = {i: known_emotion(name, self.card.main) for i, name in emotions.items()}
         if self._weights is not None:
-            return {i: self._count(self._weights, turns, i, name) for i, name in emotions.items()}
+            cut = self.facts.threshold if least is None else least
+            return {i: self._count(self._weights, turns, i, name, cut) for i, name in emotions.items()}
         speakers = [t.speaker for t in turns]
         nothing = Pieces(np.zeros(0, np.int64), np.zeros((0, 2), np.int64))
         pieces = [nothing] * len(turns)
@@ -283,7 +288,7 @@ class CauseRecogniser:
                 out[i] = self._judge(layout, pieces, *(values[row] for values in found))
         return out
 
-    def _count(self, weights: Weights, turns: Sequence[Clip], index: int, emotion: str) -> CauseReading:
+    def _count(self, weights: Weights, turns: Sequence[Clip], index: int, emotion: str, least: float) -> CauseReading:
         a, b = self.facts.scale
         found = []
         for j in range(max(0, index - self.facts.back), index + 1):
@@ -293,7 +298,7 @@ class CauseRecogniser:
             logit = weights.link_logit(seen_of_pair(turns, index, j, emotion))
             score = float(1.0 / (1.0 + np.exp(-(a * logit + b))))
             best = spans[0]
-            if score >= self.facts.threshold:
+            if score >= least:
                 fits = [weights.span_logit(seen_of_span(text, *s, back=index - j, emotion=emotion)) for s in spans]
                 best = spans[int(np.argmax(fits))]
             found.append(Cause(j, *best, score))
@@ -335,15 +340,32 @@ class CauseRecogniser:
         """
         return self.chosen(self.read(turns, {index: emotion})[index])
 
-    def links(self, turns: Sequence[Clip], emotions: Mapping[int, str]) -> dict[int, list[Link]]:
+    def links(
+        self, turns: Sequence[Clip], emotions: Mapping[int, str], *, least: float | None = None
+    ) -> dict[int, list[Link]]:
         """The causes of several emotions as links, as tasks about causes want them.
 
-        Arguments are those of `read`.
+        Args:
+            turns: The conversation.
+            emotions: Place of a turn -> the name of its emotion.
+            least: Probability from which a turn is said to hold a cause; default that of the card.
+
+        Raises:
+            IndexError: There is no such turn.
         """
+        cut = self.facts.threshold if least is None else least
         return {
-            i: [Link(i, c.turn, emotions[i], c.start, c.end, score=c.score) for c in self.chosen(reading)]
-            for i, reading in self.read(turns, emotions).items()
+            i: [
+                Link(i, c.turn, emotions[i], c.start, c.end, (turns[c.turn].text or "")[c.start : c.end], c.score)
+                for c in reading.candidates
+                if c.score >= cut
+            ]
+            for i, reading in self.read(turns, emotions, least=cut).items()
         }
+
+    def spans(self, turns: Sequence[Clip], emotions: Mapping[int, str]) -> dict[int, list[Link]]:
+        """The same where the words are what is asked for: more turns are given then; see `Causes.span_threshold`."""
+        return self.links(turns, emotions, least=self.facts.span_threshold)
 
     def chosen(self, reading: CauseReading) -> list[Cause]:
         """The candidates that are as probable as a cause must be, most probable first."""

@@ -20,15 +20,16 @@ from affekt.catalog.recipes import CausePlan, Recipe
 from affekt.core.errors import CatalogError, DataError
 from affekt.corpora.causes import CausedDialogue, questions_of, read_causes
 from affekt.extras import need
-from affekt.metrics.causes import token_f1
+from affekt.metrics.causes import span_f1_neg_statistic, span_f1_pos_statistic, token_f1
 from affekt.models.cause_words import PLACES, Weights, places_of, seen_of_pair, seen_of_span, spans_of
+from affekt.models.causes import CauseRecogniser
 from affekt.train.calibrate import best_cut, cause_f1s, fit_platt, policy_point, sigmoid
 from affekt.train.card import identity_of, write_card
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["conversations", "make_cause_words"]
+__all__ = ["conversations", "make_cause_words", "span_cut"]
 
 _STRENGTHS = (0.01, 0.03, 0.1)
 _SPAN_STRENGTHS = (0.01, 0.03)
@@ -128,6 +129,34 @@ def _fit_of_best(fits: NDArray[np.float64], logits: NDArray[np.float64], owner: 
     return float(fits[order[first]].mean())
 
 
+def span_cut(model: CauseRecogniser, dialogues: Sequence[CausedDialogue]) -> float:
+    """Probability from which words are given, with the highest mean of `span_f1_pos` and `span_f1_neg`.
+
+    Args:
+        model: What finds causes.
+        dialogues: Conversations of dev.
+    """
+    truth = [questions_of(d) for d in dialogues]
+    found = [
+        [
+            x
+            for links in model.links(d.dialogue.turns, {i: str(d.labels[i]) for i in d.asked}, least=0.0).values()
+            for x in links
+        ]
+        for d in dialogues
+    ]
+    tried = {}
+    for cut in np.linspace(0.1, 0.6, 51):
+        given = [[x for x in links if (x.score or 0.0) >= cut] for links in found]
+        both = (f(truth=truth, prediction=given).value for f in (span_f1_pos_statistic, span_f1_neg_statistic))
+        tried[round(float(cut), 4)] = sum(both) / 2
+    return max(tried, key=tried.__getitem__)
+
+
+def _write(card: Mapping[str, Any], out: Path) -> None:
+    (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def make_cause_words(
     recipe: Recipe, name: str, out: Path, *, data: Path | None = None, limit: int | None = None, coverage: float = 0.95
 ) -> dict[str, Any]:
@@ -187,7 +216,7 @@ def make_cause_words(
         "dev_no_cause_f1": round(no, 4),
     }
     identity = identity_of(name, recipe, history=[], measured=measured)
-    card: Mapping[str, Any] = {
+    card: dict[str, Any] = {
         **identity,
         "main": corpus(plan.corpus.partition(":")[0]).space,
         "heads": {},
@@ -207,7 +236,9 @@ def make_cause_words(
         },
         "files": {"weights.npz": hashlib.sha256((out / "weights.npz").read_bytes()).hexdigest()},
     }
-    (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(card, out)
+    measured["span_threshold"] = span_cut(CauseRecogniser(out), read["dev"])
+    _write(card | {"causes": card["causes"] | {"span_threshold": measured["span_threshold"]}}, out)
     figures = {"causes": {"rows": len(truth), "dev_macro_f1": (yes + no) / 2, **measured}}
     (out / "README.md").write_text(write_card(identity, figures), encoding="utf-8")
     return figures
