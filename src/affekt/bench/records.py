@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from affekt.bench.runs import plain, read_run
+from affekt.bench.runs import plain, read_record
 from affekt.bench.tasks import task
 from affekt.core.errors import CatalogError, InputError
 from affekt.core.run import Run, Score
@@ -133,7 +133,7 @@ def record_of(
         DataError: A folder holds no run.
         InputError: Several runs are not of the parts of one task, or not of one system.
     """
-    runs = [read_run(folder)[0] for folder in folders]
+    runs = [read_record(folder) for folder in folders]
     first = runs[0]
     whole = first.task.partition(":")[0]
     record: dict[str, Any] = {
