@@ -38,7 +38,8 @@ function setUpTalk() {
   on('draw', drawTalk); on('look', drawTalk); on('rows', () => { keepRows(); drawTurns(); drawTalk(); });
   keepRows();
   new ResizeObserver(perFrame(drawTalk)).observe(canvas);
-  $('main').prepend($('s-talk'));
+  // Where it can be listened to, the player comes first.
+  if (!P.recordings?.length) $('main').prepend($('s-talk'));
   showTalk(talk.dialogues[0]);
 }
 
