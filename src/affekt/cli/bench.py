@@ -10,6 +10,7 @@ from affekt.cli._bench_combine import best_worst, blend
 from affekt.cli._bench_folds import folds
 from affekt.cli._bench_options import ALONE, BOOTSTRAP_SEED, DATA, JSON, LABELS, OUT, SAMPLES, SPLIT
 from affekt.cli._bench_reliance import reliance
+from affekt.cli._bench_robustness import robustness
 from affekt.cli._bench_transition import transition
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ command.add_command(blend)
 command.add_command(folds)
 command.add_command(reliance)
 command.add_command(transition)
+command.add_command(robustness)
 
 
 @command.command(name="list")
