@@ -250,7 +250,7 @@ def test_the_plain_recipes_and_the_bundled_one_are_for_causes():
 
 def test_counting_words_learns_the_same_without_an_encoder(data, tmp_path):
     pytest.importorskip("sklearn", reason="needs the train extra")
-    counted = plan("", encoder="", heads={}, stages=[], causes={"corpus": "reccon:spans", "back": 4, "words": True})
+    counted = plan("", heads={}, stages=[], causes={"corpus": "reccon:spans", "back": 4, "words": True})
     figures = make_model(counted, "counted", tmp_path / "model", data=data)
     assert figures["causes"]["dev_macro_f1"] > 0.9
     model = load_causes(tmp_path / "model")
@@ -265,6 +265,4 @@ def test_counting_words_learns_the_same_without_an_encoder(data, tmp_path):
     given = model.spans(said, {2: "sadness"})[2]
     assert all(link.score >= cut and link.text == said[link.cause].text[link.start : link.end] for link in given)
     with pytest.raises(CatalogError, match="no heads"):
-        make_model(
-            plan("", encoder="", causes={"corpus": "reccon:spans", "words": True}), "x", tmp_path / "x", data=data
-        )
+        make_model(plan("", causes={"corpus": "reccon:spans", "words": True}), "x", tmp_path / "x", data=data)
