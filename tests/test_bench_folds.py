@@ -128,7 +128,9 @@ def test_rows_that_a_model_learned_from_are_refused(tmp_path, data):
     with pytest.raises(InputError, match="learned from 'emodb'"):
         run_task("emodb-six", load_voice(jobs=1), out=tmp_path / "run", data=data)
     assert not (tmp_path / "run").exists()
-    done = CliRunner().invoke(command, ["run", "ravdess", "--model", "voice", "--out", str(tmp_path / "r")])
+    done = CliRunner().invoke(
+        command, ["run", "ravdess", "--model", "voice", "--data", str(data), "--out", str(tmp_path / "r")]
+    )
     assert isinstance(done.exception, InputError) and not (tmp_path / "r").exists()
 
 
