@@ -118,7 +118,7 @@ def test_the_corpus_learned_beside_is_carried_to_the_labels_of_the_task(tmp_path
     assert run.spec["learned_beside"] == ("ravdess",) or run.spec["learned_beside"] == ["ravdess"]
     assert answers.label_names == space("emodb").labels
     boredom = answers.label_names.index("boredom")
-    assert answers.scores[:, boredom].max() < 1e-3  # nobody was bored
+    assert not answers.labels[:, boredom].any() and answers.scores[:, boredom].max() < 0.05  # nobody was bored
     assert run.scores["uar"].value > 1 / 6
 
 
