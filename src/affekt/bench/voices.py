@@ -400,7 +400,8 @@ def _votes_scored(
     each = 1 / (1 + np.exp(-logits))
     chance = 1 / votes.shape[1]
     # A softmax names what it holds for likelier than chance, as Chou (arXiv:2510.05934) reads distributions.
-    named, there = each > 0.5 if together else single > chance, votes > 0
+    named: Any = each > 0.5 if together else single > chance
+    there = votes > 0
     share = each / each.sum(1, keepdims=True) if together else single
     one = np.ones((len(votes), 1))
     twice = np.concatenate([2.0 * (named & there)], 1)

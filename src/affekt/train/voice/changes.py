@@ -101,7 +101,8 @@ def follow(
         window: Seconds around a moment that are read with it.
         hop: Seconds from one moment to the next.
     """
-    truth, speakers, kept, moments, labels = [], [], [], [], []
+    truth, speakers, kept, moments = [], [], [], []
+    labels: list[str] = []
     for one in recordings:
         held = frames(one.sound).astype(np.float16)
         found = windows(held.astype(np.float32), window=window, hop=hop)
