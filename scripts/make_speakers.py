@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from affekt.catalog.corpora import corpus
 from affekt.corpora import read
@@ -91,7 +92,7 @@ def main() -> None:
     ]
     mean, weight = fit_speakers(vectors, speakers)
     args.out.mkdir(parents=True, exist_ok=True)
-    np.savez(args.out / "projection.npz", mean=mean, weight=weight)
+    save_file({"mean": mean, "weight": weight}, args.out / "projection.safetensors")
     entries = [corpus(name) for name in NAMES]
     sources = "\n".join(f"- {e.title}: {e.citation.authors} {e.citation.year}, {e.licence}, {e.home}" for e in entries)
     card = f"""\

@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder for the runs")
     given = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
-    for name in ("affekt.json", "weights.npz"):
+    for name in ("affekt.json", "weights.safetensors"):
         shutil.copyfile(given.model / name, FOLDER / name)
     model = CauseRecogniser(FOLDER)
     runs, floors = {}, {}

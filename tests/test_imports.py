@@ -53,8 +53,20 @@ BASE = {
     "jinja2",
     "markupsafe",
     "py3langid",
+    "safetensors",
 }
-HEAVY = {"torch", "pyarrow", "onnxruntime", "numpy", "rich", "jinja2", "tokenizers", "py3langid", "transformers"}
+HEAVY = {
+    "torch",
+    "pyarrow",
+    "onnxruntime",
+    "numpy",
+    "rich",
+    "jinja2",
+    "tokenizers",
+    "py3langid",
+    "safetensors",
+    "transformers",
+}
 
 
 @dataclass(frozen=True)

@@ -412,7 +412,7 @@ def _votes_scored(
     ranks = (-share).argsort(1)
     best = votes.argmax(1)
     for n in (1, 2, 3):
-        hit = (ranks[:, :n] == best[:, None]).any(1)
+        hit = np.any(ranks[:, :n] == best[:, None], axis=1)
         yield f"top{n}", True, _ratio(hit[:, None].astype(float), one, speakers)
     pairs = (named[:, :, None] & named[:, None] & never).any((1, 2))
     yield "never_seen_pairs", False, _ratio(pairs[:, None].astype(float), one, speakers)

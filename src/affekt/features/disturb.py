@@ -117,7 +117,8 @@ def reverberated(sound: Sound, response: NDArray[np.float64]) -> Sound:
 def banded(sound: Sound, gain: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Sound:
     """Sound with each frequency in Hz multiplied by what `gain` gives for it, without delay."""
     hertz = np.asarray(np.fft.rfftfreq(len(sound), 1 / sound.rate), np.float64)
-    return _with(sound, np.fft.irfft(np.fft.rfft(sound.samples) * gain(hertz), len(sound)))
+    made: NDArray[np.float64] = np.fft.irfft(np.fft.rfft(sound.samples) * gain(hertz), len(sound)).astype(np.float64)
+    return _with(sound, made)
 
 
 def at_distance(

@@ -54,20 +54,25 @@ class Weights:
     bias: tuple[float, float]
 
     def save(self, file: Path) -> None:
-        """Write them as a numpy archive."""
-        np.savez_compressed(file, link=self.link, span=self.span, bias=np.array(self.bias, np.float32))
+        """Write them as safe tensors."""
+        from safetensors.numpy import save_file
+
+        save_file({"link": self.link, "span": self.span, "bias": np.array(self.bias, np.float32)}, file)
 
     @classmethod
     def load(cls, file: Path) -> Weights:
         """Read them.
 
         Raises:
-            ModelError: The file is missing or is no such archive.
+            ModelError: The file is missing or damaged, or its weights have another shape.
         """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
         try:
-            with np.load(file, allow_pickle=False) as found:
-                made = cls(found["link"], found["span"], (float(found["bias"][0]), float(found["bias"][1])))
-        except Exception as err:  # numpy and zipfile raise exceptions of many kinds for a file that is damaged
+            found = load_file(file)
+            made = cls(found["link"], found["span"], (float(found["bias"][0]), float(found["bias"][1])))
+        except (SafetensorError, OSError, LookupError) as err:
             raise ModelError(f"The model's weights cannot be read: {err}", where=str(file)) from err
         if made.link.shape != (PLACES,) or made.span.shape != (PLACES,):
             raise ModelError("The model's weights have another shape than is read", where=str(file))

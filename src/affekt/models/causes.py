@@ -204,7 +204,7 @@ class CauseRecogniser:
     """Finds the causes of emotions with a model folder.
 
     Args:
-        folder: Folder with `affekt.json`, and `model.onnx` and `tokenizer.json` or `weights.npz`.
+        folder: Folder with `affekt.json`, and `model.onnx` and `tokenizer.json` or `weights.safetensors`.
         jobs: Threads; default all cores.
 
     Raises:
@@ -217,7 +217,7 @@ class CauseRecogniser:
         if self.card.causes is None:
             raise ModelError(f"{self.card.id} finds no causes", where=str(folder), hint="See `affekt models list`.")
         self.facts: Causes = self.card.causes
-        self._weights = Weights.load(folder / "weights.npz") if self.facts.words else None
+        self._weights = Weights.load(folder / "weights.safetensors") if self.facts.words else None
         if self._weights is None:
             self._open(folder, jobs)
 

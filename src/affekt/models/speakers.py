@@ -17,9 +17,10 @@ __all__ = ["speaker_vectors", "tell_apart"]
 
 @cache
 def _projection() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    file = resources.files("affekt.weights") / "speakers" / "projection.npz"
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-        return held["mean"], held["weight"]
+    from safetensors.numpy import load
+
+    held = load((resources.files("affekt.weights") / "speakers" / "projection.safetensors").read_bytes())
+    return held["mean"], held["weight"]
 
 
 def speaker_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -205,7 +205,7 @@ def make_cause_words(
     threshold = best_cut(truth, scores, missed=missed)
     weights = Weights(links[strength][0], ends[span_strength][0], (links[strength][1], ends[span_strength][1]))
     out.mkdir(parents=True, exist_ok=True)
-    weights.save(out / "weights.npz")
+    weights.save(out / "weights.safetensors")
     sure = np.where(scores >= threshold, scores, 1 - scores)
     point = policy_point(right=(scores >= threshold) == (truth > 0), confidence=sure, coverage=coverage)
     yes, no = cause_f1s(truth, scores >= threshold, missed=missed)
@@ -234,7 +234,7 @@ def make_cause_words(
             "threshold": round(threshold, 6),
             "words": True,
         },
-        "files": {"weights.npz": hashlib.sha256((out / "weights.npz").read_bytes()).hexdigest()},
+        "files": {"weights.safetensors": hashlib.sha256((out / "weights.safetensors").read_bytes()).hexdigest()},
     }
     _write(card, out)
     measured["span_threshold"] = span_cut(CauseRecogniser(out), read["dev"])
