@@ -143,7 +143,7 @@ def run_task(
         chosen,
         answers,
         folder=folder,
-        model=recogniser.spec.name,
+        model=f"{recogniser.spec.name}, alone" if alone else recogniser.spec.name,
         split=used,
         spec=spec,
         versions={**files, **_weights(recogniser)},
