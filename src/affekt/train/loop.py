@@ -180,7 +180,6 @@ def _read_all(
                 limit=limit,
                 spread=p.objective in WITH_SPREAD,
                 mapped=p.mapped,
-                unrolled=p.unrolled,
             )
             for (name, head), p in parts.items()
             if split in corpus(name).splits

@@ -14,11 +14,9 @@ from affekt.catalog.corpora import corpus
 from affekt.catalog.maps import space_map
 from affekt.catalog.recipes import HeadPlan, Recipe
 from affekt.catalog.spaces import space
-from affekt.core.clip import Clip
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.ratings import RULES
 from affekt.corpora import ratings, read
-from affekt.media.segment import pieces
 from affekt.models.card import Speakers
 from affekt.models.target import Aim, aimed
 from affekt.models.text import SEPARATOR, with_context, without_oldest
@@ -66,7 +64,6 @@ def rows_of(
     fields: Sequence[str] = (),
     spread: bool = False,
     mapped: bool = False,
-    unrolled: bool = False,
 ) -> Rows:
     """Read a split as a head wants it: columns in the order of the head's space, matched by name.
 
@@ -82,7 +79,6 @@ def rows_of(
         fields: What of a row is read, where that is not its text alone.
         spread: Whether the variances of single ratings are wanted, where the corpus has them.
         mapped: Whether labels are carried to the head's space by the map between the two.
-        unrolled: Whether every second row that stands alone is read as the turns of one person, a sentence each.
 
     Raises:
         DataError: The corpus is missing, or has no single judgements and the head's gold is a rule over these.
@@ -115,10 +111,8 @@ def rows_of(
     ruled = _by_rule(name, head, columns, data=data) if head.gold != "corpus" else None
     nobody = [np.nan] * len(columns)
     ids, texts, values, dialogues, speakers_of = [], [], [], [], []
-    for place, (clip, gold) in enumerate(islice(read(name, split=split, data=data), limit)):
+    for clip, gold in islice(read(name, split=split, data=data), limit):
         clip = aimed(clip, target).clip
-        if unrolled and place % 2:
-            clip = _unrolled(clip)
         if with_context(clip, 0, fields).strip():
             ids.append(clip.id)
             texts.append(with_context(clip, context, fields, speakers))
@@ -147,16 +141,6 @@ def rows_of(
         if len(single):
             variances[i] = ((single - out.values[i]) ** 2).mean(0)
     return replace(out, variances=variances)
-
-
-def _unrolled(clip: Clip) -> Clip:
-    """The last sentence of a text, with the others as turns of the same person before it."""
-    sentences = [clip.text[a:b] for a, b in pieces(clip.text or "")] if clip.text else []
-    if clip.context or len(sentences) < 2:
-        return clip
-    *before, last = sentences
-    speaker = clip.speaker or "writer"
-    return replace(clip, text=last, speaker=speaker, context=tuple(before), context_speakers=(speaker,) * len(before))
 
 
 def rows_as_read(recipe: Recipe, name: str, head: HeadPlan, **how: Any) -> Rows:

@@ -82,8 +82,6 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         corpus: Id of the corpus; its train split is used.
         head: Name of the head that it trains.
         mapped: Whether its labels are carried to the head's space by the map between the two.
-        unrolled: Whether every second row that stands alone and has several sentences is read as turns of one person,
-            the last sentence after the others.
         objective: Objective in `affekt.train.objectives`.
         settings: Settings of the objective.
         beside: Further losses on the same rows.
@@ -97,7 +95,6 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     corpus: str
     head: str
     mapped: bool = False
-    unrolled: bool = False
     objective: str
     settings: dict[str, Setting] = {}
     beside: tuple[Term, ...] = ()
