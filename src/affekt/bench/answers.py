@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from affekt.bench.stored import write_table
 from affekt.core.clip import Clip
-from affekt.core.errors import DataError, OutputError
+from affekt.core.errors import DataError
 from affekt.core.prediction import Prediction
 from affekt.core.ratings import Ratings
 from affekt.corpora.read import Target
@@ -251,7 +252,6 @@ def write_answers(answers: Answers, file: Path, *, facts: Mapping[str, str]) -> 
         OutputError: It cannot be written.
     """
     import pyarrow as pa
-    from pyarrow import parquet
 
     a = answers
     by_row: list[dict[str, list[float]] | None] = [None] * len(a)
@@ -288,17 +288,7 @@ def write_answers(answers: Answers, file: Path, *, facts: Mapping[str, str]) -> 
             "dimension_names": "\n".join(a.dimension_names),
         }
     )
-    part = file.with_name(file.name + ".part")
-    try:
-        parquet.write_table(table, part, compression="zstd")
-        part.replace(file)
-    except OSError as err:
-        part.unlink(missing_ok=True)
-        raise OutputError(
-            f"The predictions cannot be written: {err.strerror or err}",
-            where=str(file),
-            hint="Free space or choose another folder.",
-        ) from err
+    write_table(table, file)
 
 
 def _floats(column: Any, names: Sequence[str]) -> Array:

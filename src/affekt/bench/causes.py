@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from affekt.bench.scoring import Scored
+from affekt.bench.stored import write_table
 from affekt.bench.tables import rows_of
 from affekt.bench.tasks import Task
 from affekt.core.cause import Link
 from affekt.core.clip import Clip
-from affekt.core.errors import DataError, InputError, OutputError, UnknownNameError
+from affekt.core.errors import DataError, InputError, UnknownNameError
 from affekt.core.run import Score
 from affekt.corpora.causes import CausedDialogue, Finder, questions_of, read_causes
 from affekt.metrics.bootstrap import bootstrap
@@ -396,7 +397,6 @@ def write_cause_answers(answers: CauseAnswers, file: Path, *, facts: Mapping[str
         OutputError: It cannot be written.
     """
     import pyarrow as pa
-    from pyarrow import parquet
 
     def plain(side: Sequence[Sequence[Link]]) -> Any:
         rows = [[{f: getattr(link, f) for f in _FIELDS} for link in links] for links in side]
@@ -410,17 +410,7 @@ def write_cause_answers(answers: CauseAnswers, file: Path, *, facts: Mapping[str
             "abstained": pa.array(answers.abstained, type=pa.string()),
         }
     ).replace_schema_metadata({**facts, "target": "causes"})
-    part = file.with_name(file.name + ".part")
-    try:
-        parquet.write_table(table, part, compression="zstd")
-        part.replace(file)
-    except OSError as err:
-        part.unlink(missing_ok=True)
-        raise OutputError(
-            f"The predictions cannot be written: {err.strerror or err}",
-            where=str(file),
-            hint="Free space or choose another folder.",
-        ) from err
+    write_table(table, file)
 
 
 def read_cause_answers(file: Path) -> CauseAnswers:

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from affekt.bench.scoring import Scored
+from affekt.bench.stored import write_table
 from affekt.bench.tables import rows_of
 from affekt.bench.tasks import Task
-from affekt.core.errors import DataError, InputError, OutputError, UnknownNameError
+from affekt.core.errors import DataError, InputError, UnknownNameError
 from affekt.core.run import Score
 from affekt.core.timeline import Segment, Timeline
 from affekt.corpora.read import read
@@ -278,7 +279,6 @@ def write_timelines(answers: TimelineAnswers, file: Path, *, facts: Mapping[str,
         OutputError: It cannot be written.
     """
     import pyarrow as pa
-    from pyarrow import parquet
 
     table = pa.table(
         {
@@ -289,17 +289,7 @@ def write_timelines(answers: TimelineAnswers, file: Path, *, facts: Mapping[str,
             "abstained": pa.array(answers.abstained, type=pa.string()),
         }
     ).replace_schema_metadata({**facts, "target": "timelines"})
-    part = file.with_name(file.name + ".part")
-    try:
-        parquet.write_table(table, part, compression="zstd")
-        part.replace(file)
-    except OSError as err:
-        part.unlink(missing_ok=True)
-        raise OutputError(
-            f"The predictions cannot be written: {err.strerror or err}",
-            where=str(file),
-            hint="Free space or choose another folder.",
-        ) from err
+    write_table(table, file)
 
 
 def read_timelines(file: Path) -> TimelineAnswers:
