@@ -378,21 +378,14 @@ def test_the_command_names_a_wrong_task_before_it_loads_a_model(tmp_path):
 # --- the bundled model on the real data
 
 
-def bundled() -> list[str]:
-    import affekt
-
-    return sorted(p.parent.name for p in (Path(affekt.__file__).parent / "weights").glob("*/affekt.json"))
-
-
 @pytest.mark.data
 @pytest.mark.slow
 @needs_data
-@pytest.mark.skipif(not bundled(), reason="no model is bundled")
 @pytest.mark.parametrize("name", ("goemotions", "emobank", "xed"))
 def test_the_bundled_model_by_scikit_learn_and_scipy(name, tmp_path):
     from affekt.models.registry import load
 
-    recogniser = load(bundled()[0])
+    recogniser = load()
     run = run_task(name, recogniser, out=tmp_path, samples=100)
     assert any(key.startswith("sha256 weights/") for key in run.versions)
     stored, now = rescore(tmp_path)

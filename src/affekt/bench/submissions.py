@@ -33,6 +33,7 @@ from affekt.core.prediction import Prediction
 from affekt.core.run import Run
 from affekt.corpora.files import checksum
 from affekt.corpora.read import read
+from affekt.media.text import cannot_read
 
 __all__ = ["score_predictions"]
 
@@ -81,10 +82,14 @@ def score_predictions(
     if not 0.0 < threshold <= 1.0:
         raise InputError(f"The threshold is {threshold:g}, not above 0 and at most 1", where="--threshold")
     file = Path(predictions)
+    try:
+        digits = checksum(file)
+    except OSError as err:
+        raise cannot_read(file, str(file), err) from err
     kept: dict[str, Any] = {
         "model": system or file.stem,
         "split": used,
-        "versions": {**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": checksum(file)},
+        "versions": {**data_checksums(chosen, used, data), f"sha256 predictions/{file.name}": digits},
         "samples": samples,
         "seed": seed,
     }
