@@ -417,6 +417,7 @@ def test_the_player_needs_no_mouse(near: Path, show) -> None:
     page.keyboard.press("ArrowLeft")
     assert at(page) < 1.5
     for _ in range(3):
+        until(page, "!document.querySelector('audio').seeking")
         page.keyboard.press("ArrowDown")
     assert page.inner_text("#stage-says").startswith("0:03 to 0:04: Ben: sad")
     until(page, "document.querySelector('audio').currentTime >= 3")
