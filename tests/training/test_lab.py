@@ -50,9 +50,12 @@ def test_every_task_has_a_plain_recipe_or_says_why_not():
         try:
             chosen = plain_recipe(name)
         except InputError as err:
-            assert "split" in str(err)
+            assert "split" in str(err) or (task_entry(name).target == "timelines" and "timelines" in str(err))
             continue
         made += 1
+        if chosen.causes is not None:  # a model of causes has no head of a row
+            assert not chosen.heads and task_entry(name).target.startswith("cause")
+            continue
         head = chosen.heads["main"]
         assert (head.space, head.of) == (task_entry(name).space, task_entry(name).target)
     assert made >= 10

@@ -35,7 +35,7 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
 
     Raises:
         UnknownNameError: There is no such task.
-        InputError: Its corpus has no train or no dev split.
+        InputError: Its corpus has no train or no dev split, or it asks for timelines.
     """
     entry, source = entry_and_corpus(task)
     found = corpus(source)
@@ -46,7 +46,8 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
             f"The corpus {source} has no {missing[0]} split, which training needs",
             hint=f"It has: {', '.join(found.splits)}.",
         )
-    objective = plain_objective(entry.target, space(entry.space).kind)
+    of = entry.of_rows
+    objective = plain_objective(of, space(entry.space).kind)
     return msgspec.convert(
         {
             "max_tokens": 128,
@@ -56,7 +57,7 @@ def plain_recipe(task: str, *, encoder: str = ENCODER, **stage: Any) -> Recipe:
             "licence": found.licence,
             "languages": found.languages,
             "works": entry.works,
-            "heads": {"main": {"space": entry.space, "of": entry.target}},
+            "heads": {"main": {"space": entry.space, "of": of}},
             "stages": [
                 {
                     "epochs": 8,
