@@ -33,7 +33,7 @@ from affekt.core.prediction import Prediction
 from affekt.core.run import Run
 from affekt.corpora.files import checksum
 from affekt.corpora.read import read
-from affekt.media.text import cannot_read
+from affekt.media.kinds import cannot_read
 
 __all__ = ["score_predictions"]
 
