@@ -26,7 +26,7 @@ else:
     torch = need("torch", extra="train")
     nn, functional = torch.nn, torch.nn.functional
 
-__all__ = ["Dropout", "Encoder", "TextModel", "bert_names", "last_turn", "load_bert"]
+__all__ = ["Dropout", "Encoder", "TextModel", "bert_names", "load_bert"]
 
 # Texts in one attention group. Batches are sorted by length, so that a group holds little padding.
 _GROUP = 32
@@ -277,18 +277,17 @@ class TextModel(nn.Module):
             dropout: As for `Encoder`.
             asked: Text and turn of each answer, shape (answers, 2); default the last turn of each text.
         """
-        turns = turns_of(ids, lengths, self.separator) if self.onwards and self.separator is not None else None
-        x, owner = self.enc(ids, lengths, dropout, turns)
+        turns = None if self.separator is None else turns_of(ids, lengths, self.separator)
+        x, owner = self.enc(ids, lengths, dropout, turns if self.onwards else None)
         answers, count = len(lengths), lengths
-        if asked is not None and turns is not None:
+        if turns is not None:
+            of, turn = asked.T if asked is not None else (torch.arange(answers), turns[lengths.cumsum(0) - 1])
+            answers = len(of)
             # Which answer a token counts for; -1 for none.
             places = torch.full((len(lengths), int(turns.max()) + 1), -1)
-            places[asked[:, 0], asked[:, 1]] = torch.arange(len(asked))
+            places[of, turn] = torch.arange(answers)
             owner = places[owner, turns]
-            own, answers = owner >= 0, len(asked)
-            x, owner, count = x[own], owner[own], torch.bincount(owner[own], minlength=answers)
-        elif self.separator is not None:
-            own = last_turn(ids, lengths, self.separator)
+            own = owner >= 0
             x, owner, count = x[own], owner[own], torch.bincount(owner[own], minlength=answers)
         pooled = x.new_zeros(answers, x.shape[1]).index_add(0, owner, x) / count[:, None]
         if self.tandem is not None:
@@ -296,14 +295,6 @@ class TextModel(nn.Module):
         if dropout:
             pooled = dropout(pooled)
         return {"embedding": pooled, **{name: self.get_submodule(name)(pooled) for name in self.head_names}}
-
-
-def last_turn(ids: Tensor, lengths: Tensor, separator: int) -> Tensor:
-    """Which tokens of packed texts are of the last turn, the separator that ends it included; shape (tokens,)."""
-    ends = (ids == separator).long()
-    so_far = ends.cumsum(0)
-    last = so_far[lengths.cumsum(0) - 1]
-    return torch.repeat_interleave(last, lengths) - so_far + ends <= 1
 
 
 _LAYER_PARTS: tuple[tuple[str, str], ...] = (
