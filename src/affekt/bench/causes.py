@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from affekt.bench.scoring import Scored
-from affekt.bench.stored import write_table
+from affekt.bench.stored import read_rows, write_table
 from affekt.bench.tables import rows_of
 from affekt.bench.tasks import Task
 from affekt.core.cause import Link
 from affekt.core.clip import Clip
-from affekt.core.errors import DataError, InputError, UnknownNameError
+from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.run import Score
 from affekt.corpora.causes import CausedDialogue, Finder, questions_of, read_causes
 from affekt.metrics.bootstrap import bootstrap
@@ -419,18 +419,11 @@ def read_cause_answers(file: Path) -> CauseAnswers:
     Raises:
         DataError: The file is missing or is not such a file.
     """
-    import pyarrow as pa
-    from pyarrow import parquet
 
-    if not file.is_file():
-        raise DataError("The run has no predictions", where=str(file), hint="Score the file of answers again.")
-    try:
-        rows = parquet.read_table(file).to_pylist()
+    def made(rows: list[dict[str, Any]]) -> CauseAnswers:
         sides = [tuple(tuple(Link(**link) for link in row[side]) for row in rows) for side in ("gold", "prediction")]
         return CauseAnswers(
             tuple(row["id"] for row in rows), sides[0], sides[1], tuple(row["abstained"] for row in rows)
         )
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError, OSError) as err:
-        raise DataError(
-            "These are not the causes of a run", where=str(file), hint="Score the file of answers again."
-        ) from err
+
+    return read_rows(file, made, what="causes")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from affekt.bench.scoring import Scored
-from affekt.bench.stored import write_table
+from affekt.bench.stored import read_rows, write_table
 from affekt.bench.tables import rows_of
 from affekt.bench.tasks import Task
 from affekt.core.errors import DataError, InputError, UnknownNameError
@@ -298,13 +298,8 @@ def read_timelines(file: Path) -> TimelineAnswers:
     Raises:
         DataError: The file is missing or is not such a file.
     """
-    import pyarrow as pa
-    from pyarrow import parquet
 
-    if not file.is_file():
-        raise DataError("The run has no predictions", where=str(file), hint="Score the file of answers again.")
-    try:
-        rows = parquet.read_table(file).to_pylist()
+    def made(rows: list[dict[str, Any]]) -> TimelineAnswers:
         sides: dict[str, list[Timeline]] = {"gold": [], "prediction": []}
         for row in rows:
             for side, out in sides.items():
@@ -317,7 +312,5 @@ def read_timelines(file: Path) -> TimelineAnswers:
             prediction=tuple(sides["prediction"]),
             abstained=tuple(row["abstained"] for row in rows),
         )
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError, OSError) as err:
-        raise DataError(
-            "These are not the timelines of a run", where=str(file), hint="Score the file of answers again."
-        ) from err
+
+    return read_rows(file, made, what="timelines")
