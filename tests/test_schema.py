@@ -11,22 +11,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.cli.schema import command
+from affekt.core.channel import Channel, Conflict, FaceBox, Statement
 from affekt.core.clip import Clip
 from affekt.core.errors import UnknownNameError
 from affekt.core.prediction import Evidence, Prediction, Window
-from affekt.core.row import ROW_VERSION, CauseRow, ChangeRow, EvidenceRow, Row, ShiftRow, WindowRow, make_row
+from affekt.core.row import (
+    ROW_VERSION,
+    CauseRow,
+    ChangeRow,
+    ChannelRow,
+    ConflictRow,
+    EvidenceRow,
+    FaceRow,
+    Row,
+    ShiftRow,
+    StatementRow,
+    WindowRow,
+    make_row,
+)
 from affekt.core.shift import Change, Shift
 from affekt.report.schema import row_schema
 
 SNAPSHOT = Path(__file__).parent.parent / "docs" / "row.schema.json"
 # Fields that rows of version 1.0 lack.
 LATER = {
-    Row: ("language", "language_probability", "dimensions", "measures", "dialogue", "turn", "shift", "causes"),
+    Row: (
+        *("language", "language_probability", "dimensions", "measures", "dialogue", "turn", "shift", "causes"),
+        *("person", "faces", "channels", "conflict", "explanation"),
+    ),
     WindowRow: ("dimensions",),
     EvidenceRow: ("name", "direction", "z"),
     ShiftRow: (),
     ChangeRow: (),
     CauseRow: (),
+    ChannelRow: (),
+    ConflictRow: (),
+    StatementRow: (),
+    FaceRow: (),
 }
 VALIDATOR = jsonschema.Draft202012Validator(row_schema())
 
@@ -60,6 +81,8 @@ clips = st.builds(
     time=optional_text,
     dialogue=optional_text,
     turn=st.none() | places,
+    person=optional_text,
+    faces=st.lists(st.builds(FaceBox, *[st.floats(0, 5000)] * 5), max_size=2).map(tuple),
 )
 changes = st.builds(Change, places, optional_text, st.none() | st.booleans(), dimensions)
 predictions = st.builds(
@@ -78,6 +101,11 @@ predictions = st.builds(
     language=optional_text,
     language_probability=st.none() | shares,
     shift=st.none() | st.builds(Shift, st.none() | changes, st.none() | changes),
+    channels=st.dictionaries(st.sampled_from(["text", "voice", "face"]), st.builds(Channel, scores, shares)),
+    conflict=st.none() | st.builds(Conflict, shares, st.tuples(text, text)),
+    explanation=st.lists(
+        st.builds(Statement, text, st.lists(places, min_size=1, max_size=3).map(tuple)), max_size=2
+    ).map(tuple),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from affekt.core.channel import FaceBox
+
 __all__ = ["Clip", "Dialogue"]
 
 
@@ -30,6 +32,8 @@ class Clip:
         facts: What is known beside the text and can be compared by: domain, the speaker's gender, a year. Never
             the gold.
         measures: What was measured in it beside the reading, by name: `snr_db`, `syllable_rate`.
+        person: Whose face is read, by a name that is unique in its video; `None` where no face is.
+        faces: Where that face stands over time, in order; empty where none is read.
     """
 
     id: str
@@ -48,6 +52,8 @@ class Clip:
     target: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict, hash=False)
     measures: Mapping[str, float] = field(default_factory=dict, hash=False)
+    person: str | None = None
+    faces: tuple[FaceBox, ...] = ()
 
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.end < self.start:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from affekt.core.cause import Cause
+from affekt.core.channel import Channel, Conflict, Statement
 from affekt.core.shift import Shift
 from affekt.core.space import SpaceMap, find_map
 
@@ -84,6 +85,9 @@ class Prediction:
         shift: What changed since earlier turns; `None` for what is no turn of a dialogue.
         causes: Words of the dialogue that caused the emotion, the most probable first, by the places of their turns
             there; `None` where that was not asked.
+        channels: Channel -> what it says by itself and how much it counts; empty where only one was read.
+        conflict: How much the channels disagree; `None` where fewer than two were read.
+        explanation: Sentences that say why, each with the evidence that it rests on; empty where that was not asked.
     """
 
     clip_id: str
@@ -101,6 +105,9 @@ class Prediction:
     language_probability: float | None = None
     shift: Shift | None = None
     causes: tuple[Cause, ...] | None = None
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    conflict: Conflict | None = None
+    explanation: tuple[Statement, ...] = ()
 
     @property
     def top(self) -> str | None:
@@ -147,6 +154,7 @@ class Prediction:
             labels=tuple(sorted(reached, key=lambda label: -scores[label])),
             evidence=tuple(replace(e, label=carry(e.label)) for e in self.evidence),
             trajectory=tuple(replace(w, scores=target.apply(w.scores)) for w in self.trajectory),
+            channels={k: replace(c, scores=target.apply(c.scores)) for k, c in self.channels.items()},
         )
 
 

@@ -18,15 +18,19 @@ __all__ = [
     "ROW_VERSION",
     "CauseRow",
     "ChangeRow",
+    "ChannelRow",
+    "ConflictRow",
     "EvidenceRow",
+    "FaceRow",
     "Row",
     "ShiftRow",
+    "StatementRow",
     "WindowRow",
     "make_row",
     "value_of",
 ]
 
-ROW_VERSION = "1.3"
+ROW_VERSION = "1.4"
 
 # What has fields of its own; every other dimension goes into `dimensions`.
 OWN = ("valence", "arousal", "dominance")
@@ -94,6 +98,41 @@ class CauseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """What one channel says by itself, and its share in the reading; since 1.4."""
+
+    scores: dict[str, float]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """How much the channels disagree; since 1.4."""
+
+    score: float
+    between: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A sentence of the explanation and the places of its evidence in `evidence`; since 1.4."""
+
+    sentence: str
+    evidence: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRow:
+    """Where the person's face stands at a time; pixels of the upright frame; since 1.4."""
+
+    time: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One clip as it is written. `start`/`end` are seconds in a recording; null for plain text."""
 
@@ -127,6 +166,12 @@ class Row:
     turn: int | None = None
     shift: ShiftRow | None = None
     causes: list[CauseRow] | None = None
+    # Since 1.4: what a clip of several channels has, and why it is read so.
+    person: str | None = None
+    faces: list[FaceRow] | None = None
+    channels: dict[str, ChannelRow] | None = None
+    conflict: ConflictRow | None = None
+    explanation: list[StatementRow] | None = None
 
 
 def value_of(row: Row, dimension: str) -> float | None:
@@ -163,9 +208,13 @@ def _change_row(change: Change | None) -> ChangeRow | None:
     )
 
 
+def _scores(scores: Mapping[str, float]) -> dict[str, float]:
+    return {k: round(v, _DIGITS) for k, v in scores.items()}
+
+
 def make_row(clip: Clip, prediction: Prediction) -> Row:
     """Put a clip and its reading into the published row. Numbers are rounded to six decimals."""
-    dims, shift = prediction.dimensions, prediction.shift
+    dims, shift, conflict = prediction.dimensions, prediction.shift, prediction.conflict
     return Row(
         id=clip.id,
         text=clip.text,
@@ -175,7 +224,7 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         speaker=clip.speaker,
         time=clip.time,
         space=prediction.space,
-        scores={k: round(v, _DIGITS) for k, v in prediction.scores.items()} or None,
+        scores=_scores(prediction.scores) or None,
         labels=list(prediction.labels),
         valence=_rounded(dims.get("valence")),
         arousal=_rounded(dims.get("arousal")),
@@ -194,7 +243,7 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
             WindowRow(
                 w.start,
                 w.end,
-                {k: round(v, _DIGITS) for k, v in w.scores.items()},
+                _scores(w.scores),
                 _rounded(w.dimensions.get("valence")),
                 _rounded(w.dimensions.get("arousal")),
                 _rounded(w.dimensions.get("dominance")),
@@ -214,4 +263,11 @@ def make_row(clip: Clip, prediction: Prediction) -> Row:
         causes=None
         if prediction.causes is None
         else [CauseRow(c.turn, c.start, c.end, round(c.score, _DIGITS)) for c in prediction.causes],
+        person=clip.person,
+        faces=[FaceRow(round(f.time, 3), *(round(v, 1) for v in (f.x, f.y, f.width, f.height))) for f in clip.faces]
+        or None,
+        channels={k: ChannelRow(_scores(c.scores), round(c.weight, _DIGITS)) for k, c in prediction.channels.items()}
+        or None,
+        conflict=None if conflict is None else ConflictRow(round(conflict.score, _DIGITS), conflict.between),
+        explanation=[StatementRow(s.sentence, list(s.evidence)) for s in prediction.explanation] or None,
     )

@@ -7,7 +7,19 @@ from typing import Any
 import msgspec
 
 from affekt.core.errors import UnknownNameError
-from affekt.core.row import ROW_VERSION, CauseRow, ChangeRow, EvidenceRow, Row, ShiftRow, WindowRow
+from affekt.core.row import (
+    ROW_VERSION,
+    CauseRow,
+    ChangeRow,
+    ChannelRow,
+    ConflictRow,
+    EvidenceRow,
+    FaceRow,
+    Row,
+    ShiftRow,
+    StatementRow,
+    WindowRow,
+)
 
 __all__ = ["row_schema", "versions"]
 
@@ -80,6 +92,34 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
             "asked. Since 1.3.",
             {},
         ),
+        "person": ("Whose face is read, by a name unique in its video; null where no face is. Since 1.4.", {}),
+        "faces": ("Where that face stands over time; null where no face is read. Since 1.4.", {}),
+        "channels": (
+            "Channel (`text`, `voice`, `face`) -> what it says by itself and its share in `scores`; null where only "
+            "one was read. Since 1.4.",
+            {},
+        ),
+        "conflict": ("How much the channels disagree; null where fewer than two were read. Since 1.4.", {}),
+        "explanation": ("Why, in sentences that rest on `evidence`; null where that was not asked. Since 1.4.", {}),
+    },
+    ChannelRow: {
+        "scores": ("Label -> calibrated probability, in the space of the row.", {"minimum": 0, "maximum": 1}),
+        "weight": ("Its share in the reading; those of all channels sum to 1.", {"minimum": 0, "maximum": 1}),
+    },
+    ConflictRow: {
+        "score": ("Probability that the channels do not carry the same emotion.", {"minimum": 0, "maximum": 1}),
+        "between": ("The two channels that are furthest apart.", {}),
+    },
+    StatementRow: {
+        "sentence": ("The sentence.", {}),
+        "evidence": ("Places in `evidence` of what it rests on, counted from 0.", {"minItems": 1}),
+    },
+    FaceRow: {
+        "time": ("When, in seconds; 0 in a picture.", {"minimum": 0}),
+        "x": ("Left edge in pixels of the upright frame.", {}),
+        "y": ("Upper edge in pixels.", {}),
+        "width": ("Width in pixels.", {"minimum": 0}),
+        "height": ("Height in pixels.", {"minimum": 0}),
     },
     ChangeRow: {
         "turn": ("The earlier turn's place in the dialogue, counted from 0.", {"minimum": 0}),

@@ -2,7 +2,8 @@
 
 Scores are columns `score.<label>`, intervals are `<dimension>.low` and `<dimension>.high`, labels are joined by
 `;`. What else a model gives beside valence, arousal and dominance is in columns `dimension.<name>`, what was measured
-in the sound in columns `measure.<name>`. Evidence, trajectory, shift and causes are JSON in one cell. What is absent is
+in the sound in columns `measure.<name>`. Whatever has parts (evidence, trajectory, shift, causes, faces, channels,
+conflict, explanation) is JSON in one cell. What is absent is
 an empty cell.
 """
 
@@ -35,6 +36,7 @@ def header(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
         *("evidence", "trajectory", "model", "language", "language_probability"),
         *(f"measure.{name}" for name in measures),
         *("dialogue", "turn", "shift", "causes"),
+        *("person", "faces", "channels", "conflict", "explanation"),
     ]
 
 
@@ -60,6 +62,9 @@ def _cells(row: Row, labels: Sequence[str], dimensions: Sequence[str], measures:
     yield from (row.dialogue, row.turn)
     yield _json.encode(row.shift).decode() if row.shift else None
     yield None if row.causes is None else _json.encode(row.causes).decode()
+    yield row.person
+    for part in (row.faces, row.channels, row.conflict, row.explanation):
+        yield _json.encode(part).decode() if part else None
 
 
 def encode(

@@ -66,12 +66,18 @@ def schema(labels: Sequence[str], dimensions: Sequence[str] = (), measures: Sequ
             ("turn", whole),
             ("shift", pa.struct([("own", change), ("other", change)])),
             ("causes", pa.list_(pa.struct([("turn", whole), ("start", whole), ("end", whole), ("score", number)]))),
+            ("person", text),
+            ("faces", pa.list_(pa.struct([(name, number) for name in _FACE]))),
+            ("channels", pa.map_(text, pa.struct([("scores", pa.map_(text, number)), ("weight", number)]))),
+            ("conflict", pa.struct([("score", number), ("between", pa.list_(text))])),
+            ("explanation", pa.list_(pa.struct([("sentence", text), ("evidence", pa.list_(whole))]))),
         ],
         metadata={"affekt.row_version": ROW_VERSION},
     )
 
 
 _PLAIN = ("id", "text", "source", "start", "end", "speaker", "time", "space", "labels", "confidence", "abstained")
+_FACE = ("time", "x", "y", "width", "height")
 _EVIDENCE = ("modality", "cue", "start", "end", "weight", "label", "name", "direction", "z")
 
 
@@ -112,6 +118,19 @@ def _columns(
         for row in rows
     ]
     columns["causes"] = [None if row.causes is None else [asdict(cause) for cause in row.causes] for row in rows]
+    columns["person"] = [row.person for row in rows]
+    columns["channels"] = [
+        None
+        if row.channels is None
+        else [(k, {"scores": list(c.scores.items()), "weight": c.weight}) for k, c in row.channels.items()]
+        for row in rows
+    ]
+    columns["conflict"] = [
+        None if row.conflict is None else {"score": row.conflict.score, "between": list(row.conflict.between)}
+        for row in rows
+    ]
+    for name in ("faces", "explanation"):
+        columns[name] = [None if (p := getattr(row, name)) is None else [asdict(one) for one in p] for row in rows]
     return columns
 
 
