@@ -90,6 +90,12 @@ def list_(as_json: bool) -> None:
 @click.argument("task")
 @click.option("--model", metavar="NAME", required=True, help="Name or folder of the model; see `affekt models list`.")
 @click.option("--emotions", metavar="NAME", help="Of a task about pairs of emotion and cause, the model of emotions.")
+@click.option(
+    "--demonstrations",
+    metavar="DIR",
+    help="Mix in what the nearest turns of this repository are labelled, as much of it as serves the dev split; "
+    "see `affekt demonstrations`.",
+)
 @DATA
 @OUT
 @SPLIT
@@ -103,6 +109,7 @@ def run(
     task: str,
     model: str,
     emotions: str | None,
+    demonstrations: str | None,
     data: str | None,
     out: str,
     split: str | None,
@@ -153,8 +160,28 @@ def run(
             find = finder.spans if chosen.entry.headline.startswith("span_") else finder.links
             record = run_causes(task, find, model=finder.name, emotions=teller, weights=folders, **kept)
         else:
-            record = run_task(task, load_any(model), train_rows=train_rows, alone=alone, **kept)
+            reader = load_any(model)
+            if demonstrations is not None:
+                reader = _with_nearest(task, reader, demonstrations, data)
+            record = run_task(task, reader, train_rows=train_rows, alone=alone, **kept)
     show_run(record, as_json=as_json, per_label=per_label, stored_in=out)
+
+
+def _with_nearest(task: str, reader: Any, folder: str, data: str | None) -> Any:
+    """The model beside a repository, with what is free chosen on the task's dev split."""
+    from affekt.bench.tasks import task as look_up
+    from affekt.corpora.read import read
+    from affekt.models.demonstrations import Demonstrations, Interpolated
+    from affekt.train.nearest import choose_nearest, choose_share
+
+    chosen = look_up(task)
+    held = Demonstrations.load(folder)
+    examples = read(chosen.corpus, split=chosen.check_split("dev"), data=data)
+    dev = [(clip, gold.labels) for clip, gold in examples if gold.labels and (clip.text or "").strip()]
+    nearest = choose_nearest(held, dev, score=chosen.entry.headline)
+    share = choose_share(reader, nearest, dev)
+    click.echo(f"{nearest.most} nearest of {held.facts.source}, weighing {share:g} beside the model", err=True)
+    return Interpolated(reader, nearest, share=share)
 
 
 @command.command()

@@ -21,6 +21,7 @@ _VERBS = {
     "models": "The models that come with the package.",
     "bench": "Measure a model on a task, with every prediction kept.",
     "corpora": "Published corpora that can be read here.",
+    "demonstrations": "Labelled turns as examples, searched by similarity.",
     "agree": "Agreement of annotators, and gold from their votes.",
     "works": "The published works in scope, and what runs of each.",
     "schema": "Print the JSON Schema of an output row.",

@@ -35,7 +35,7 @@ __all__ = ["command"]
 @click.option("--epochs", type=click.IntRange(min=1), help="With --task: most epochs.  [default: 8]")
 @click.option(
     "--floor",
-    type=click.Choice(["majority", "hashed-linear", "prototypes", "nearest"]),
+    type=click.Choice(["majority", "hashed-linear", "prototypes", "nearest", "demonstrations"]),
     help="With --task: score this floor on it.",
 )
 @click.option("--on", metavar="TASK", help="With --floor: score it on this task of the same labels instead.")
@@ -190,6 +190,10 @@ def score_floor(
     if floor == "nearest":
         name, find = floors.nearest(task, data=data)
         run = run_causes(answered, find, model=name, out=out, data=data, split=split)
+    elif floor == "demonstrations":
+        from affekt.train.nearest import nearest_demonstrations
+
+        run = run_task(answered, nearest_demonstrations(task, data=data), out=out, data=data, split=split)
     elif floor == "prototypes":
         from affekt.train.prototypes import prototypes
 

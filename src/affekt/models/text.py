@@ -88,7 +88,7 @@ class TextRecogniser:
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._session = onnxruntime.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+                self._graph(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
         except Exception as err:  # both libraries raise bare exceptions of many kinds
             raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
@@ -97,6 +97,10 @@ class TextRecogniser:
         self._outputs = [o.name for o in self._session.get_outputs()]
         self._has_content = self._content_tokens()
         self._pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="affekt-model") if self.jobs > 1 else None
+
+    def _graph(self, file: Path) -> str | bytes:
+        """The graph that is run: its file, or its content."""
+        return str(file)
 
     @property
     def spec(self) -> RecogniserSpec:

@@ -1,0 +1,76 @@
+"""Vectors of texts, from the encoder of a bundled model: near to one another where the texts feel alike.
+
+A bundled graph gives answers and no vectors, though it computes the mean over its tokens on the way. That is made an
+output here, without a second copy of the weights on disk: messages of protocol buffers merge when they are written one
+after another, so that a few bytes behind the graph name one output more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affekt.core.errors import ModelError
+from affekt.models.registry import model_folder
+from affekt.models.text import TextRecogniser
+
+__all__ = ["SentenceVectors"]
+
+# Places in the format of ONNX: the graph of a model, an output of a graph, and the name of that.
+_GRAPH, _OUTPUT, _NAME = 7, 12, 1
+_MEAN = re.compile(rb"x(\d{1,2})\.mean")
+
+
+def _message(place: int, content: bytes) -> bytes:
+    """A field of a message: its place, its length, and its content of fewer than 128 bytes."""
+    return bytes([place << 3 | 2, len(content)]) + content
+
+
+class SentenceVectors(TextRecogniser):
+    """Turns texts into vectors with the encoder of a text model.
+
+    Args:
+        model: Name of a bundled model, or a folder; default `text-en`.
+        jobs: Threads; default all cores.
+
+    Raises:
+        ModelError: The model has no encoder that gives vectors.
+    """
+
+    def __init__(self, model: str | Path | None = None, *, jobs: int | None = None) -> None:
+        super().__init__(model_folder(model), jobs=jobs)
+        self._outputs = [self._mean]
+
+    def _graph(self, file: Path) -> str | bytes:
+        raw = file.read_bytes()
+        layers = sorted({int(number) for number in _MEAN.findall(raw)})
+        if not layers:
+            raise ModelError(
+                f"{self._card.id} counts words or voices, and has no vectors of texts",
+                where=str(file.parent),
+                hint="Take text-en, or a model that `affekt train` made of an encoder.",
+            )
+        # The layer below the last one, where the graph has its mean: the last is shaped by the heads' own labels.
+        self._mean = f"x{layers[-2:][0]}.mean"
+        return raw + _message(_GRAPH, _message(_OUTPUT, _message(_NAME, self._mean.encode())))
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The mean of the last layer but one over the tokens of each text, of length 1.
+
+        A text is cut at the model's `max_tokens`; one without words has a vector too, of its two signs.
+
+        Args:
+            texts: The texts.
+
+        Returns:
+            Shape (texts, width).
+        """
+        most = self._card.max_tokens
+        rows = [row if len(row) <= most else np.concatenate([row[: most - 1], row[-1:]]) for row in self._tokens(texts)]
+        found = self._run(rows).logits[self._mean]
+        out: NDArray[np.float32] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+        return out
