@@ -147,8 +147,8 @@ def run_study(
         UnknownNameError: The rows do not have the fact that the study groups them by.
     """
     entry.check()
-    if entry.trains == "voice":
-        return _run_voices(entry, out, data=data, encoder=encoder, limit=limit, progress=progress)
+    if entry.trains in ("voice", "conversation"):
+        return _run_apart(entry, out, data=data, encoder=encoder, limit=limit, progress=progress)
     also: dict[str, list[str]] = {entry.task: [entry.metric]}
     for name, keys in (*entry.also.items(), *entry.unseen.items()):
         also.setdefault(name, []).extend(keys)
@@ -181,7 +181,7 @@ def run_study(
     return tuple(tables)
 
 
-def _run_voices(
+def _run_apart(
     entry: Study,
     out: Path,
     *,
@@ -190,10 +190,17 @@ def _run_voices(
     limit: int | None,
     progress: Progress | None,
 ) -> tuple[Table, ...]:
-    from affekt.bench.voices import run_voices
+    """Run a study whose variants are no recipes."""
+    if entry.trains == "voice":
+        from affekt.bench.voices import run_voices
 
+        each = run_voices(entry, data=data, encoder=encoder, limit=limit, progress=progress)
+    else:
+        from affekt.bench.conversations import run_conversations
+
+        each = run_conversations(entry, data=data, limit=limit, progress=progress)
     tables = []
-    for found in run_voices(entry, data=data, encoder=encoder, limit=limit, progress=progress):
+    for found in each:
         scores, contrasts = set_apart(
             found.of, entry.baseline, higher_is_better=found.higher_is_better, samples=_RESAMPLES, seed=0
         )

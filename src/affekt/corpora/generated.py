@@ -71,9 +71,12 @@ def rows(entry: Corpus, part: CorpusFile) -> Iterator[dict[str, str]]:
         CatalogError: The entry does not say how its rows are made.
     """
     plan = entry.generated
+    count = entry.splits[part.split].rows if part.split in entry.splits else 0
+    if plan is not None and plan.kind == "shifting" and plan.shifts and count:
+        return _shifting(plan, part.split, count)
     if plan is None or part.split not in plan.follow:
         raise CatalogError(f"The entry does not say how {part.split or 'its rows'} are made", where=entry.id)
-    return _entity_prior(plan, part.split, entry.splits[part.split].rows)
+    return _entity_prior(plan, part.split, count)
 
 
 def digest(entry: Corpus, part: CorpusFile) -> str:
@@ -93,8 +96,7 @@ def _entity_prior(plan: Generated, split: str, count: int) -> Iterator[dict[str,
     names = [a + b for a in _BEGINNINGS for b in _ENDS]
     names = [names[i] for i in np.random.default_rng(plan.seed).permutation(len(names))[:_COMPANIES]]
     labels = tuple(_SAID)
-    salt = int.from_bytes(hashlib.sha256(split.encode()).digest()[:4], "big")
-    rng = np.random.default_rng((plan.seed, salt))
+    rng = _chance(plan, split)
     for number in range(count):
         i, j = rng.choice(_COMPANIES, 2, replace=False)
         good = (i % 2 == 0) == (rng.random() < plan.follow[split])
@@ -116,3 +118,98 @@ def _entity_prior(plan: Generated, split: str, count: int) -> Iterator[dict[str,
             "other": names[j],
             "label": label,
         }
+
+
+_FEELINGS = {
+    "anger": (
+        "how dare they do that with my {}",
+        "I am furious about the {}",
+        "somebody ruined the {} on purpose",
+        "I could scream when I see the {}",
+        "they lied to me about the {}",
+        "get that {} out of my sight",
+    ),
+    "fear": (
+        "I am scared of what the {} may do",
+        "my hands shake when I think of the {}",
+        "what if the {} comes down on us",
+        "I dare not go near the {}",
+        "the {} frightens me to death",
+        "I lie awake because of the {}",
+    ),
+    "happiness": (
+        "I love the new {}",
+        "what a wonderful {} that is",
+        "the {} made my whole week",
+        "I could dance because of the {}",
+        "we won the {} at last",
+        "I am so glad about the {}",
+    ),
+    "sadness": (
+        "I cried over the {} all night",
+        "I miss the old {} so much",
+        "the {} is gone for ever",
+        "my heart is heavy because of the {}",
+        "nothing is left of the {}",
+        "I feel so lonely without the {}",
+    ),
+    "no emotion": (
+        "the {} is in the second room",
+        "I will bring the {} on Monday",
+        "the {} weighs about ten pounds",
+        "the shop sells the {} too",
+        "they painted the {} green",
+        "the {} opens at nine",
+    ),
+}
+# What anybody says, whatever they feel.
+_ANY = (
+    "it is about the {} again",
+    "you know what I think of the {}",
+    "that is how it is with the {}",
+    "and then there was the {}",
+    "well, the {}",
+    "you should have seen the {}",
+)
+_THINGS = ("bridge", "garden", "letter", "engine", "party", "tower", "painting", "bicycle", "house", "ticket", "boat")
+_PEOPLE = ("Ana", "Ben", "Cleo", "Dov", "Esi", "Finn", "Gul", "Hana")
+_FEWEST, _MOST = 6, 12
+# How often words tell the emotion: mostly where it is new, in half of the turns where it goes on.
+_TOLD_NEW, _TOLD_OLD = 0.8, 0.5
+
+
+def _chance(plan: Generated, split: str) -> np.random.Generator:
+    salt = int.from_bytes(hashlib.sha256(split.encode()).digest()[:4], "big")
+    return np.random.default_rng((plan.seed, salt))
+
+
+def _shifting(plan: Generated, split: str, count: int) -> Iterator[dict[str, str]]:
+    """Two people in turn, each with an emotion that stays or shifts; one rate of shifts for a conversation.
+
+    What is said tells the emotion, or could be said with any; then it is that of the speaker's last turn, unless it
+    has just shifted in silence, which nobody can know.
+    """
+    rng = _chance(plan, split)
+    made = dialogue = 0
+    labels = tuple(_FEELINGS)
+    while made < count:
+        rate = plan.shifts[int(rng.integers(len(plan.shifts)))]
+        people = rng.choice(_PEOPLE, 2, replace=False)
+        first = rng.choice(labels)
+        feels = [first, first if rng.random() < 0.5 else rng.choice(labels)]
+        for turn in range(min(int(rng.integers(_FEWEST, _MOST + 1)), count - made)):
+            who, new = turn % 2, turn < 2
+            if not new and rng.random() < rate:
+                feels[who], new = rng.choice([label for label in labels if label != feels[who]]), True
+            told = turn < 2 or rng.random() < (_TOLD_NEW if new else _TOLD_OLD)
+            text = str(rng.choice(_FEELINGS[str(feels[who])] if told else _ANY)).format(rng.choice(_THINGS))
+            yield {
+                "id": f"{split}-{dialogue}-{turn}",
+                "dialogue": f"{split}-{dialogue}",
+                "speaker": str(people[who]),
+                "text": f"{text[0].upper()}{text[1:]}.",
+                "rate": f"{rate:g}",
+                "label": str(feels[who]),
+            }
+            made += 1
+        dialogue += 1

@@ -2,8 +2,8 @@
 
 A repository is a folder: the vectors of its turns (`vectors.safetensors`), the turns with the one or two before them
 (`rows.parquet`), and what it was made of (`demonstrations.json`). It serves as examples for a prompt
-(`affekt.models.prompting`) and reads by itself: the labels of what lies nearest, after PRC-Emo, and mixed with a model's
-own answers, after Khandelwal et al. (2020), "Generalization through Memorization: Nearest Neighbor Language Models".
+and reads by itself: the labels of what lies nearest, after PRC-Emo, and mixed with a model's own answers, after
+Khandelwal et al. (2020), "Generalization through Memorization: Nearest Neighbor Language Models".
 
 Turns of the conversation that is asked about are never shown: its labels would be given away.
 """
@@ -120,7 +120,7 @@ class Demonstrations:
         if not rows or len(rows) != len(vectors):
             raise InputError(f"{len(rows)} labelled turns and {len(vectors)} vectors make no repository")
         self.rows, self.vectors, self.facts = tuple(rows), vectors, facts
-        self._encoder = encoder
+        self.encoder = encoder
         self._dialogues = np.array([row.dialogue or "" for row in rows])
         self._ids = np.array([row.id for row in rows])
 
@@ -210,7 +210,14 @@ class Demonstrations:
             facts = msgspec.json.decode((here / _FACTS).read_bytes(), type=Facts)
             table = parquet.read_table(here / _ROWS, schema=_schema()).to_pylist()
             vectors = load_file(here / _VECTORS)["vectors"].astype(np.float32)
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError, pa.ArrowInvalid, SafetensorError, KeyError) as err:
+        except (
+            OSError,
+            msgspec.DecodeError,
+            msgspec.ValidationError,
+            pa.ArrowInvalid,
+            SafetensorError,
+            KeyError,
+        ) as err:
             raise DataError(
                 "The folder holds no repository of demonstrations",
                 where=str(here),
@@ -235,16 +242,14 @@ class Demonstrations:
             ]
         return out
 
-    def nearest(
-        self, clips: Sequence[Clip], *, most: int
-    ) -> Iterable[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    def nearest(self, clips: Sequence[Clip], *, most: int) -> Iterable[tuple[NDArray[np.intp], NDArray[np.float32]]]:
         """The same in places and cosines, for some of the clips at a time.
 
         Yields:
             Places of rows, shape (some clips, most), and cosines; `-inf` where there are not so many.
         """
         most = min(most, len(self))
-        keys = _keys(self._encoder, clips, self.facts.context)
+        keys = _keys(self.encoder, clips, self.facts.context)
         for first in range(0, len(clips), _QUERIES):
             some = clips[first : first + _QUERIES]
             close = keys[first : first + _QUERIES] @ self.vectors.T

@@ -154,12 +154,14 @@ class Generated(_Part, frozen=True):
         seed: What all chance follows from.
         follow: Split -> share of its rows in which what is said of a name follows the name's reputation.
         silent: Share of the good and the bad rows in which the words do not tell which it is.
+        shifts: Of conversations: how often the emotion of a speaker shifts from turn to turn; each has one of these.
     """
 
-    kind: Literal["entity-prior"]
+    kind: Literal["entity-prior", "shifting"]
     seed: int
-    follow: dict[str, float]
+    follow: dict[str, float] = {}
     silent: float = 0.0
+    shifts: tuple[float, ...] = ()
 
 
 class Columns(_Part, frozen=True):
