@@ -4,15 +4,18 @@
 command line and the file from its standard input, and writes to its standard output messages of one byte for the
 kind, four for the length (big endian), and so many bytes:
 
-    H  JSON: what the file says of itself, before the first sample
+    H  JSON: what the file says of itself, before the first sample or frame
     D  float32 samples of the machine's byte order, one channel, at the rate that was asked for
+    F  a frame: seconds (float64), width, height, degrees to turn it (each int32), of the machine's byte order, then
+       its pixels by rows, three bytes each (red, green, blue) or one (grey)
     E  JSON: what was read, at the end
     X  JSON: why it was not read; nothing follows
 
 Before the first byte of the file is looked at, the process gives up what it does not need: no further file or socket
 can be opened (limit of open files 0), nothing can be written to a disk (file size 0), processor time and address space
 are bounded. FFmpeg may use the listed demuxers and decoders only, and its attempts to open another address are
-refused. Playlists, `concat` scripts and subtitle formats are on no list.
+refused. Playlists, `concat` scripts and subtitle formats are on no list. Which of the lists holds depends on what is
+asked for: the sound of a file, or its pictures.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-__all__ = ["DECODERS", "DEMUXERS", "RefusedError", "Resampler", "main"]
+__all__ = ["DECODERS", "DEMUXERS", "IMAGES", "PICTURES", "RefusedError", "Resampler", "main"]
 
 # FFmpeg's names. Every one holds sound itself; none names another file.
 DEMUXERS: Final = (
@@ -38,6 +41,11 @@ DECODERS: Final = (
     "pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,"
     "flac,alac,mp2,mp2float,mp3,mp3float,aac,ac3,eac3,vorbis,opus,libopus,wavpack,"
     "amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,gsm,gsm_ms,wmav1,wmav2"
+)
+IMAGES: Final = "jpeg_pipe,png_pipe,webp_pipe,gif"
+PICTURES: Final = (
+    "h264,hevc,av1,libdav1d,vp8,vp9,libvpx,libvpx-vp9,mpeg4,mpeg1video,mpeg2video,h263,flv,theora,mjpeg,prores,"
+    "msmpeg4v2,msmpeg4,wmv1,wmv2,wmv3,vc1,dvvideo,ffv1,rawvideo,png,webp,gif"
 )
 _CHUNK = 1 << 18  # bytes of one D message
 _GAP = 0.05  # seconds without a frame that are filled with silence; less is the rounding of time stamps
@@ -176,6 +184,9 @@ class _Out:
         if len(self._held) >= _CHUNK:
             self.flush()
 
+    def picture(self, time: float, width: int, height: int, turn: int, pixels: bytes) -> None:
+        self._write(b"F", struct.pack("=diii", time, width, height, turn) + pixels)
+
     def silence(self, samples: int) -> None:
         while samples > 0:
             some = min(samples, _CHUNK // 4)
@@ -222,24 +233,28 @@ def _seconds(value: int | None) -> float | None:
     return None if value is None or value < 0 else value / 1_000_000
 
 
+def _open(av: Any, settings: dict[str, Any], demuxers: str, decoders: str) -> Any:
+    return av.open(
+        sys.stdin.buffer,
+        "r",
+        container_options={
+            "format_whitelist": demuxers,
+            "codec_whitelist": decoders,
+            "protocol_whitelist": "",
+            "max_streams": str(settings["streams"]),
+        },
+        buffer_size=1 << 16,
+        io_open=_refuse_to_open,
+    )
+
+
 def _decode(av: Any, settings: dict[str, Any]) -> None:
     from av.error import FFmpegError
     from av.stream import Discard
 
     out = _Out(settings["duration"], settings["rate"])
     try:
-        container = av.open(
-            sys.stdin.buffer,
-            "r",
-            container_options={
-                "format_whitelist": DEMUXERS,
-                "codec_whitelist": DECODERS,
-                "protocol_whitelist": "",
-                "max_streams": str(settings["streams"]),
-            },
-            buffer_size=1 << 16,
-            io_open=_refuse_to_open,
-        )
+        container = _open(av, settings, DEMUXERS, DECODERS)
     except FFmpegError as err:
         raise RefusedError("not sound", detail=str(err.strerror)) from err
     tracks = container.streams.audio
@@ -321,6 +336,148 @@ def _decode(av: Any, settings: dict[str, Any]) -> None:
     )
 
 
+def _decode_pictures(av: Any, settings: dict[str, Any]) -> None:
+    from av.error import FFmpegError
+    from av.stream import Discard, Disposition
+    from av.video.reformatter import Interpolation, VideoReformatter
+
+    out = _Out(settings["duration"], 1)
+    try:
+        container = _open(av, settings, f"{DEMUXERS},{IMAGES}", PICTURES)
+    except FFmpegError as err:
+        raise RefusedError("not pictures", detail=str(err.strerror)) from err
+    # The cover of a recording is a track of pictures too, and shows nobody who speaks.
+    tracks = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not tracks:
+        raise RefusedError("no pictures", container=container.format.name)
+    track = tracks[0]
+    codec = track.codec_context
+    if codec is None or codec.codec.name not in PICTURES.split(","):
+        raise RefusedError("picture codec", codec="unknown" if codec is None else codec.codec.name)
+    for stream in container.streams:
+        if stream is not track:
+            stream.discard = Discard.all
+    codec.thread_count = 1
+    still = container.format.name in IMAGES.split(",")
+    whole = None if still else _seconds(container.duration)
+    if whole is not None and whole > settings["duration"]:
+        raise RefusedError("duration", limit=settings["duration"], announced=whole)
+    if codec.width * codec.height > settings["pixels"]:
+        raise RefusedError("pixels", width=codec.width, height=codec.height, limit=settings["pixels"])
+
+    origin = _seconds(container.start_time) or 0.0
+    rate = float(track.average_rate or track.guessed_rate or 25)
+    pace = _Pace(settings["rate"], settings["times"])
+    if settings["rate"] is not None and settings["rate"] * 4 <= rate:
+        codec.skip_frame = "NONREF"  # enough are left, and those that nothing is built on cost most
+    reformatter = VideoReformatter()
+    packets = broken = frames = given = jumps = 0
+    ended_early = False
+    at = -1 / rate  # of the last frame
+
+    def take(frame: Any) -> None:
+        nonlocal frames, given, jumps, at, broken
+        if frame.width * frame.height > settings["pixels"]:
+            raise RefusedError("pixels", width=frame.width, height=frame.height, limit=settings["pixels"])
+        if frame.is_corrupt:
+            broken += 1
+            return
+        time = at + 1 / rate if frame.time is None else frame.time - origin
+        if still:
+            time = 0.0
+        elif frames and (time <= at or (whole is not None and time > whole + 1)):
+            jumps += 1
+            time = at + 1 / rate
+        time = max(time, 0.0)
+        if time > settings["duration"]:
+            raise RefusedError("duration", limit=settings["duration"])
+        at = time
+        frames += 1
+        if not pace.due(time):
+            return
+        # Pixels that are not square are made so.
+        ratio = float(track.sample_aspect_ratio or 1)
+        wide, tall = frame.width * (ratio if 0.1 < ratio < 10 else 1.0), float(frame.height)
+        turn = round(frame.rotation) % 360
+        if not given:
+            shown = (wide, tall) if turn % 180 == 0 else (tall, wide)
+            facts = {
+                "width": round(shown[0]),
+                "height": round(shown[1]),
+                "rate": rate,
+                "codec": codec.name,
+                "container": container.format.name.split(",")[0],
+                "declared": whole,
+                "tracks": len(tracks),
+                "sound": bool(container.streams.audio),
+                "turned": turn,
+            }
+            out.message(b"H", facts)
+        scale = min(1.0, settings["longest"] / max(wide, tall))
+        width, height = max(1, round(wide * scale)), max(1, round(tall * scale))
+        small = reformatter.reformat(
+            frame, width, height, "gray" if settings["grey"] else "rgb24", interpolation=Interpolation.AREA
+        )
+        out.picture(time, width, height, turn, _rows(small, 1 if settings["grey"] else 3))
+        given += 1
+
+    try:
+        for packet in container.demux(track):
+            packets += packet.size > 0
+            try:
+                decoded = packet.decode()
+            except FFmpegError:
+                broken += 1
+                continue
+            for frame in decoded:
+                take(frame)
+            if (still and given) or pace.over:
+                break
+    except FFmpegError:
+        ended_early = True
+    if not frames:
+        raise RefusedError("no picture decoded", packets=packets, codec=codec.name)
+    ends = {"frames": frames, "given": given, "packets": packets, "broken": broken, "jumps": jumps}
+    out.message(b"E", {**ends, "ended_early": ended_early, "end": 0.0 if still else at + 1 / rate})
+
+
+class _Pace:
+    """Which frames are due: all, so many a second, or the first at or after each of some times."""
+
+    def __init__(self, rate: float | None, times: list[float] | None) -> None:
+        self._rate = rate
+        self._times = None if times is None else sorted(times)[::-1]
+        self._next = 0.0
+        self.over = False
+
+    def due(self, time: float) -> bool:
+        """Whether a frame is; frames come in the order of their times."""
+        if self._times is not None:
+            found = False
+            while self._times and self._times[-1] <= time + 1e-6:
+                self._times.pop()
+                found = True
+            self.over = not self._times
+            return found
+        if self._rate is None:
+            return True
+        if time < self._next - 1e-6:
+            return False
+        # From where it was due, so that no step is lost to the frames' own; from here after a gap.
+        self._next = max(self._next + 1 / self._rate, time + 0.5 / self._rate)
+        return True
+
+
+def _rows(frame: Any, depth: int) -> bytes:
+    """The pixels of a frame without what fills its lines up."""
+    plane = frame.planes[0]
+    line = frame.width * depth
+    if plane.line_size == line:
+        return bytes(plane)[: line * frame.height]
+    data = memoryview(plane)
+    return b"".join(data[y * plane.line_size : y * plane.line_size + line] for y in range(frame.height))
+
+
 def main(arguments: list[str]) -> int:
     """Decode standard input as the settings in `arguments[0]` (JSON) say; gives the exit status."""
     settings = json.loads(arguments[0])
@@ -330,11 +487,12 @@ def main(arguments: list[str]) -> int:
     import av.error
     import av.filter
     import av.subtitles.stream
+    import av.video.reformatter
 
     say: Callable[[dict[str, object]], None] = lambda why: _Out(0, 1).message(b"X", why)  # noqa: E731
     _lock_down(settings["cpu"], settings["memory"])
     try:
-        _decode(av, settings)
+        (_decode_pictures if settings["pictures"] else _decode)(av, settings)
     except RefusedError as err:
         say(err.message)
     except MemoryError:

@@ -1,9 +1,10 @@
 """Decoding files that nobody vouches for: a process of its own, with limits, and no way to anything else.
 
-FFmpeg reads a hundred formats written by anyone, so it never runs in the caller's process. `decode` starts
-`affekt.media.decoder` for one file, hands it that file opened, and takes plain float32 samples back over a pipe. What
-the process may use is described there. Whoever takes over FFmpeg by a crafted file can still compute, and answer
-nonsense, until a limit ends the process; no further file and no socket can be opened from it.
+FFmpeg reads a hundred formats written by anyone, so it never runs in the caller's process. `decode` and
+`decode_pictures` start `affekt.media.decoder` for one file, hand it that file opened, and take plain float32 samples,
+or the pixels of frames, back over a pipe. What the process may use is described there. Whoever takes over FFmpeg by a
+crafted file can still compute, and answer nonsense, until a limit ends the process; no further file and no socket can
+be opened from it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -31,9 +32,10 @@ from affekt.core.errors import AffektError, InputError
 from affekt.extras import need
 from affekt.media.encoding import clean, encoding_of, points_elsewhere, signature
 
-__all__ = ["Footer", "Header", "Limits", "decode"]
+__all__ = ["Footer", "Header", "Limits", "Picture", "PictureFooter", "PictureHeader", "decode", "decode_pictures"]
 
 _FORMATS = "Sound: wav, flac, mp3, m4a, ogg, opus, aac, aiff, wma, amr; video with sound: mp4, mov, mkv, webm, avi."
+_FILMS = "Video: mp4, mov, mkv, webm, avi, mpeg, flv; pictures: jpg, png, webp, gif."
 # What the loader of shared libraries may need; nothing else of the caller's environment is handed on.
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "PATH")
 # Lengths from here on stand for "not known" in a RIFF header.
@@ -55,6 +57,7 @@ class Limits:
         streams: Streams in the file (sound, pictures, subtitles).
         channels: Channels of its sound.
         rate: Samples a second of its sound.
+        pixels: Pixels of one of its frames.
     """
 
     size: int = 8 << 30
@@ -65,6 +68,7 @@ class Limits:
     streams: int = 32
     channels: int = 64
     rate: int = 768_000
+    pixels: int = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,69 @@ class Footer:
     cut_off: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """What a file says of its pictures.
+
+    Attributes:
+        width: Pixels from left to right as it is shown: turned, and pixels made square.
+        height: Pixels from top to bottom as it is shown.
+        rate: Frames a second that it announces.
+        codec: FFmpeg's name of the codec.
+        container: FFmpeg's name of the file format.
+        declared: Seconds that the header announces; `None` for a still picture, and where it announces none.
+        tracks: Tracks of pictures; the first is read.
+        sound: Whether there is a track of sound too.
+        turned: Degrees by which it is turned to be shown, counter-clockwise.
+    """
+
+    width: int
+    height: int
+    rate: float
+    codec: str
+    container: str
+    declared: float | None
+    tracks: int
+    sound: bool
+    turned: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFooter:
+    """What was found while reading pictures.
+
+    Attributes:
+        frames: Frames that could be decoded.
+        given: Frames of these that were asked for.
+        packets: Packets of the file.
+        broken: Packets and frames that could not be decoded.
+        jumps: Time stamps that were not believed.
+        ended_early: Whether reading stopped at damage before the end.
+        end: Seconds at which the last frame ends; 0 for a still picture.
+    """
+
+    frames: int
+    given: int
+    packets: int
+    broken: int
+    jumps: int
+    ended_early: bool
+    end: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A frame.
+
+    Attributes:
+        time: Seconds from the beginning of the recording.
+        pixels: uint8, shape (height, width, 3) in red, green, blue, or (height, width) in grey; as it is to be shown.
+    """
+
+    time: float
+    pixels: NDArray[np.uint8]
+
+
 def decode(
     path: str | Path, *, rate: int, channel: int | None = None, limits: Limits | None = None
 ) -> Iterator[Header | NDArray[np.float32] | Footer]:
@@ -143,19 +210,99 @@ def decode(
         "streams": limits.streams,
         "channels": limits.channels,
         "highest_rate": limits.rate,
-        "packages": _packages(),
+        "pictures": False,
+        "packages": _packages("speech"),
     }
     with _start(path, where, settings) as child:
         waiting = _Watch(child, limits.wall)
         try:
-            for message in _messages(child, waiting, where, limits):
-                yield replace(message, cut_off=cut_off) if isinstance(message, Footer) else message
+            for kind, payload in _messages(child, waiting, where, limits, most=1 << 20, known=_FORMATS):
+                if kind == b"D":
+                    yield np.frombuffer(payload, dtype=np.float32)
+                elif kind == b"H":
+                    yield Header(**json.loads(payload))
+                else:
+                    yield replace(Footer(**json.loads(payload)), cut_off=cut_off)
         finally:
             child.kill()
 
 
-def _check(path: Path, where: str, limits: Limits) -> int:
+def decode_pictures(
+    path: str | Path,
+    *,
+    rate: float | None = None,
+    times: Sequence[float] | None = None,
+    longest: int,
+    grey: bool = False,
+    limits: Limits | None = None,
+) -> Iterator[PictureHeader | Picture | PictureFooter]:
+    """Decode the first track of pictures of a file, or a still picture: its header, frames, its footer.
+
+    Args:
+        path: The file.
+        rate: Frames a second to give, at most; default all.
+        times: Seconds; the first frame at or after each is given instead, each frame once.
+        longest: Pixels of the longer side of a frame that is given; a larger one is scaled down where it is decoded.
+        grey: Whether to give brightness alone.
+        limits: What the file may cost.
+
+    Yields:
+        A `PictureHeader`, frames in the order of their times, a `PictureFooter`.
+
+    Raises:
+        InputError: There is no such file, it holds no picture that can be read, or a limit is passed.
+        MissingExtraError: PyAV is not installed.
+    """
+    limits = limits or Limits()
+    path = Path(path)
+    where = clean(str(path))[0]
+    _check(path, where, limits, pictures=True)
+    settings = {
+        "rate": rate,
+        "times": None if times is None else [float(t) for t in times],
+        "longest": longest,
+        "grey": grey,
+        "duration": limits.duration,
+        "cpu": limits.cpu,
+        "memory": limits.memory,
+        "streams": limits.streams,
+        "pixels": limits.pixels,
+        "pictures": True,
+        "packages": _packages("video"),
+    }
+    most = longest * longest * 3 + _FRAME.size + (1 << 16)
+    with _start(path, where, settings) as child:
+        waiting = _Watch(child, limits.wall)
+        try:
+            for kind, payload in _messages(child, waiting, where, limits, most=most, known=_FILMS):
+                if kind == b"F":
+                    yield _picture(payload, grey=grey, where=where)
+                elif kind == b"H":
+                    yield PictureHeader(**json.loads(payload))
+                else:
+                    yield PictureFooter(**json.loads(payload))
+        finally:
+            child.kill()
+
+
+_FRAME = struct.Struct("=diii")
+
+
+def _picture(payload: bytes, *, grey: bool, where: str) -> Picture:
+    """A frame as it is to be shown; what does not fit its own size is no frame."""
+    time_, width, height, turn = _FRAME.unpack_from(payload)
+    depth = 1 if grey else 3
+    if width < 1 or height < 1 or len(payload) != _FRAME.size + width * height * depth:
+        raise InputError("The decoder broke off: the file is damaged, or made to harm", where=where, hint=_FILMS)
+    pixels = np.frombuffer(payload, np.uint8, offset=_FRAME.size).reshape((height, width, 3)[: 2 if grey else 3])
+    if quarters := round(turn / 90) % 4:
+        pixels = np.ascontiguousarray(np.rot90(pixels, quarters))
+    return Picture(time_, pixels)
+
+
+def _check(path: Path, where: str, limits: Limits, *, pictures: bool = False) -> int:
     """Refuse what need not be decoded to be known as no sound; gives the bytes that are missing at its end."""
+    asked, known = ("a picture", _FILMS) if pictures else ("sound", _FORMATS)
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):
@@ -179,10 +326,11 @@ def _check(path: Path, where: str, limits: Limits) -> int:
     if any(head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(mark) for mark in _PLAYLISTS) or b"<MPD" in head[:512]:
         raise points_elsewhere(where)
     kind = signature(head)
-    if kind is not None and "sound" not in kind:
-        raise InputError(f"This is not sound but {kind}", where=where, hint=_FORMATS)
+    fits = ("image" in kind or "video" in kind or "sound" in kind) if kind and pictures else kind and "sound" in kind
+    if kind is not None and not fits:
+        raise InputError(f"This is not {asked} but {kind}", where=where, hint=known)
     if _is_text(head):
-        raise InputError("This is not sound but text", where=where, hint=_FORMATS)
+        raise InputError(f"This is not {asked} but text", where=where, hint=known)
     return _cut_off(head, about.st_size)
 
 
@@ -203,11 +351,11 @@ def _is_text(head: bytes) -> bool:
     return True
 
 
-def _packages() -> str:
+def _packages(extra: str) -> str:
     """The folder that PyAV is installed in; it is not imported here, which would take longer than a short file."""
     found = find_spec("av")
     if found is None or found.origin is None:
-        need("av", extra="speech")
+        need("av", extra=extra)
         raise AssertionError("a package without a place cannot be imported")
     return str(Path(found.origin).parent.parent)
 
@@ -255,29 +403,26 @@ class _Watch:
 
 
 def _messages(
-    child: subprocess.Popen[bytes], waiting: _Watch, where: str, limits: Limits
-) -> Iterator[Header | NDArray[np.float32] | Footer]:
+    child: subprocess.Popen[bytes], waiting: _Watch, where: str, limits: Limits, *, most: int, known: str
+) -> Iterator[tuple[bytes, bytes]]:
+    """What the process says, by kind, up to its last message, which says what was read."""
     while True:
         head = waiting.read(5)
         if len(head) == 5:
             kind, size = head[:1], struct.unpack(">I", head[1:])[0]
-            payload = waiting.read(size) if size <= 1 << 20 else b""
+            payload = waiting.read(size) if size <= most else b""
             if len(payload) == size:
-                if kind == b"D":
-                    yield np.frombuffer(payload, dtype=np.float32)
+                if kind == b"X":
+                    raise _refused(json.loads(payload), where)
+                if kind in (b"D", b"F", b"H", b"E"):
+                    yield kind, payload
+                    if kind == b"E":
+                        return
                     continue
-                value = json.loads(payload)
-                if kind == b"H":
-                    yield Header(**value)
-                    continue
-                if kind == b"E":
-                    yield Footer(**value)
-                    return
-                raise _refused(value, where)
-        raise _ended(child, waiting, where, limits)
+        raise _ended(child, waiting, where, limits, known)
 
 
-def _ended(child: subprocess.Popen[bytes], waiting: _Watch, where: str, limits: Limits) -> AffektError:
+def _ended(child: subprocess.Popen[bytes], waiting: _Watch, where: str, limits: Limits, known: str) -> AffektError:
     """Why the process stopped in the middle of its answer."""
     child.kill()
     status = child.wait()
@@ -295,7 +440,7 @@ def _ended(child: subprocess.Popen[bytes], waiting: _Watch, where: str, limits: 
                 hint="The file may be damaged; see `Limits.cpu`.",
             )
     return InputError(
-        f"The decoder broke off (status {status}): the file is damaged, or made to harm", where=where, hint=_FORMATS
+        f"The decoder broke off (status {status}): the file is damaged, or made to harm", where=where, hint=known
     )
 
 
@@ -311,6 +456,18 @@ def _refused(why: dict[str, Any], where: str) -> AffektError:
     elif kind == "codec":
         what = f"Its sound is coded as {why['codec']!r}, which is not read"
         hint = "Convert it to wav or flac."
+    elif kind == "not pictures":
+        what, hint = "This is no picture or video that can be read, or its beginning is damaged", _FILMS
+    elif kind == "no pictures":
+        what = f"There is no picture in this {why['container'].split(',')[0]} file"
+        hint = "It can be heard, not seen."
+    elif kind == "picture codec":
+        what, hint = f"Its pictures are coded as {why['codec']!r}, which is not read", "Convert it to mp4 with H.264."
+    elif kind == "no picture decoded":
+        what, hint = "None of its pictures can be decoded: the file is damaged", "Fetch or export it again."
+    elif kind == "pixels":
+        what = f"A frame has {why['width']} x {why['height']} pixels, the limit is {why['limit']:,}"
+        hint = "Scale it down, or raise `Limits.pixels`."
     elif kind == "empty":
         what = "It is a sound file of no length"
     elif kind == "broken":
