@@ -32,6 +32,7 @@ from affekt.bench.recordings import judge_all, refuse_seen
 from affekt.bench.scoring import Scored, score
 from affekt.bench.tasks import Task, task
 from affekt.bench.timelines import TimelineAnswers, read_timelines, score_timelines, write_timelines
+from affekt.bench.words import WordAnswers, read_words, score_words, words_by, write_words
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, InputError, ModelError, OutputError
 from affekt.core.prediction import Prediction
@@ -68,6 +69,7 @@ PREDICTIONS = "predictions.parquet"
 _WHOLE: dict[str, tuple[Callable[..., None], Callable[[Path], Any], Callable[..., Scored]]] = {
     "timelines": (write_timelines, read_timelines, score_timelines),
     **dict.fromkeys(CAUSES, (write_cause_answers, read_cause_answers, score_causes)),
+    "words": (write_words, read_words, score_words),
 }
 
 # Rows handed over at once: enough for a recogniser to sort by length, few enough for a lively progress bar.
@@ -119,38 +121,39 @@ def run_task(
             where=chosen.id,
             hint="Give it a model of the voice: `affekt models list`.",
         )
-    way = reach(chosen, recogniser)
+    free = chosen.entry.target == "words"
+    way = None if free else reach(chosen, recogniser)
     examples = list(read(chosen.corpus, split=used, data=data))
     files = data_checksums(chosen, used, data)
     folder = make_folder(Path(out))
     clips = [clip for clip, _ in examples]
+    asked = recogniser.spec.space if way is None else way.asked
     started = time.perf_counter()
     if isinstance(recogniser, VoiceRecogniser):
-        given = judge_all(chosen, recogniser, clips, asked=way.asked, alone=alone, data=data, progress=progress)
+        given = judge_all(chosen, recogniser, clips, asked=asked, alone=alone, data=data, progress=progress)
     else:
-        given = predict_all(recogniser, clips, asked=way.asked, progress=progress)
+        given = predict_all(recogniser, clips, asked=asked, progress=progress)
     seconds = time.perf_counter() - started
-    predictions = way.carry(given)
-    answers = _collect(way, recogniser, examples, predictions, data)
-    spec: dict[str, object] = {"mapped_from": way.mapped_from}
-    if (cost := way.cost(given)) is not None:
+    spec: dict[str, object] = {"mapped_from": way.mapped_from if way else recogniser.spec.space}
+    if way is not None and (cost := way.cost(given)) is not None:
         spec["map"] = cost
     if isinstance(recogniser, VoiceRecogniser):
         spec["manner"] = "alone" if alone else "beside the speaker's own"
     if train_rows is not None:
         spec["train_rows"] = train_rows
-    return store(
-        chosen,
-        answers,
-        folder=folder,
-        model=f"{recogniser.spec.name}, alone" if alone else recogniser.spec.name,
-        split=used,
-        spec=spec,
-        versions={**files, **_weights(recogniser)},
-        samples=samples,
-        seed=seed,
-        timing={"seconds": round(seconds, 3), "rows_per_second": round(len(answers) / max(seconds, 1e-9), 1)},
-    )
+    kept: dict[str, Any] = {
+        "folder": folder,
+        "model": f"{recogniser.spec.name}, alone" if alone else recogniser.spec.name,
+        "split": used,
+        "spec": spec,
+        "versions": {**files, **_weights(recogniser)},
+        "samples": samples,
+        "seed": seed,
+        "timing": {"seconds": round(seconds, 3), "rows_per_second": round(len(clips) / max(seconds, 1e-9), 1)},
+    }
+    if way is None:
+        return store_whole(chosen, words_by(examples, given), **kept)
+    return store(chosen, _collect(way, recogniser, examples, way.carry(given), data), **kept)
 
 
 def run_causes(
@@ -262,7 +265,7 @@ def store(
 
 def store_whole(
     chosen: Task,
-    answers: TimelineAnswers | CauseAnswers,
+    answers: TimelineAnswers | CauseAnswers | WordAnswers,
     *,
     folder: Path,
     model: str,
@@ -273,7 +276,7 @@ def store_whole(
     seed: int,
     timing: Mapping[str, float] | None = None,
 ) -> Run:
-    """The same for timelines of recordings and causes in conversations; arguments are those of `store`.
+    """The same for timelines of recordings, causes in conversations and free words; arguments are those of `store`.
 
     Raises:
         OutputError: The record cannot be written.
@@ -338,12 +341,12 @@ def read_run(folder: str | Path) -> tuple[Run, Answers]:
     """Read a stored run.
 
     Raises:
-        DataError: The folder holds no run, one of its files is broken, or its answers are no rows but timelines or
-            causes.
+        DataError: The folder holds no run, one of its files is broken, or its answers are no rows but timelines,
+            causes or free words.
     """
     run = read_record(folder)
     if (target := task(run.task).entry.target) in _WHOLE:
-        what = "timelines" if target == "timelines" else "causes"
+        what = target if target in ("timelines", "words") else "causes"
         raise DataError(
             f"The answers of this run are {what}", where=str(folder), hint="Score it with `affekt bench score`."
         )

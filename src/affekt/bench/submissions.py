@@ -7,8 +7,9 @@ What is scored depends on the columns that are there:
   with one label a row, the most probable one), unless there is a column `labels` as well;
 - of tasks about intensities or dimensions, a column for each of their names.
 
-Of tasks about timelines, it is a file of segments, and of tasks about causes one of questions, pairs or rows of an
-analysis; see `affekt.bench.timelines` and `affekt.bench.causes`.
+Of tasks about timelines, it is a file of segments, of tasks about causes one of questions, pairs or rows of an
+analysis, and of tasks about words one of words or free answers; see `affekt.bench.timelines`, `affekt.bench.causes`
+and `affekt.bench.words`.
 
 `abstained` may hold a reason for giving no answer. A row whose cells cannot be read has no answer either, with that
 as its reason, and so has a row of the task that the table does not hold.
@@ -25,9 +26,10 @@ from typing import Any
 from affekt.bench import causes
 from affekt.bench.answers import collect, facts_of
 from affekt.bench.runs import data_checksums, make_folder, store, store_whole
-from affekt.bench.tables import rows_of
+from affekt.bench.tables import by_id, rows_of
 from affekt.bench.tasks import Task, task
 from affekt.bench.timelines import answers_of
+from affekt.bench.words import words_from
 from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.run import Run
@@ -97,12 +99,16 @@ def score_predictions(
         timelines = answers_of(chosen, file, split=used, data=data)
         spec = _spec(file, "segments", train_rows)
         return store_whole(chosen, timelines, folder=make_folder(Path(out)), spec=spec, **kept)
+    if chosen.entry.target == "words":
+        words = words_from(chosen, file, split=used, data=data)
+        spec = _spec(file, "words, or words that an answer names", train_rows)
+        return store_whole(chosen, words, folder=make_folder(Path(out)), spec=spec, **kept)
     if chosen.entry.target in causes.CAUSES:
         links = causes.answers_of(chosen, file, split=used, data=data, threshold=threshold)
         spec = _spec(file, "links", train_rows)
         return store_whole(chosen, links, folder=make_folder(Path(out)), spec=spec, **kept)
     examples = list(read(chosen.corpus, split=used, data=data))
-    given = _by_id(file, [clip.id for clip, _ in examples], chosen)
+    given = by_id(rows_of(file), [clip.id for clip, _ in examples], chosen.all_names, str(file))
     header = list(dict.fromkeys(key for cells in given.values() for key in cells))
     # A label that no row is rated for need not be there: SemEval's English rows have no disgust.
     needed = [name for name in chosen.names if any(name not in gold.unrated for _, gold in examples)]
@@ -227,33 +233,3 @@ def _number(cell: object, name: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"column {name}")
     return value
-
-
-def _by_id(file: Path, ids: Sequence[str], chosen: Task) -> dict[str, Cells]:
-    """The rows of the table by id; names of columns lose blanks at their ends, and case where a label needs it."""
-    known = set(ids)
-    fold = {name.casefold(): name for name in chosen.all_names}
-    out: dict[str, Cells] = {}
-    strays = 0
-    stray = ""
-    for number, raw in enumerate(rows_of(file), start=1):
-        cells = {fold.get(key.strip().casefold(), key.strip()): value for key, value in raw.items() if key}
-        if cells.get("id") in (None, ""):
-            if "id" not in cells:
-                raise UnknownNameError("column", "id", list(cells), where=str(file))
-            raise InputError("A row has no id", where=f"{file}, row {number}", hint="Give each row the id of its text.")
-        name = str(cells["id"])
-        if name in out:
-            raise InputError(f"The id {name!r} stands twice", where=f"{file}, row {number}", hint="Keep one of them.")
-        if name not in known:
-            strays, stray = strays + 1, stray or name
-            continue
-        out[name] = cells
-    if strays:
-        hint = f"The split has ids such as {ids[0]!r}." if ids else "The split has no rows."
-        raise InputError(
-            f"{strays} of {strays + len(out)} ids are not in this split, such as {stray!r}", where=str(file), hint=hint
-        )
-    if not out:
-        raise InputError("The table holds no rows", where=str(file))
-    return out

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from affekt.core.errors import InputError
+from affekt.core.errors import InputError, UnknownNameError
 
-__all__ = ["rows_of"]
+__all__ = ["by_id", "rows_of"]
 
 
 def rows_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -61,3 +61,48 @@ def rows_of(file: Path) -> Iterator[dict[str, Any]]:
         raise InputError(
             f"Predictions come as .csv, .tsv, .jsonl or .parquet, not {kind or 'without an ending'}", where=str(file)
         )
+
+
+def by_id(
+    rows: Iterable[Mapping[str, Any]], ids: Sequence[str], names: Sequence[str], where: str
+) -> dict[str, Mapping[str, Any]]:
+    """The rows of a table by id; names of columns lose blanks at their ends, and case where a label needs it.
+
+    Args:
+        rows: The rows.
+        ids: The ids that are known.
+        names: Columns that are found whatever their case.
+        where: The file, for messages.
+
+    Raises:
+        UnknownNameError: There is no column `id`.
+        InputError: A row has no id, an id stands twice or is not known, or there are no rows.
+    """
+    known = set(ids)
+    fold = {name.casefold(): name for name in names}
+    out: dict[str, Mapping[str, Any]] = {}
+    strays = 0
+    stray = ""
+    for number, raw in enumerate(rows, start=1):
+        cells = {fold.get(key.strip().casefold(), key.strip()): value for key, value in raw.items() if key}
+        if cells.get("id") in (None, ""):
+            if "id" not in cells:
+                raise UnknownNameError("column", "id", list(cells), where=where)
+            raise InputError(
+                "A row has no id", where=f"{where}, row {number}", hint="Give each row the id of its text."
+            )
+        name = str(cells["id"])
+        if name in out:
+            raise InputError(f"The id {name!r} stands twice", where=f"{where}, row {number}", hint="Keep one of them.")
+        if name not in known:
+            strays, stray = strays + 1, stray or name
+            continue
+        out[name] = cells
+    if strays:
+        hint = f"The split has ids such as {ids[0]!r}." if ids else "The split has no rows."
+        raise InputError(
+            f"{strays} of {strays + len(out)} ids are not in this split, such as {stray!r}", where=where, hint=hint
+        )
+    if not out:
+        raise InputError("The table holds no rows", where=where)
+    return out

@@ -13,8 +13,8 @@ from affekt.metrics.registry import Metric, metric
 
 __all__ = ["Published", "Task", "task"]
 
-# What is scored recording by recording, or conversation by conversation.
-_WHOLE = ("timelines", "cause-questions", "cause-pairs")
+# What is scored recording by recording, conversation by conversation, or by sets of words.
+_WHOLE = ("timelines", "cause-questions", "cause-pairs", "words")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from msgspec.structs import replace
+
 from affekt.catalog.corpora import Corpus, CorpusFile
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, InputError
@@ -21,6 +23,7 @@ __all__ = [
     "data_folder",
     "file_of",
     "files_of",
+    "joined_file",
     "lines",
     "opened",
     "recording_of",
@@ -102,6 +105,16 @@ def file_of(corpus: Corpus, path: str, data: str | Path | None = None) -> Path:
             hint=f"The release at {corpus.home} has it; the entry describes {corpus.release}.",
         )
     return file
+
+
+def joined_file(corpus: Corpus, data: str | Path | None = None) -> Path:
+    """Full path of the table that gives the rows of a corpus further columns.
+
+    Raises:
+        DataError: The data folder, the folder or the file is missing.
+    """
+    assert corpus.joined is not None
+    return file_of(replace(corpus, folder=corpus.joined.folder or corpus.folder), corpus.joined.path, data)
 
 
 def files_of(corpus: Corpus, part: CorpusFile, data: str | Path | None = None) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ from affekt.core.space import LabelSpace
 from affekt.corpora.files import file_of, lines
 from affekt.corpora.layouts import Record, listed
 
-__all__ = ["GoldReader", "Target"]
+__all__ = ["GoldReader", "Target", "free_words"]
+
+_WORDS = re.compile(r"[\"',;|]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,14 @@ class Target:
             where soft labels were released. Empty otherwise.
         unrated: Labels and dimensions of the space that nobody was asked about for this clip: neither there nor
             not there. A loss or a score leaves them out.
+        words: Emotion words of any kind, where the release has such.
     """
 
     labels: tuple[str, ...] = ()
     dimensions: Mapping[str, float] = field(default_factory=dict)
     intensities: Mapping[str, float] = field(default_factory=dict)
     unrated: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 class GoldReader:
@@ -85,8 +90,9 @@ class GoldReader:
         Raises:
             DataError: A cell does not hold what the entry says; the cell itself is not shown.
         """
+        words = free_words(record.raw(self.gold.words)) if self.gold.words else ()
         if self.space is None:
-            return Target()
+            return Target(words=words)
         labels: tuple[str, ...] = ()
         intensities: dict[str, float] = {}
         if self.gold.columns:
@@ -98,7 +104,7 @@ class GoldReader:
             if d.name in self.gold.dimensions:
                 each = [self.value(record, column, d.name) for column in listed(self.gold.dimensions[d.name])]
                 values[d.name] = sum(each) / len(each)
-        return Target(labels=labels, dimensions=values, intensities=intensities, unrated=self.gold.unrated)
+        return Target(labels=labels, dimensions=values, intensities=intensities, unrated=self.gold.unrated, words=words)
 
     def of_means(self, means: Sequence[float]) -> Target:
         """The gold where it is the mean of single ratings, in the order of the space's labels and dimensions."""
@@ -239,6 +245,12 @@ class GoldReader:
         if math.isnan(value) or not low <= value <= high:
             raise DataError(f"The {name} rating {value:g} is outside {low:g} to {high:g}", where=record.where)
         return value
+
+
+def free_words(cell: object) -> tuple[str, ...]:
+    """Words of a cell, each once: of a list, or of one that is written out (`['glad', 'proud']`, `glad, proud`)."""
+    pieces = [str(item) for item in cell] if isinstance(cell, list | tuple) else _WORDS.split(str(cell or "").strip())
+    return tuple(dict.fromkeys(word for piece in pieces if (word := piece.strip().strip("[]").strip())))
 
 
 def _check_label_file(entry: Corpus, data: str | Path | None) -> None:

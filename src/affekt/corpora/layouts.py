@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from affekt.catalog.corpora import Code, Corpus, CorpusFile, Json, Names, Table
+from affekt.catalog.corpora import Code, Corpus, CorpusFile, Joined, Json, Names, Table
 from affekt.core.errors import CatalogError, DataError, nearest
-from affekt.corpora.files import corpus_folder, file_of, files_of, lines, opened
+from affekt.corpora.files import corpus_folder, file_of, files_of, joined_file, lines, opened
 from affekt.corpora.generated import rows
 
 __all__ = ["Record", "id_of", "listed", "records", "table_records", "text_of", "wanted"]
@@ -118,7 +118,11 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
                 [Record({"@file": file.stem, "@path": path, "@line": "1"}, path, "1", str(file))]
             )
         elif entry.layout == "table":
-            elsewhere = {*part.beside, *(name for code in entry.codes for name in re.compile(code.pattern).groupindex)}
+            elsewhere = {
+                *part.beside,
+                *(entry.joined.columns if entry.joined else ()),
+                *(name for code in entry.codes for name in re.compile(code.pattern).groupindex),
+            }
             named = tuple(c for c in _columns_of(entry) if not c.startswith("@") and c not in elsewhere)
             stream = table_records(
                 file, entry.table, columns=part.columns, path=path, required=() if part.no_label else named
@@ -131,9 +135,25 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
             stream = _json_records(file, entry.json, _columns_of(entry), path)
         else:
             stream = _xml_records(file, entry, path)
+        if entry.joined is not None:
+            stream = _with_joined(stream, entry.joined, joined_file(entry, data))
         for code in entry.codes:
             stream = map(partial(_decoded, code=code), stream)
         yield from stream
+
+
+def _with_joined(stream: Iterator[Record], joined: Joined, file: Path) -> Iterator[Record]:
+    """Rows with the columns of another table, by id."""
+    needed = (joined.id, *joined.columns)
+    more = {
+        row.text(joined.id): {column: row.raw(column) for column in joined.columns}
+        for row in table_records(file, joined.table, required=needed)
+    }
+    for record in stream:
+        found = more.get(record.text(joined.of))
+        if found is None:
+            raise DataError(f"{joined.path} has no row for this one", where=record.where, hint="Get both files again.")
+        yield replace(record, cells={**record.cells, **found})
 
 
 def _decoded(record: Record, code: Code) -> Record:
@@ -383,6 +403,8 @@ def _columns_of(entry: Corpus) -> tuple[str, ...]:
         entry.where,
         entry.asked,
         (entry.split_list.of,) if entry.split_list else (),
+        (entry.joined.of,) if entry.joined else (),
+        (g.words,),
     )
     return tuple(dict.fromkeys(name for name in named if name))
 

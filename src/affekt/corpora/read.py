@@ -11,7 +11,7 @@ from pathlib import Path
 from affekt.catalog.corpora import ALL, Corpus, CorpusFile, corpus
 from affekt.core.clip import Clip
 from affekt.core.errors import DataError, UnknownNameError
-from affekt.corpora.files import checksum, file_of, files_of
+from affekt.corpora.files import checksum, file_of, files_of, joined_file
 from affekt.corpora.generated import digest
 from affekt.corpora.gold import GoldReader, Target
 from affekt.corpora.layouts import Record, id_of, listed, records, text_of, wanted
@@ -61,6 +61,9 @@ def checksums(name: str | Corpus, *, split: str, data: str | Path | None = None)
             found[f"{entry.folder}/{path}"] = checksum(file)
         for path in part.beside.values():
             found[f"{entry.folder}/{path}"] = checksum(file_of(entry, path, data))
+    if entry.joined is not None:
+        path = f"{entry.joined.folder or entry.folder}/{entry.joined.path}"
+        found[path] = checksum(joined_file(entry, data))
     return found
 
 

@@ -30,10 +30,10 @@ from affekt.models.target import Aim, AimedReader
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Reader", "Unit", "Weighted", "explain", "units", "weigh", "without"]
+__all__ = ["NEGATOR", "Reader", "Unit", "Weighted", "explain", "units", "weigh", "without", "word_spans"]
 
 _WORD = re.compile(r"[^\W_]+(?:[’'-][^\W_]+)*|[^\w\s]+|_+")
-_NEGATOR = re.compile(
+NEGATOR = re.compile(
     r"(?:not|no|never|none|nobody|nothing|neither|nor|hardly|barely|scarcely|without|\w+n[’']t|cannot)", re.I
 )
 # Words that stand between a negation and what it negates.
@@ -154,13 +154,18 @@ def _lettered(text: str) -> str:
     return "".join(out)
 
 
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Character ranges of the words of a text, and of runs of punctuation between them."""
+    return [m.span() for m in _WORD.finditer(_lettered(text))]
+
+
 def units(text: str, start: int = 0, end: int | None = None) -> tuple[list[Unit], list[Unit]]:
     """Words of a text, and its negations joined with what they negate, by character ranges of the whole text."""
     found = list(_WORD.finditer(_lettered(text), start, len(text) if end is None else end))
     words = [Unit(((m.start(), m.end()),)) for m in found]
     joined = []
     for i, m in enumerate(found):
-        if not _NEGATOR.fullmatch(m.group()):
+        if not NEGATOR.fullmatch(m.group()):
             continue
         for other in found[i + 1 : i + 6]:
             if _PUNCTUATION.fullmatch(other.group()) and other.group() not in ("'", "’", "-"):

@@ -35,6 +35,7 @@ from affekt.metrics.regression import (
     quadratic_kappa,
     root_mean_square_error,
 )
+from affekt.metrics.setwise import hit_rate, set_f1, set_precision, set_recall
 from affekt.metrics.significance import holm
 from affekt.metrics.statistic import Statistic
 from affekt.metrics.tables import cross_entropy, mean_concordance, mean_error, mean_kappa, mean_pearson, row_pearson
@@ -62,6 +63,7 @@ __all__ = [
     "expected_calibration_error",
     "f1_per_label",
     "fleiss_kappa",
+    "hit_rate",
     "holm",
     "interval_coverage",
     "jaccard",
@@ -84,6 +86,9 @@ __all__ = [
     "risk_coverage",
     "root_mean_square_error",
     "row_pearson",
+    "set_f1",
+    "set_precision",
+    "set_recall",
     "top_k_accuracy",
     "uar_in_time",
     "unweighted_average_recall",

@@ -14,6 +14,7 @@ from affekt.metrics import causes as cs
 from affekt.metrics import classification as cl
 from affekt.metrics import ranking as rk
 from affekt.metrics import regression as rg
+from affekt.metrics import setwise as sw
 from affekt.metrics import tables as tb
 from affekt.metrics import timeline as tl
 from affekt.metrics.statistic import Statistic
@@ -30,6 +31,7 @@ Takes = Literal[
     "timelines",
     "cause-questions",
     "cause-pairs",
+    "words",
 ]
 
 
@@ -44,11 +46,14 @@ class Metric:
             `distributions` over labels, `classes` of shape (rows,) as codes (-1: no answer), one `dimension` of
             shape (rows,), or a `table` of values of shape (rows, names), which gives one score for all of them. Of
             `timelines` there is one for each recording, and recordings are the rows; of `cause-questions` and
-            `cause-pairs` a list of links for each conversation, and conversations are the rows.
+            `cause-pairs` a list of links for each conversation, and conversations are the rows; of `words` a set of
+            free words for each row.
         statistic: Gives the score as sums over rows.
         higher_is_better: Direction.
         low: Lowest value that it can take.
         high: Highest value; infinite for errors in the unit of the ratings.
+        groups: Of `words`, how they are grouped: by `form`, by the inner (`s1`) or middle ring (`s2`) of the wheels, or
+            by both (`s1+s2`).
     """
 
     key: str
@@ -58,6 +63,7 @@ class Metric:
     higher_is_better: bool
     low: float
     high: float
+    groups: str = ""
 
 
 _INF = float("inf")
@@ -134,6 +140,15 @@ _ALL = (
         1,
     ),
     Metric("pair_f1", "F1 of pairs of turns, weighted", "cause-pairs", cs.pair_f1_statistic, True, 0, 1),
+    Metric("ov_f1", "F1 of word sets, both rings of five wheels", "words", sw.set_f1_statistic, True, 0, 1, "s1+s2"),
+    Metric("ov_f1_s1", "F1 of word sets by inner rings", "words", sw.set_f1_statistic, True, 0, 1, "s1"),
+    Metric("ov_precision_s1", "precision by inner rings", "words", sw.set_precision_statistic, True, 0, 1, "s1"),
+    Metric("ov_recall_s1", "recall by inner rings", "words", sw.set_recall_statistic, True, 0, 1, "s1"),
+    Metric("ov_f1_s2", "F1 of word sets by middle rings", "words", sw.set_f1_statistic, True, 0, 1, "s2"),
+    Metric("ov_precision_s2", "precision by middle rings", "words", sw.set_precision_statistic, True, 0, 1, "s2"),
+    Metric("ov_recall_s2", "recall by middle rings", "words", sw.set_recall_statistic, True, 0, 1, "s2"),
+    Metric("ov_f1_form", "F1 of word sets, forms joined only", "words", sw.set_f1_statistic, True, 0, 1, "form"),
+    Metric("hit_rate", "the true emotion is among the words", "words", sw.hit_rate_statistic, True, 0, 1, "s1"),
 )
 
 METRICS = MappingProxyType({m.key: m for m in _ALL})

@@ -28,6 +28,7 @@ __all__ = [
     "Generated",
     "Gold",
     "HashSplit",
+    "Joined",
     "Json",
     "RatingsFile",
     "SplitFacts",
@@ -226,6 +227,8 @@ class Gold(_Part, frozen=True):
         scale: What strengths and dimensions are multiplied by to come on the range of the space.
         unrated: Labels and dimensions that nobody was asked about.
         mean: Whether the gold is the mean of the single ratings, matched by id.
+        words: Column with emotion words of any kind, which need not be labels of the space: a list, or one written out
+            as `['glad', 'proud']` or `glad, proud`.
     """
 
     labels: Names = ""
@@ -238,6 +241,7 @@ class Gold(_Part, frozen=True):
     scale: float = 1.0
     unrated: tuple[str, ...] = ()
     mean: bool = False
+    words: str = ""
 
 
 class RatingsFile(_Part, frozen=True):
@@ -324,6 +328,26 @@ class SplitList(_Part, frozen=True):
     table: Table = Table()
 
 
+class Joined(_Part, frozen=True):
+    """A further table, whose row of the same id gives more columns.
+
+    Attributes:
+        path: Path below the corpus folder.
+        id: Its column with the id.
+        of: The corpus' column that holds the same id.
+        columns: The columns that are taken; each row must be there.
+        folder: Its folder below the data folder, where another release has it.
+        table: How it is delimited.
+    """
+
+    path: str
+    id: str
+    of: str
+    columns: tuple[str, ...]
+    folder: str = ""
+    table: Table = Table()
+
+
 class SplitFacts(_Part, frozen=True):
     """What is known of a split.
 
@@ -383,6 +407,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
         speakers: What is known of the speakers: fact -> value -> the speakers. Rows have it among their facts.
         speaker_folds: Speakers of each fold of a cross-validation in which no speaker is on both sides.
         split_list: The file that tells the splits apart.
+        joined: A table that gives rows further columns.
         left_out: Values of the split column whose rows belong to no split.
         where: Column -> values; rows with other values are no rows of this corpus. `*` in a value stands for any
             text, and alone for anything but empty.
@@ -434,6 +459,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     speakers: dict[str, dict[str, tuple[str, ...]]] = msgspec.field(default_factory=dict)
     speaker_folds: tuple[tuple[str, ...], ...] = ()
     split_list: SplitList | None = None
+    joined: Joined | None = None
     left_out: tuple[str, ...] = ()
     where: dict[str, Names] = msgspec.field(default_factory=dict)
     asked: dict[str, Names] = msgspec.field(default_factory=dict)

@@ -63,7 +63,8 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
             `intensities` (a strength for each label), `dimensions` (named values, whatever they measure) or
             `timelines` (labels with their times; a row is a recording), `cause-questions` (of each turn with an
             emotion and each turn up to it, whether and in which words it is the cause; a row is a conversation) or
-            `cause-pairs` (emotions with their causes, found in a conversation).
+            `cause-pairs` (emotions with their causes, found in a conversation), or `words` (any emotion words at all,
+            which need not be labels of the space).
         labels: The labels or dimensions that are scored, where they are not all of the space.
         split: The split that scores are reported on; `all` for the rows of every split, each answered by a model that
             did not learn from its speaker.
@@ -86,7 +87,7 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     version: str
     corpus: str
     space: str
-    target: Literal["labels", "intensities", "dimensions", "timelines", "cause-questions", "cause-pairs"]
+    target: Literal["labels", "intensities", "dimensions", "timelines", "cause-questions", "cause-pairs", "words"]
     split: str
     selection: str
     metrics: tuple[str, ...]
@@ -104,12 +105,14 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
         """What is scored, of tasks whose rows are read one by one.
 
         Raises:
-            InputError: The task is about timelines or causes, which no head of a row learns.
+            InputError: The task is about timelines, causes or free words, which no head of a row learns.
         """
         if self.target == "timelines":
             raise InputError(f"{self.title!r} asks for timelines of recordings, not for one answer a row")
         if self.target == "cause-questions" or self.target == "cause-pairs":
             raise InputError(f"{self.title!r} asks for causes in conversations, not for one answer a row")
+        if self.target == "words":
+            raise InputError(f"{self.title!r} asks for emotion words of any kind, not for labels of a space")
         return self.target
 
 

@@ -2,7 +2,7 @@
 
 Four places register a work:
 
-- catalogue entries of the rooms spaces, maps, corpora, tasks, recipes and studies, by a list `works`;
+- catalogue entries of the rooms spaces, wheels, maps, corpora, tasks, recipes and studies, by a list `works`;
 - bundled models, by the list `works` of their `affekt.json`;
 - Python functions and classes, by `source="work-id"` (or `works=[...]`) in their registering decorator or call;
 - recorded runs, `catalog/records/*.json`, by their list `works`; set against the `[[claims]]` of a task or recipe.
@@ -27,9 +27,10 @@ from affekt.core.errors import CatalogError
 
 __all__ = ["Claim", "Level", "Reference", "Registrations", "Status"]
 
-_ROOMS = ("spaces", "maps", "corpora", "tasks", "recipes", "studies")
+_ROOMS = ("spaces", "wheels", "maps", "corpora", "tasks", "recipes", "studies")
 _KINDS = {
     "spaces": "space",
+    "wheels": "wheel",
     "maps": "map",
     "corpora": "corpus",
     "tasks": "task",
