@@ -212,7 +212,15 @@ class Analyzer:
                 predictions[i] = p
         if way.map is not None:
             predictions = [p.to(way.map) for p in predictions]
-        return predictions
+        return [self._told(p) for p in predictions]
+
+    def _told(self, p: Prediction) -> Prediction:
+        """The reading with its explanation, where that is asked for."""
+        if not self.explain or not p.evidence:
+            return p
+        from affekt.explain.rationale import explain_channels
+
+        return replace(p, explanation=explain_channels(p))
 
     def _sure(self, way: Way, p: Prediction) -> Prediction:
         """The reading, withheld where the policy wants more confidence."""

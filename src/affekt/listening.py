@@ -204,7 +204,7 @@ class Listener(Analyzer):
                 prediction = prediction.to(way.map)
             if choice.language is not None:
                 prediction = replace(prediction, language=choice.language)
-            out.append(Reading(read.clip, prediction))
+            out.append(Reading(read.clip, self._told(prediction)))
         return followed(out, block.talk)
 
     @property

@@ -13,7 +13,7 @@ import click
 from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
-    from affekt.explain.faithfulness import Faithfulness
+    from affekt.explain.faithfulness import Faithfulness, Named
     from affekt.media.sound import Sound
     from affekt.models.text import TextRecogniser
 
@@ -50,7 +50,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Show which words moved the reading of SOURCE, a sentence.
+    """Show which words moved the reading of SOURCE, a sentence, and say so in sentences.
 
     With --check, SOURCE is a file or the name of a corpus, and what is printed is how far the probability of the
     top label falls when the words that the explanation names are taken out (comprehensiveness, high is good) and
@@ -82,7 +82,7 @@ def command(
     from rich.console import Console
     from rich.progress import Progress
 
-    from affekt.explain.faithfulness import check
+    from affekt.explain.faithfulness import check, check_named
 
     texts = _texts(source, split, limit, column, data)
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -94,7 +94,8 @@ def command(
             seed=seed,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    _print(found, as_json=as_json, name=_named(source, split))
+    named = check_named(recogniser, texts, space=space, seed=seed)
+    _print(found, named, as_json=as_json, name=_named(source, split))
 
 
 def _show(recogniser: TextRecogniser | None, text: str, space: str | None, *, as_json: bool) -> None:
@@ -224,13 +225,20 @@ def _check_voice(
     )
 
 
-def _print(found: Faithfulness, *, as_json: bool, name: str) -> None:
+def _print(found: Faithfulness, told: Named, *, as_json: bool, name: str) -> None:
     if as_json:
         content = {
             "rows": found.rows,
             "comprehensiveness": found.comprehensiveness,
             "sufficiency": found.sufficiency,
             "gain": found.gain,
+            "statements": {
+                "rows": told.rows,
+                "statements": told.statements,
+                "valid": told.valid,
+                "falls": told.falls,
+                "gains": told.gains,
+            },
         }
         click.echo(json.dumps(content, indent=1))
         return
@@ -249,3 +257,14 @@ def _print(found: Faithfulness, *, as_json: bool, name: str) -> None:
     console.print(table)
     mean, low, high = found.gain
     console.print(f"Explained over random, paired: {mean:+.3f} [{low:+.3f}, {high:+.3f}] comprehensiveness.")
+    if not told.rows:
+        return
+    valid = f"{told.valid:.1%} of their {told.statements:,} sentences rest on evidence that bears them"
+    table = Table(title=f"Sentences of {told.rows:,} explanations: {valid}", title_justify="left")
+    for heading in ("words", "named", "random", "named over random"):
+        table.add_column(heading, justify="left" if heading == "words" else "right")
+    for way, falls in told.falls.items():
+        numbers = (*falls.values(), told.gains[way])
+        table.add_row(way, *("{:.3f} [{:.3f}, {:.3f}]".format(*each) for each in numbers))
+    console.print(table)
+    console.print("Fall of the probability of the top label without the words that a sentence names for it.")

@@ -9,21 +9,30 @@ weights are measured beside them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.explain.attribution import Reader, Weighted, weigh, without
+from affekt.core.clip import Clip
+from affekt.explain.attribution import Reader, Weighted, explain, weigh, without, word_spans
+from affekt.explain.rationale import explain_channels, valid_share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SHARES", "Faithfulness", "check"]
+    from affekt.core.prediction import Prediction
+    from affekt.core.protocols import Recogniser
+
+__all__ = ["SHARES", "WAYS", "Faithfulness", "Named", "check", "check_named"]
 
 # Shares of a text's words that are taken out or kept, as in ERASER.
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 ORDERS = ("explained", "random", "reverse")
+
+# Ways in which a clue goes: with the gap closed, as its weight was found, and with a mark in its place.
+WAYS = ("taken out", "masked")
+_MARK = "\u2026"
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,97 @@ def check(
         gain=_interval(difference, seed),
         rows=len(difference),
     )
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whether what the sentences of explanations name is what moved the reading.
+
+    Attributes:
+        falls: Way -> `named` or `random` -> (mean, low, high) of the fall of the probability of the top label.
+        gains: Way -> (mean, low, high) of named minus random, paired by text.
+        rows: Texts of which a sentence names words for the top label, and that have other words.
+        statements: All sentences of these explanations.
+        valid: Share of them whose evidence is there and bears them.
+    """
+
+    falls: dict[str, dict[str, tuple[float, float, float]]]
+    gains: dict[str, tuple[float, float, float]]
+    rows: int
+    statements: int
+    valid: float
+
+
+def check_named(recogniser: Recogniser, texts: Sequence[str], *, space: str | None = None, seed: int = 0) -> Named:
+    """Take out the words that a sentence names for the top label, and as many others drawn at random.
+
+    A word's weight was found by taking it out, so that doing so again must lower the label; a mark in its place is
+    another change, which was not looked at before.
+
+    Args:
+        recogniser: What made the readings, and can be asked about changed texts.
+        texts: Texts; those without an answer, or without such a sentence, are passed over.
+        space: The head; default the main one.
+        seed: Seed of the random words and of the bootstrap.
+
+    Raises:
+        ModelError: The recogniser cannot be asked about changed texts.
+    """
+    rng = np.random.default_rng(seed)
+    asked: list[str] = []
+    tops: list[tuple[float, str]] = []
+    explained = []
+    block = 64
+    for at in range(0, len(texts), block):
+        clips = [Clip(str(at + i), text) for i, text in enumerate(texts[at : at + block])]
+        readings = explain(recogniser, clips, recogniser.predict(clips, space=space))
+        for clip, p in zip(clips, readings, strict=True):
+            told = replace(p, explanation=explain_channels(p))
+            chosen = _named_for_top(told)
+            others = [span for span in word_spans(clip.text or "") if all(_apart(span, own) for own in chosen)]
+            if not chosen or len(others) < len(chosen):
+                continue
+            explained.append(told)
+            drawn = [others[i] for i in rng.choice(len(others), len(chosen), replace=False)]
+            tops.append((p.scores[p.top or ""], p.top or ""))
+            asked += [gone(clip.text or "", spans) for gone in (without, _masked) for spans in (chosen, drawn)]
+    reader: Reader = recogniser  # type: ignore[assignment]
+    labels = list(explained[0].scores) if explained else []
+    left = [row for k in range(0, len(asked), 512) for row in reader.read_bare(asked[k : k + 512], space=space)]
+    falls = np.array(
+        [[top - left[4 * i + k][labels.index(label)] for k in range(4)] for i, (top, label) in enumerate(tops)]
+    ).reshape(-1, 4)
+    return Named(
+        falls={
+            way: {name: _interval(falls[:, 2 * w + k], seed) for k, name in enumerate(("named", "random"))}
+            for w, way in enumerate(WAYS)
+        },
+        gains={way: _interval(falls[:, 2 * w] - falls[:, 2 * w + 1], seed) for w, way in enumerate(WAYS)},
+        rows=len(explained),
+        statements=sum(len(p.explanation) for p in explained),
+        valid=valid_share(explained),
+    )
+
+
+def _named_for_top(p: Prediction) -> list[tuple[int, int]]:
+    """The words that the sentences for the top label name, those against it left out."""
+    named = {i for s in p.explanation for i in s.evidence}
+    return [
+        (int(e.start), int(e.end))
+        for i, e in enumerate(p.evidence)
+        if i in named and e.modality == "text" and e.label == p.top and e.weight > 0
+    ]
+
+
+def _apart(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[1] <= other[0] or other[1] <= one[0]
+
+
+def _masked(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The text with a mark in place of each range."""
+    for a, b in sorted(spans, reverse=True):
+        text = text[:a] + _MARK + text[b:]
+    return text
 
 
 def _interval(values: NDArray[np.float64], seed: int) -> tuple[float, float, float]:

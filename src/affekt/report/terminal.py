@@ -243,6 +243,7 @@ class _Page:
         self._values(prediction)
         self._course(clip, prediction)
         self._reasons(prediction.evidence)
+        self._explanation(prediction)
         facts = [] if prediction.confidence is None else [f"confidence {_percent(prediction.confidence)}"]
         facts += [self._safe(prediction.model)] if prediction.model else []
         if prediction.language is not None:
@@ -351,6 +352,14 @@ class _Page:
             style = "" if e.weight > 0 else "dim"
             said = f"  {'+' if e.weight > 0 else '-'}{abs(e.weight):.2f}{about}"
             self.line(self._text(_INDENT, (self._cell(cue, width), f"bold {style}".strip()), (said, style)))
+
+    def _explanation(self, prediction: Prediction) -> None:
+        if prediction.explanation:
+            self.line()
+        for s in prediction.explanation:
+            line = self._text(self._safe(s.sentence))
+            for k, part in enumerate(line.wrap(self._console, self._width - 2 * len(_INDENT), overflow="fold")):
+                self.line(self._text(_INDENT * (2 if k else 1), part))
 
     # Several readings
 

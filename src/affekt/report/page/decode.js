@@ -125,7 +125,7 @@ function columns(bytes) {
   const text = strings('text');
   return {
     n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, languages: head.languages, numbers, dimensions: head.dimensions,
-    id: strings('id'), text, source: strings('source'), time: strings('time'),
+    id: strings('id'), text, source: strings('source'), time: strings('time'), explanation: strings('explanation'),
     dialogues: head.dialogues, dialogue: get('dialogue'), turn: get('turn'), turning: get('turning'),
     causes(i) {
       const out = [];

@@ -56,6 +56,8 @@ function drawPanel() {
   const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Language', D.languages[D.language[i]]], ['Speaker', D.speakers[D.speaker[i]]], ['Time', D.time(i)],
     ['In the recording', Number.isNaN(D.start[i]) ? '' : `${stretch(i)} (${fixed(D.start[i])} to ${fixed(D.end[i])} s)`], ['Id', D.id(i)], ['Source', D.source(i)]].filter(([, v]) => v);
   if (meta.length) parts.push(el('dl', { class: 'p-meta' }, ...meta.flatMap(([k, v]) => [el('dt', {}, k), el('dd', { dir: 'auto' }, v)])));
+  const why = D.explanation(i);
+  if (why) parts.push(el('h3', {}, 'Why'), el('ol', { class: 'p-cues' }, ...why.split('\n').map((s) => el('li', { dir: 'auto' }, s))));
 
   const evidence = D.evidence(i);
   if (D.windowCount(i) > 1) {

@@ -75,6 +75,7 @@ class Packed(NamedTuple):
     dialogue: str
     turn: int
     causes: tuple[tuple[int, int, int, int], ...]  # turn, characters, score in thousandths
+    explanation: bytes  # a sentence a line
 
 
 # Held rows are short byte strings: as Python objects they would take several times the room.
@@ -207,6 +208,7 @@ def pack(row: Row, number: int, labels: dict[str, int], dimensions: Sequence[str
         dialogue=row.dialogue or "",
         turn=row.turn or 0,
         causes=tuple((c.turn, c.start, c.end, _share(c.score)) for c in row.causes or ()),
+        explanation=utf8("\n".join(" ".join(s.sentence.split()) for s in row.explanation or ())),
     )
 
 
@@ -289,7 +291,7 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
     Returns:
         The container that `decode.js` reads, not yet compressed.
     """
-    texts = {name: _Strings() for name in ("id", "text", "source", "time")}
+    texts = {name: _Strings() for name in ("id", "text", "source", "time", "explanation")}
     plain = {name: array(kind) for name, kind in (("number", "I"), ("length", "I"), ("confidence", "H"))}
     starts, ends = array("d"), array("d")
     scores, numbers = bytearray(), array("i")
