@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from affekt.bench.compare import Comparison
+    from affekt.bench.tasks import Task
 
 __all__ = ["command", "dumps"]
 
@@ -94,8 +95,15 @@ def list_(as_json: bool) -> None:
     "--demonstrations",
     metavar="DIR",
     help="Mix in what the nearest turns of this repository are labelled, as much of it as serves the dev split; "
-    "see `affekt demonstrations`.",
+    "see `affekt demonstrations`. With --prompt: show them to the language model.",
 )
+@click.option(
+    "--prompt",
+    metavar="NAME",
+    help="Ask a language model with this prompt (emotion-in-conversation, emotion-bare); --model is its folder, or an "
+    "address such as http://localhost:8000/v1#NAME, to which the texts are sent.",
+)
+@click.option("--adapter", metavar="DIR", help="With --prompt: a LoRA adapter of `affekt train --prompt`.")
 @DATA
 @OUT
 @SPLIT
@@ -110,6 +118,8 @@ def run(
     model: str,
     emotions: str | None,
     demonstrations: str | None,
+    prompt: str | None,
+    adapter: str | None,
     data: str | None,
     out: str,
     split: str | None,
@@ -135,6 +145,8 @@ def run(
     chosen = look_up(task)
     chosen.check_split(split)
     data_folder(data)
+    if adapter is not None and prompt is None:
+        raise InputError("--adapter belongs to --prompt")
     if emotions is not None and chosen.entry.target != "cause-pairs":
         raise InputError(f"{task!r} gives the emotions, or asks for nothing else", hint="Leave out --emotions.")
     from affekt.models.registry import load, load_any, load_causes
@@ -160,11 +172,23 @@ def run(
             find = finder.spans if chosen.entry.headline.startswith("span_") else finder.links
             record = run_causes(task, find, model=finder.name, emotions=teller, weights=folders, **kept)
         else:
-            reader = load_any(model)
-            if demonstrations is not None:
+            reader = load_any(model) if prompt is None else _prompted(chosen, prompt, model, adapter, demonstrations)
+            if demonstrations is not None and prompt is None:
                 reader = _with_nearest(task, reader, demonstrations, data)
             record = run_task(task, reader, train_rows=train_rows, alone=alone, **kept)
     show_run(record, as_json=as_json, per_label=per_label, stored_in=out)
+
+
+def _prompted(chosen: Task, prompt: str, model: str, adapter: str | None, folder: str | None) -> Any:
+    """A language model that is asked about each turn."""
+    from affekt.models.demonstrations import Demonstrations
+    from affekt.models.llm import open_backend
+    from affekt.models.prompting import PromptedRecogniser, PromptWriter
+    from affekt.models.registry import load
+
+    held = Demonstrations.load(folder) if folder is not None else None
+    writer = PromptWriter(prompt, space=chosen.space.id, reader=load(), held=held)
+    return PromptedRecogniser(open_backend(model, adapter=adapter), writer)
 
 
 def _with_nearest(task: str, reader: Any, folder: str, data: str | None) -> Any:

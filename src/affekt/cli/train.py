@@ -23,8 +23,17 @@ __all__ = ["command"]
     "--encoder",
     metavar="DIR|ngrams",
     help="With --task: folder of a BERT to start from, as transformers saves it, or counts of n-grams instead. "
-    "With a recipe of the voice: folder of its speech encoder.",
+    "With --prompt: folder of a causal language model. With a recipe of the voice: folder of its speech encoder.",
 )
+@click.option(
+    "--prompt",
+    metavar="NAME",
+    help="With --task and --encoder: learn a LoRA adapter on this prompt (emotion-in-conversation, emotion-bare).",
+)
+@click.option(
+    "--demonstrations", metavar="DIR", help="With --prompt: show labelled turns of this repository in the prompt."
+)
+@click.option("--easy-first", is_flag=True, help="With --prompt: conversations with few shifts of emotion come first.")
 @click.option(
     "--corpus",
     "corpora",
@@ -50,6 +59,9 @@ def command(
     recipe: str | None,
     task: str | None,
     encoder: str | None,
+    prompt: str | None,
+    demonstrations: str | None,
+    easy_first: bool,
     corpora: tuple[str, ...],
     epochs: int | None,
     floor: str | None,
@@ -92,6 +104,25 @@ def command(
         raise InputError("--encoder, --epochs and --floor belong to --task")
     if floor is None and (on or split):
         raise InputError("--on and --split belong to --floor", hint="`affekt bench run` runs a model on any task.")
+    if prompt is None and (demonstrations or easy_first):
+        raise InputError("--demonstrations and --easy-first belong to --prompt")
+    if prompt is not None:
+        if task is None or encoder is None or floor:
+            raise InputError("--prompt needs --task and the --encoder that is adapted, and no --floor")
+        tune_adapter(
+            task,
+            prompt,
+            encoder,
+            out,
+            data=data,
+            demonstrations=demonstrations,
+            easy_first=easy_first,
+            epochs=epochs or 2,
+            limit=limit,
+            seed=1 if seed is None else seed,
+            threads=threads,
+        )
+        return
     if task is not None and floor:
         score_floor(task, floor, out, data=Path(data) if data else None, on=on, split=split)
         return
@@ -203,4 +234,66 @@ def score_floor(
         run = run_task(answered, made, out=out, data=data, split=split)
     for key, score in run.scores.items():
         click.echo(f"{key:24} {score.value:.4f}  [{score.low:.4f}, {score.high:.4f}]")
+    click.echo(f"Written: {out}", err=True)
+
+
+def tune_adapter(
+    task: str,
+    prompt: str,
+    folder: str,
+    out: Path,
+    *,
+    data: str | None,
+    demonstrations: str | None,
+    easy_first: bool,
+    epochs: int,
+    limit: int | None,
+    seed: int,
+    threads: int | None,
+) -> None:
+    """Learn a LoRA adapter on prompts about the train split of a task, and print how the loss fell."""
+    from itertools import islice
+
+    from affekt.catalog.recipes import Curriculum
+    from affekt.catalog.tasks import entry_and_corpus
+    from affekt.core.errors import InputError
+    from affekt.corpora import read
+    from affekt.extras import need
+    from affekt.models.demonstrations import Demonstrations
+    from affekt.models.prompting import PromptWriter
+    from affekt.models.registry import load
+
+    entry, source = entry_and_corpus(task)
+    if entry.of_rows != "labels":
+        raise InputError(f"A prompt asks for a label, and {task!r} for something else")
+    torch = need("torch", extra="train")
+    from affekt.train.lora import tune
+
+    if (out / "adapter_config.json").exists():
+        raise InputError("There is an adapter in the folder already", where=str(out), hint="Name another folder.")
+    if threads:
+        torch.set_num_threads(threads)
+    held = Demonstrations.load(demonstrations, jobs=threads) if demonstrations else None
+    writer = PromptWriter(prompt, space=entry.space, reader=load(jobs=threads), held=held)
+    rows = [(clip, gold.labels) for clip, gold in islice(read(source, split="train", data=data), limit)]
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        at = bar.add_task("adapter", total=None)
+        tuned = tune(
+            folder,
+            rows,
+            writer,
+            out,
+            epochs=epochs,
+            seed=seed,
+            curriculum=Curriculum() if easy_first else None,
+            progress=lambda what, step, total, loss: bar.update(
+                at, completed=step, total=total, description=f"{what}  loss {loss:.3f}"
+            ),
+        )
+    losses = [round(loss, 4) for loss in tuned.losses]
+    click.echo(json.dumps({"rows": tuned.rows, "steps": tuned.steps, "losses": losses}))
     click.echo(f"Written: {out}", err=True)

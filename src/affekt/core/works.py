@@ -21,7 +21,7 @@ def implements(*, works: Sequence[str]) -> Callable[[F], F]:
     """
 
     def mark(function: F) -> F:
-        function.__dict__["works"] = tuple(works)
+        function.works = tuple(works)  # type: ignore[attr-defined]
         return function
 
     return mark

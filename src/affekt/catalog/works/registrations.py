@@ -27,7 +27,7 @@ from affekt.core.errors import CatalogError
 
 __all__ = ["Claim", "Level", "Reference", "Registrations", "Status"]
 
-_ROOMS = ("spaces", "wheels", "maps", "corpora", "tasks", "recipes", "studies")
+_ROOMS = ("spaces", "wheels", "maps", "corpora", "tasks", "recipes", "studies", "prompts")
 _KINDS = {
     "spaces": "space",
     "wheels": "wheel",
@@ -36,6 +36,7 @@ _KINDS = {
     "tasks": "task",
     "recipes": "recipe",
     "studies": "study",
+    "prompts": "prompt",
 }
 _CODE = ("bench", "core", "corpora", "explain", "features", "metrics", "models", "probe", "synth", "talk", "train")
 _MENTION = re.compile(r"\b(?:source|works)\s*=\s*[\[(\"']")
@@ -105,7 +106,7 @@ class Reference:
     """One thing in the package that names a work.
 
     Attributes:
-        kind: `space`, `map`, `corpus`, `task`, `recipe`, `model`, `code` or `record`.
+        kind: `space`, `map`, `corpus`, `task`, `recipe`, `study`, `prompt`, `model`, `code` or `record`.
         name: Its name: id of an entry, name of a model, name of a function.
         file: Where it is, relative to `src/affekt`.
         level: The status that it alone gives the work.
