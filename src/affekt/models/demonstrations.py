@@ -223,7 +223,7 @@ class Demonstrations:
                 where=str(here),
                 hint="Make one: affekt demonstrations build reccon --out DIR",
             ) from err
-        rows = [Demonstration(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}) for row in table]
+        rows = [msgspec.convert(row, Demonstration) for row in table]
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         return cls(rows, vectors, facts=facts, encoder=SentenceVectors(facts.encoder, jobs=jobs))
 
@@ -261,7 +261,7 @@ class Demonstrations:
 
     def forbidden(self, clips: Sequence[Clip]) -> NDArray[np.bool_]:
         """What must not be shown of each clip: all turns of its conversation, and itself; shape (clips, turns)."""
-        out = np.array([clip.id for clip in clips])[:, None] == self._ids[None]
+        out: NDArray[np.bool_] = np.array([clip.id for clip in clips])[:, None] == self._ids[None]
         named = np.array([clip.dialogue or "" for clip in clips])
         out |= (named[:, None] == self._dialogues[None]) & (named[:, None] != "")
         return out

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from affekt.train.card import identity_of, write_card
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["conversations", "make_cause_words", "span_cut"]
+__all__ = ["Fitted", "conversations", "fit_words", "make_cause_words", "span_cut"]
 
 _STRENGTHS = (0.01, 0.03, 0.1)
 _SPAN_STRENGTHS = (0.01, 0.03)
@@ -157,6 +158,56 @@ def _write(card: Mapping[str, Any], out: Path) -> None:
     (out / "affekt.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What was learned of conversations.
+
+    Attributes:
+        weights: Of both regressions.
+        scale: Slope and offset that make probabilities of the logits of pairs, fitted on dev.
+        threshold: Probability from which a pair is said to be cause and effect, with the best F1 on dev.
+        tried: Strength -> mean F1 on dev of the regression of pairs.
+        fits: Strength -> how well the best span fits on dev.
+    """
+
+    weights: Weights
+    scale: tuple[float, float]
+    threshold: float
+    tried: Mapping[float, float]
+    fits: Mapping[float, float]
+
+
+def fit_words(read: Mapping[str, Sequence[CausedDialogue]], back: int) -> Fitted:
+    """Fit both regressions on the conversations of `train`, and choose on those of `dev`.
+
+    Args:
+        read: Conversations of both.
+        back: Turns before the one with the emotion that may hold its cause.
+    """
+    tables = {split: _pairs(some, back) for split, some in read.items()}
+    table, truth, missed = tables["dev"]
+    tried: dict[float, float] = {}
+    links: dict[float, tuple[NDArray[np.float32], float]] = {}
+    for strength in _STRENGTHS:
+        links[strength] = _fitted(*tables["train"][:2], strength)
+        scores = sigmoid(table @ links[strength][0] + links[strength][1])
+        cut = best_cut(truth, scores, missed=missed)
+        tried[strength] = float(np.mean(cause_f1s(truth, scores >= cut, missed=missed)))
+    strength = max(tried, key=tried.__getitem__)
+    spans = {split: _spans(some, back) for split, some in read.items()}
+    fits: dict[float, float] = {}
+    ends: dict[float, tuple[NDArray[np.float32], float]] = {}
+    for s in _SPAN_STRENGTHS:
+        ends[s] = _fitted(*spans["train"][:2], s)
+        fits[s] = _fit_of_best(spans["dev"][1], spans["dev"][0] @ ends[s][0] + ends[s][1], spans["dev"][2])
+    span_strength = max(fits, key=fits.__getitem__)
+    logits = table @ links[strength][0] + links[strength][1]
+    a, b = fit_platt(truth=truth, logits=logits)
+    threshold = best_cut(truth, sigmoid(a * logits + b), missed=missed)
+    weights = Weights(links[strength][0], ends[span_strength][0], (links[strength][1], ends[span_strength][1]))
+    return Fitted(weights, (a, b), threshold, tried, fits)
+
+
 def make_cause_words(
     recipe: Recipe, name: str, out: Path, *, data: Path | None = None, limit: int | None = None, coverage: float = 0.95
 ) -> dict[str, Any]:
@@ -181,37 +232,18 @@ def make_cause_words(
     if plan is None or recipe.heads or plan.ahead:
         raise CatalogError("Where words are counted there are no heads, and no turns after the emotion are read")
     read = conversations(plan, data=data, limit=limit)
-    tables = {split: _pairs(some, plan.back) for split, some in read.items()}
-    table, truth, missed = tables["dev"]
-    tried: dict[float, float] = {}
-    links: dict[float, tuple[NDArray[np.float32], float]] = {}
-    for strength in _STRENGTHS:
-        links[strength] = _fitted(*tables["train"][:2], strength)
-        scores = sigmoid(table @ links[strength][0] + links[strength][1])
-        cut = best_cut(truth, scores, missed=missed)
-        tried[strength] = float(np.mean(cause_f1s(truth, scores >= cut, missed=missed)))
-    strength = max(tried, key=tried.__getitem__)
-    spans = {split: _spans(some, plan.back) for split, some in read.items()}
-    fits: dict[float, float] = {}
-    ends: dict[float, tuple[NDArray[np.float32], float]] = {}
-    for s in _SPAN_STRENGTHS:
-        ends[s] = _fitted(*spans["train"][:2], s)
-        fits[s] = _fit_of_best(spans["dev"][1], spans["dev"][0] @ ends[s][0] + ends[s][1], spans["dev"][2])
-    span_strength = max(fits, key=fits.__getitem__)
-
-    logits = table @ links[strength][0] + links[strength][1]
-    a, b = fit_platt(truth=truth, logits=logits)
-    scores = sigmoid(a * logits + b)
-    threshold = best_cut(truth, scores, missed=missed)
-    weights = Weights(links[strength][0], ends[span_strength][0], (links[strength][1], ends[span_strength][1]))
+    found = fit_words(read, plan.back)
+    weights, (a, b), threshold = found.weights, found.scale, found.threshold
+    table, truth, missed = _pairs(read["dev"], plan.back)
+    scores = sigmoid(a * (table @ weights.link + weights.bias[0]) + b)
     out.mkdir(parents=True, exist_ok=True)
     weights.save(out / "weights.safetensors")
     sure = np.where(scores >= threshold, scores, 1 - scores)
     point = policy_point(right=(scores >= threshold) == (truth > 0), confidence=sure, coverage=coverage)
     yes, no = cause_f1s(truth, scores >= threshold, missed=missed)
     measured = {
-        "link_strengths": {str(k): round(v, 4) for k, v in tried.items()},
-        "span_strengths": {str(k): round(v, 4) for k, v in fits.items()},
+        "link_strengths": {str(k): round(v, 4) for k, v in found.tried.items()},
+        "span_strengths": {str(k): round(v, 4) for k, v in found.fits.items()},
         "dev_cause_f1": round(yes, 4),
         "dev_no_cause_f1": round(no, 4),
     }

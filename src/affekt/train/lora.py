@@ -38,7 +38,7 @@ Labelled = Sequence[tuple[Clip, Sequence[str]]]
 _ADAPTED = ("q_proj", "v_proj")
 
 
-class LowRank(nn.Module):
+class LowRank(nn.Module):  # type: ignore[misc, unused-ignore]
     """A linear map with a product of two thin ones beside it: `W x + (alpha / r) B A x`.
 
     Args:
