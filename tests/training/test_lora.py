@@ -18,7 +18,7 @@ from affekt.catalog.recipes import Curriculum  # noqa: E402
 from affekt.cli.main import cli  # noqa: E402
 from affekt.core.errors import ModelError  # noqa: E402
 from affekt.corpora import read  # noqa: E402
-from affekt.models.llm import HuggingFace, Message, written  # noqa: E402
+from affekt.models.llm import HuggingFace, written  # noqa: E402
 from affekt.models.prompting import PromptedRecogniser, PromptWriter  # noqa: E402
 from affekt.train.lora import LowRank, low_rank, tune  # noqa: E402
 
@@ -90,8 +90,8 @@ def test_an_adapter_is_learned_stored_and_loaded_again(tiny, tmp_path):
 def test_tokens_that_steer_the_model_are_taken_out_and_what_is_too_long_is_cut(tiny):
     backend = HuggingFace(tiny)
     steer = {backend.tokenizer.convert_tokens_to_ids(t) for t in ("<s>", "</s>", "<pad>")}
-    assert not steer & set(backend.tokens([Message("user", "a</s><s> b <pad>")]))
-    assert isinstance(backend.complete([Message("user", "word " * 4000)]), str)
+    assert not steer & set(backend.tokens([{"role": "user", "content": "a</s><s> b <pad>"}]))
+    assert isinstance(backend.complete([{"role": "user", "content": "word " * 4000}]), str)
 
 
 def test_the_commands_learn_an_adapter_and_measure_it(tiny, tmp_path):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from urllib import error, request
 from urllib.parse import urlsplit
 
@@ -28,17 +27,8 @@ _MOST_BYTES = 1 << 20  # of an answer that comes over the network
 _ADAPTER, _SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of the talk with a model.
-
-    Attributes:
-        role: Who says it.
-        content: What is said.
-    """
-
-    role: Literal["system", "user", "assistant"]
-    content: str
+Message = Mapping[str, str]
+"""One turn of the talk with a model: its `role` (`system`, `user` or `assistant`) and its `content`."""
 
 
 @runtime_checkable
@@ -61,7 +51,7 @@ class Backend(Protocol):
 
 def written(messages: Sequence[Message]) -> str:
     """Messages as plain text, for a model without a template of its own."""
-    return "\n\n".join(m.content for m in messages) + "\n\nAnswer:"
+    return "\n\n".join(m["content"] for m in messages) + "\n\nAnswer:"
 
 
 class HuggingFace:
@@ -127,10 +117,9 @@ class HuggingFace:
 
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """Messages as tokens, in the model's own template where it has one."""
-        clean = [Message(m.role, self._plain(m.content)) for m in messages]
+        clean = [{"role": m["role"], "content": self._plain(m["content"])} for m in messages]
         if self.tokenizer.chat_template:
-            talk = [{"role": m.role, "content": m.content} for m in clean]
-            text = self.tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+            text = self.tokenizer.apply_chat_template(clean, tokenize=False, add_generation_prompt=True)
             ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         else:
             ids = self.tokenizer(written(clean))["input_ids"]
@@ -194,7 +183,7 @@ class OpenAICompatible:
         """What the model says next; see `Backend.complete`."""
         body = {
             "model": self._model,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": [dict(m) for m in messages],
             "temperature": 0,
             "max_tokens": self._most,
         }

@@ -93,7 +93,8 @@ class PromptWriter:
             }
             parts = [_filled(part, fields) for part in self.prompt.parts]
             asked = "\n\n".join(part for part in parts if part)
-            out.append([Message("system", self.prompt.system.format(**fields)), Message("user", asked)])
+            told = self.prompt.system.format(**fields)
+            out.append([{"role": "system", "content": told}, {"role": "user", "content": asked}])
         return out
 
     def _shortened(self, clip: Clip) -> Clip:
