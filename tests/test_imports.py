@@ -36,7 +36,7 @@ ONLY = {"core": set(), "report": {"core", "catalog", "media"}}
 # and how it is written so that a broken-off run can go on.
 # `python -m affekt` is the command line.
 SAME_ROOM = {
-    **dict.fromkeys(("writing", "listening", "opening", "conversing", "dynamics"), "analysis"),
+    **dict.fromkeys(("writing", "listening", "watching", "opening", "conversing", "dynamics"), "analysis"),
     "__main__": "cli",
 }
 # Modules beside the rooms: the gate for optional imports, the version.

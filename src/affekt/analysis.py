@@ -331,7 +331,20 @@ class Analyzer:
 
 
 def analyzer_for(source: Input, **asked: Any) -> Analyzer:
-    """What reads a source: an `Analyzer` of texts, or of recordings a `Listener`; takes the arguments of `Analyzer`."""
+    """What reads a source: an `Analyzer` of texts, of recordings a `Listener`, of videos and pictures a `Watcher`.
+
+    Args:
+        source: What is read.
+        asked: The arguments of `Analyzer`.
+
+    Raises:
+        MissingExtraError: Pictures are to be read, and OpenCV is not installed.
+        ModelError: They are, and there is no model of faces; see also `Analyzer`.
+    """
+    if source.watched:
+        from affekt.watching import watcher_for
+
+        return watcher_for(source, **asked)
     if source.recorded:
         from affekt.listening import Listener
 

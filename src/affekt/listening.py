@@ -28,6 +28,7 @@ from affekt.opening import Input, refuse_bad
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from affekt.core.prediction import Prediction
     from affekt.core.protocols import Recogniser
     from affekt.core.row import Row
     from affekt.explain.voice import Examined
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     # What was kept of a stretch to explain it, and how it departs from its speaker's others; `None` where not asked.
     Explained = tuple[Examined, list[Departure]] | None
 
-__all__ = ["Heard", "Listener"]
+__all__ = ["Heard", "Listener", "apart", "measured"]
 
 # Seconds between two signs of life while a recording is heard.
 _TICK = 30.0
@@ -100,43 +101,57 @@ class Listener(Analyzer):
         recordings = [file for file in source.files if isinstance(file, RecordingSource)]
         heard = 0.0
         for recording in recordings[number:]:
-            taken = measures(recording.options.measures)
-            reads: list[Read] = []
-            vectors: list[NDArray[np.float32] | None] = []
-            examined: list[Examined | None] = []
-            said = 0.0
-            try:
-                if recording.live:
-                    yield from self._live(recording, strict=strict, several=len(recordings) > 1)
-                    heard += recording.heard
-                    continue
-                for stretch in self._stretches(recording):
-                    reads.append(_measured(stretch, taken))
-                    vectors.append(self._heard(recording, stretch.sound))
-                    examined.append(self._examine(stretch.sound, vectors[-1]))
-                    if recording.heard >= said + _TICK:
-                        said = recording.heard
-                        yield Block([], [], source.fraction, heard + said)
-            except InputError as err:
-                if strict or len(recordings) == 1:
-                    raise
-                reads, vectors, examined = [_whole(recording, f"cannot be read: {err.what}")], [None], [None]
+            yield from self._one(recording, source, strict=strict, several=len(recordings) > 1, before=heard)
             heard += recording.heard
-            if strict:
-                reads = list(refuse_bad(reads))
-            choices = [self._choice(read) for read in reads]
-            if not reads:
-                reads, vectors, examined = [_whole(recording)], [None], [None]
-                choices = [_NOBODY]
-            if recording.options.speakers is not None and recording.transcript is None:
-                from affekt.models.speakers import tell_apart
 
-                names = tell_apart(vectors, speakers=recording.options.speakers)
-                reads = [replace(r, clip=replace(r.clip, speaker=who)) for r, who in zip(reads, names, strict=True)]
-            if len(recordings) > 1:
-                reads = [_apart(read, recording) for read in reads]
-            baselines, explained = self._baselines(reads, vectors), self._beside_others(reads, examined)
-            yield Heard(reads, choices, source.fraction, heard, Conversing(), vectors, baselines, explained)
+    def _one(
+        self, recording: RecordingSource, source: Input, *, strict: bool, several: bool, before: float
+    ) -> Iterator[Block]:
+        """The blocks of one recording; `before` are the seconds of those before it."""
+        if recording.live:
+            yield from self._live(recording, strict=strict, several=several)
+            return
+        taken = measures(recording.options.measures)
+        reads: list[Read] = []
+        vectors: list[NDArray[np.float32] | None] = []
+        examined: list[Examined | None] = []
+        said = 0.0
+        try:
+            for stretch in self._stretches(recording):
+                reads.append(measured(stretch, taken))
+                vectors.append(self._heard(recording, stretch.sound))
+                examined.append(self._examine(stretch.sound, vectors[-1]))
+                if recording.heard >= said + _TICK:
+                    said = recording.heard
+                    yield Block([], [], source.fraction, before + said)
+        except InputError as err:
+            if strict or not several:
+                raise
+            reads, vectors, examined = [_whole(recording, f"cannot be read: {err.what}")], [None], [None]
+        if strict:
+            reads = list(refuse_bad(reads))
+        choices = [self._choice(read) for read in reads]
+        if not reads:
+            reads, vectors, examined = [_whole(recording)], [None], [None]
+            choices = [_NOBODY]
+        reads = self._told_apart(recording, reads, vectors)
+        if several:
+            reads = [apart(read, recording) for read in reads]
+        baselines, explained = self._baselines(reads, vectors), self._beside_others(reads, examined)
+        heard = before + recording.heard
+        yield Heard(reads, choices, source.fraction, heard, Conversing(), vectors, baselines, explained)
+
+    @staticmethod
+    def _told_apart(
+        recording: RecordingSource, reads: list[Read], vectors: list[NDArray[np.float32] | None]
+    ) -> list[Read]:
+        """Stretches with their speakers by their voices, where it is said how many there are."""
+        if recording.options.speakers is None or recording.transcript is not None:
+            return reads
+        from affekt.models.speakers import tell_apart
+
+        names = tell_apart(vectors, speakers=recording.options.speakers)
+        return [replace(r, clip=replace(r.clip, speaker=who)) for r, who in zip(reads, names, strict=True)]
 
     def _live(self, recording: RecordingSource, *, strict: bool, several: bool) -> Iterator[Block]:
         """Each stretch as soon as it is over, beside the speaker's manner in the stretches so far."""
@@ -148,7 +163,7 @@ class Listener(Analyzer):
         for stretch in self._stretches(recording):
             silent = False
             clip, sound = stretch.clip, stretch.sound
-            read = _measured(stretch, taken)
+            read = measured(stretch, taken)
             if strict:
                 (read,) = refuse_bad([read])
             vector = self._heard(recording, sound)
@@ -156,7 +171,7 @@ class Listener(Analyzer):
                 recent[clip.speaker].append(vector)
             own = recent[clip.speaker]
             manner = voice.baseline(list(own)) if own else None
-            shown = _apart(read, recording) if several else read
+            shown = apart(read, recording) if several else read
             explained: list[Explained] = []
             if (examined := self._examine(sound, vector)) is not None:
                 compared[clip.speaker].append(replace(examined, parts=()))
@@ -183,29 +198,34 @@ class Listener(Analyzer):
         """Judge the stretches of a recording."""
         if not isinstance(block, Heard):
             return []
-        way, out = self._way, []
+        out = []
         explained = block.explained or [None] * len(block.reads)
         for read, choice, vector, why in zip(block.reads, block.choices, block.vectors, explained, strict=True):
             if choice.reason is not None:
                 out.append(Reading(read.clip, self._refused(read, choice)))
                 continue
-            baseline = block.baselines.get(read.clip.speaker)
-            judged = way.voice.judge(read.clip, vector, baseline=baseline, space=way.head)
-            prediction = self._sure(way, judged)
-            if why is not None:
-                from affekt.explain.voice import cues_of, moved_by
-
-                examined, departs = why
-                evidence = cues_of(read.clip, departs)
-                if prediction.abstained is None:
-                    evidence += moved_by(way.voice, read.clip, examined, prediction, baseline=baseline)
-                prediction = replace(prediction, evidence=tuple(evidence))
-            if way.map is not None:
-                prediction = prediction.to(way.map)
+            prediction = self._judge(read.clip, vector, why, block.baselines.get(read.clip.speaker))
             if choice.language is not None:
                 prediction = replace(prediction, language=choice.language)
             out.append(Reading(read.clip, self._told(prediction)))
         return followed(out, block.talk)
+
+    def _judge(
+        self, clip: Clip, vector: NDArray[np.float32] | None, why: Explained, baseline: Baseline | None
+    ) -> Prediction:
+        """A stretch beside its speaker's manner, in the asked space, with its evidence."""
+        way = self._way
+        judged = way.voice.judge(clip, vector, baseline=baseline, space=way.head)
+        prediction = self._sure(way, judged)
+        if why is not None:
+            from affekt.explain.voice import cues_of, moved_by
+
+            examined, departs = why
+            evidence = cues_of(clip, departs)
+            if prediction.abstained is None:
+                evidence += moved_by(way.voice, clip, examined, prediction, baseline=baseline)
+            prediction = replace(prediction, evidence=tuple(evidence))
+        return prediction if way.map is None else prediction.to(way.map)
 
     @property
     def _way(self) -> Way:
@@ -271,7 +291,7 @@ def _cut_at_changes(stretches: Iterable[Stretch], voice: VoiceRecogniser) -> Ite
             start = end
 
 
-def _measured(stretch: Stretch, taken: Sequence[Measure]) -> Read:
+def measured(stretch: Stretch, taken: Sequence[Measure]) -> Read:
     """A stretch with what is measured of it."""
     clip = stretch.clip
     if taken and stretch.sound is not None and len(stretch.sound):
@@ -279,7 +299,7 @@ def _measured(stretch: Stretch, taken: Sequence[Measure]) -> Read:
     return Read(clip, stretch.problem)
 
 
-def _apart(read: Read, recording: RecordingSource) -> Read:
+def apart(read: Read, recording: RecordingSource) -> Read:
     """A stretch of one of several recordings: numbers alone would repeat."""
     return replace(read, clip=replace(read.clip, id=f"{recording.name}:{read.clip.id}"))
 

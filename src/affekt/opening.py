@@ -12,10 +12,11 @@ from typing import cast
 from affekt.core.clip import Clip, Dialogue
 from affekt.core.errors import InputError
 from affekt.media.encoding import clean
-from affekt.media.kinds import EXTENSIONS, kind_of
+from affekt.media.kinds import EXTENSIONS, RECORDED, kind_of
 from affekt.media.recording import RecordingSource, SoundSource, from_standard_input
 from affekt.media.sound import Sound
 from affekt.media.text import FileSource, Read, ReadOptions, read_items
+from affekt.media.watched import ImageSource, VideoSource
 
 __all__ = ["File", "Input", "Source", "open_files", "open_input", "refuse_bad"]
 
@@ -41,6 +42,11 @@ class Input:
     def recorded(self) -> bool:
         """Whether recordings are read, and not texts."""
         return any(isinstance(f, RecordingSource) for f in self.files)
+
+    @property
+    def watched(self) -> bool:
+        """Whether there are pictures to be read: of videos, or still ones."""
+        return any(isinstance(f, VideoSource | ImageSource) for f in self.files)
 
     @property
     def conversation(self) -> bool:
@@ -87,15 +93,20 @@ def open_files(paths: Iterable[Path | None], options: ReadOptions | None = None)
     for path in paths:
         for file in files_in(path) if path is not None and path.is_dir() else (path,):
             kind = options.kind or (None if file is None else kind_of(file))
-            if kind != "sound":
+            if kind not in RECORDED:
                 files.append(FileSource(file, options))
+            elif file is None:
+                if kind != "sound":
+                    raise InputError(f"What comes in cannot be read as {kind}", hint="Save it as a file and name that.")
+                files.append(from_standard_input(options))
             else:
-                files.append(from_standard_input(options) if file is None else RecordingSource(file, options))
+                source = {"video": VideoSource, "image": ImageSource}.get(kind, RecordingSource)
+                files.append(source(file, options))
     return files
 
 
 def files_in(folder: Path) -> list[Path]:
-    """What lies in a folder, by name: its recordings; without any, its texts; or the days of a Slack export's channels.
+    """What lies in a folder, by name: recordings and pictures; without any, texts; or the days of a Slack export.
 
     What is hidden is left out, and so are the lists of users and channels of a Slack export.
 
@@ -107,10 +118,10 @@ def files_in(folder: Path) -> list[Path]:
         found = sorted(day for channel in there if channel.is_dir() for day in channel.glob("*.json"))
     else:
         files = [p for p in there if p.is_file() and p.suffix.lower() in EXTENSIONS]
-        found = [p for p in files if kind_of(p) == "sound"] or files
+        found = [p for p in files if kind_of(p) in RECORDED] or files
     if not found:
         raise InputError(
-            "This is a folder, not a file, and neither a recording nor a text lies in it",
+            "This is a folder, not a file, and neither a recording, a picture nor a text lies in it",
             where=clean(str(folder))[0],
             hint="Name the files in it.",
         )

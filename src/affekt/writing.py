@@ -19,6 +19,7 @@ from affekt.analysis import Analyzer, Reading
 from affekt.core.errors import InputError, OutputError
 from affekt.core.prediction import kind_of
 from affekt.core.row import ROW_VERSION
+from affekt.media.kinds import RECORDED
 from affekt.media.recording import RecordingSource
 from affekt.media.sound import Sound, stream_sound
 from affekt.opening import File, Input
@@ -245,7 +246,7 @@ def check_recordings(files: Sequence[File], format: Format) -> None:
     Raises:
         InputError: There are several.
     """
-    if len(files) > 1 and files[0].kind == "sound" and format in ("webvtt", "srt", "textgrid", "eaf"):
+    if len(files) > 1 and files[0].kind in RECORDED and format in ("webvtt", "srt", "textgrid", "eaf"):
         raise InputError(
             f"{format} holds one recording, and there are {len(files)}",
             hint="Write each to a file of its own, or take rttm, jsonl, csv or parquet.",
@@ -260,7 +261,7 @@ def check_held(files: Sequence[File], format: Format, embed_sound: bool | None) 
     """
     if embed_sound is None:
         return
-    if format != "html" or not files or files[0].kind != "sound":
+    if format != "html" or not files or files[0].kind not in ("sound", "video"):
         what = "texts have no sound" if format == "html" else f"{format} holds none"
         raise InputError(
             f"Whether a report holds the sound was said, but {what}",

@@ -155,7 +155,7 @@ def _stretches(
 
     if source not in corpora():
         path = Path(source)
-        if not path.exists() or not (path.is_dir() or EXTENSIONS.get(path.suffix.lower()) == "sound"):
+        if not path.exists() or not (path.is_dir() or EXTENSIONS.get(path.suffix.lower()) in ("sound", "video")):
             return None
         files = [file for file in open_files([path]) if isinstance(file, RecordingSource)]
 
@@ -169,7 +169,7 @@ def _stretches(
     entry = corpus(source)
     rows = (clip for clip, _ in read(entry, split=split, data=data))
     first = next(rows, None)
-    if first is None or EXTENSIONS.get(Path(first.facts.get("file", "")).suffix.lower()) != "sound":
+    if first is None or EXTENSIONS.get(Path(first.facts.get("file", "")).suffix.lower()) not in ("sound", "video"):
         return None
     clips = [first, *rows]
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from affekt.core.errors import UnknownNameError
 from affekt.features.quality import noise_level, quality
 from affekt.features.rhythm import Rhythm, rhythm
+from affekt.features.scene import SCENE
 from affekt.features.stream import descriptors
 from affekt.media.recording import Stretch
 
@@ -40,6 +41,8 @@ def _rhythm(stretch: Stretch) -> Mapping[str, float]:
 MEASURES: dict[str, Measure] = {
     "quality": Measure(("level_db", "snr_db", "clipped", "bandwidth_hz"), _quality),
     "rhythm": Measure(tuple(each.name for each in fields(Rhythm)), _rhythm),
+    # Of the pictures of a video, by `affekt.features.scene.scene_of`: a stretch of sound has none.
+    "scene": Measure(SCENE, lambda _: {}),
 }
 """The measures by name; add your own to have them taken too."""
 

@@ -95,9 +95,8 @@ class FaceFinder:
         self._eye = self._cascade("eye")
         self._smallest = smallest
         self._turns = turns
-        self._searched = self._turned = -math.inf
-        self._quarters = 0
         self._known: list[Face] = []
+        self.forget()
 
     def _cascade(self, name: str) -> Any:
         folder = getattr(getattr(self._cv2, "data", None), "haarcascades", "")
@@ -109,6 +108,12 @@ class FaceFinder:
                 hint="Install one that has: pip install 'opencv-python-headless>=4.12,<5'",
             )
         return cascade
+
+    def forget(self) -> None:
+        """Begin another video."""
+        self._searched = self._turned = -math.inf
+        self._quarters = 0
+        self._known = []
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Face]:
         """All faces of a picture, the largest first.
@@ -195,13 +200,14 @@ class FaceFinder:
 
     def _fronts(self, grey: NDArray[np.uint8], least: int = 0, most: int = 0) -> list[Face]:
         boxes = self._detect(self._front, grey, least, most, agree=5)
-        return [self._with_eyes(grey, Face(*map(int, box))) for box in boxes]
+        return [self._with_eyes(grey, Face(int(x), int(y), int(w), int(h))) for x, y, w, h in boxes]
 
     def _profiles(self, grey: NDArray[np.uint8], least: int = 0, most: int = 0) -> list[Face]:
         """Faces that look to the left or, in the mirrored picture, to the right."""
         if self._profile is None:
             return []
-        found = [Face(*map(int, box), front=False) for box in self._detect(self._profile, grey, least, most, agree=8)]
+        boxes = self._detect(self._profile, grey, least, most, agree=8)
+        found = [Face(int(x), int(y), int(w), int(h), front=False) for x, y, w, h in boxes]
         mirrored = np.ascontiguousarray(grey[:, ::-1])
         for x, y, w, h in self._detect(self._profile, mirrored, least, most, agree=8):
             face = Face(grey.shape[1] - int(x) - int(w), int(y), int(w), int(h), front=False)
@@ -399,7 +405,7 @@ class People:
                     likeness[i, k] = near + 2 * same  # a cut puts others into the same place
         names: list[str | None] = [None] * len(faces)
         while likeness.size and likeness.max() > 0:
-            i, k = np.unravel_index(int(likeness.argmax()), likeness.shape)
+            i, k = divmod(int(likeness.argmax()), likeness.shape[1])
             person = self._people[k]
             person.look = _unit(0.8 * person.look + 0.2 * looks[i])
             person.box, person.seen, person.times = faces[i].box, time, person.times + 1

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -235,7 +235,7 @@ def decode_pictures(
     longest: int,
     grey: bool = False,
     limits: Limits | None = None,
-) -> Iterator[PictureHeader | Picture | PictureFooter]:
+) -> Generator[PictureHeader | Picture | PictureFooter, None, None]:
     """Decode the first track of pictures of a file, or a still picture: its header, frames, its footer.
 
     Args:

@@ -9,12 +9,13 @@ from typing import Literal, cast, get_args
 from affekt.core.errors import InputError, UnknownNameError, nearest
 from affekt.media.encoding import clean, points_elsewhere
 
-__all__ = ["EXTENSIONS", "Kind", "Transcript", "cannot_read", "kind_named", "kind_of"]
+__all__ = ["EXTENSIONS", "RECORDED", "Kind", "Transcript", "cannot_read", "kind_named", "kind_of"]
 
 Transcript = Literal["webvtt", "srt", "textgrid", "eaf"]
 Kind = Literal[
-    "txt", "csv", "tsv", "jsonl", "parquet", "json", "names", "whatsapp", "webvtt", "srt", "textgrid", "eaf", "sound"
-]
+    "txt", "csv", "tsv", "jsonl", "parquet", "json", "names", "whatsapp", "webvtt", "srt", "textgrid", "eaf", "sound",
+    "video", "image",
+]  # fmt: skip
 
 EXTENSIONS: dict[str, Kind] = {
     ".txt": "txt",
@@ -38,11 +39,17 @@ EXTENSIONS: dict[str, Kind] = {
     **dict.fromkeys(
         (
             *(".wav", ".wave", ".flac", ".mp3", ".m4a", ".ogg", ".oga", ".opus", ".aac", ".aif", ".aiff", ".wma"),
-            *(".amr", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"),
+            ".amr",
         ),
         "sound",
     ),
+    # Seen and heard, or heard alone.
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "video"),
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".webp", ".gif"), "image"),
 }
+
+RECORDED: tuple[Kind, ...] = ("sound", "video", "image")
+"""What is no text."""
 
 _PLAYLISTS = (".m3u", ".m3u8", ".pls", ".xspf", ".asx", ".wpl", ".cue", ".mpd", ".smil", ".ffconcat")
 

@@ -37,7 +37,7 @@ from affekt.core.errors import InputError
 from affekt.media.chats.turn import LARGEST, Turn, said, seconds
 from affekt.media.columns import MISSING, Columns, choose_columns, conversation_columns, looks_textual
 from affekt.media.encoding import clean, encoding_of
-from affekt.media.kinds import Kind, Transcript, cannot_read, kind_of
+from affekt.media.kinds import RECORDED, Kind, Transcript, cannot_read, kind_of
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -167,7 +167,7 @@ class FileSource:
         self.options = options or ReadOptions()
         self.name = "standard input" if path is None else clean(str(path))[0]
         self.kind: Kind = self.options.kind or ("txt" if path is None else kind_of(path))
-        if self.kind == "sound":
+        if self.kind in RECORDED:
             raise InputError(
                 "A recording is not read as text", where=self.name, hint="Hear it with: affekt analyze RECORDING"
             )

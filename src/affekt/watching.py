@@ -1,0 +1,624 @@
+"""Reading emotion in videos and pictures: what each face, the voice and the words say, segment by segment.
+
+A video is gone through twice. First its sound is heard, as `affekt.listening` does; the stretches of speech, or the
+turns of a transcript, are its segments, and what lies between them is cut where another shot begins and after ten
+seconds. Then its pictures are looked at, four a second: whose faces there are, and what each looks like. Of a frame a
+few numbers are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from affekt.analysis import Block, Reading, followed
+from affekt.core.channel import Channel, FaceBox
+from affekt.core.clip import Clip
+from affekt.core.errors import AffektError, InputError, MissingExtraError, ModelError
+from affekt.core.prediction import Evidence, Prediction, kind_of
+from affekt.extras import need
+from affekt.features.measures import measures
+from affekt.features.scene import Look, LookMeter, scene_cues, scene_of
+from affekt.listening import Listener, apart, measured
+from affekt.media.faces import CROP, Face, FaceFinder, People, crop_of, quality_of
+from affekt.media.recording import RecordingSource
+from affekt.media.text import Read
+from affekt.media.watched import ImageSource, VideoSource
+from affekt.models.choice import Choice, Chooser, Way, check_licence
+from affekt.opening import Input, refuse_bad
+
+if TYPE_CHECKING:
+    from affekt.core.protocols import Recogniser, RecogniserSpec
+    from affekt.explain.voice import Examined
+    from affekt.listening import Explained
+    from affekt.media.video import Frame
+    from affekt.models.choice import Licence
+    from affekt.models.voice import Baseline, VoiceRecogniser
+
+__all__ = ["COMMON", "RATE", "FaceReader", "Seen", "Shown", "Watcher", "watcher_for"]
+
+COMMON = "ekman-neutral"
+"""The label space in which faces, voices and words are put side by side unless another is asked for."""
+
+RATE = 4.0
+"""Frames a second that are looked at."""
+
+_PIECE = 10.0  # seconds of the longest segment in which nobody speaks
+_LEAST = 1.0  # seconds of the shortest one
+_TICK = 30.0  # seconds of video between two signs of life
+_BATCH = 32  # faces that are read at once
+_MOST_FACES = 16  # of a frame, the largest
+_CHANCE = 2  # frames in which somebody is seen: what is seen in fewer of a video is taken for a mistake
+_MOVED, _MOST = 0.02, 4  # as in `affekt.explain.voice`
+
+
+class FaceReader(Protocol):
+    """What is needed of a model of faces."""
+
+    @property
+    def spec(self) -> RecogniserSpec:
+        """What it is."""
+        ...
+
+    def predict(self, faces: Sequence[NDArray[np.uint8]], *, ids: Sequence[str] | None = None) -> list[Prediction]:
+        """Read faces that were cut out and set upright."""
+        ...
+
+
+@dataclass(slots=True)
+class Shown:
+    """What is kept of one person's face in a segment.
+
+    Attributes:
+        boxes: Where it stands, in pixels of the picture as it is shown.
+        times: Seconds of the frames in which it could be read.
+        weights: What each of these counts.
+        scores: What the model says of each, in the order of its labels.
+        dimensions: Its dimensions of each.
+        confidences: Its confidence in each.
+        reasons: Why faces of other frames could not be read: kind -> how many.
+        first: The first reason of each kind.
+    """
+
+    boxes: list[FaceBox] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    scores: list[NDArray[np.float32]] = field(default_factory=list)
+    dimensions: list[NDArray[np.float32]] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def refuse(self, reason: str) -> None:
+        """Count a face that cannot be read."""
+        self.reasons[kind_of(reason)] += 1
+        self.first.setdefault(kind_of(reason), reason)
+
+
+@dataclass(slots=True)
+class _Segment:
+    start: float
+    end: float
+    read: Read | None = None
+    vector: NDArray[np.float32] | None = None
+    explained: Explained = None
+    people: dict[str, Shown] = field(default_factory=dict)
+    looks: list[Look] = field(default_factory=list)
+    scene: Mapping[str, float] = field(default_factory=dict)
+
+    def close(self, end: float | None = None) -> _Segment:
+        self.end = self.end if end is None else end
+        self.scene, self.looks = scene_of(self.looks), []
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a row is read from: a face, a voice, words; each `None` where there is none."""
+
+    face: Shown | None = None
+    heard: bool = False
+    vector: NDArray[np.float32] | None = None
+    explained: Explained = None
+    scene: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Block):
+    """All rows of a video or picture, with what was kept of each."""
+
+    parts: list[_Part] = field(default_factory=list)
+    baselines: dict[str | None, Baseline | None] = field(default_factory=dict)
+
+
+class Watcher(Listener):
+    """What `Listener` is for recordings, for videos and still pictures; recordings without pictures are heard as ever.
+
+    Args:
+        face: Model of faces; default the bundled one.
+        asked: As for `affekt.analysis.Analyzer`. `model` may be one of faces or of voices. `space` is `COMMON` unless
+            another is asked for.
+
+    Raises:
+        ModelError: There is no model of faces, or none may be used.
+    """
+
+    def __init__(self, *, face: FaceReader | None = None, **asked: Any) -> None:
+        self._given = face
+        super().__init__(**asked)
+        every = self.policy.languages == "any"
+        self._words = Chooser(self._texts, every=every, language=self.language) if self._texts else None
+
+    def _find_ways(
+        self,
+        model: Recogniser | VoiceRecogniser | Path | str | None,
+        *,
+        space: str | None,
+        licence: Licence,
+        jobs: int | None,
+    ) -> list[Way]:
+        from affekt.models.choice import ways_of
+        from affekt.models.registry import VOICE, model_folder
+
+        wanted, face = space or COMMON, self._given or _face_model(model)
+        if face is None:
+            raise ModelError("No model of faces is bundled", hint="Name one with --model (model=).")
+        voice = None if isinstance(model, str | Path) and face == model_folder(model) else model
+
+        def way(model: Any) -> Way:
+            found = Way(model, space=wanted, jobs=jobs)
+            if (why := check_licence(found.spec, licence)) is not None:
+                found.refused = f"licence of the model restricts its use: {found.spec.name}, {why}"
+            return found
+
+        self._reads_faces = face
+        self._faces = way(face)
+        self._voices = way(model_folder(voice or VOICE) if isinstance(voice, str | Path | None) else voice)
+        try:
+            self._texts = ways_of(None, space=wanted, licence=licence, jobs=jobs)
+        except (InputError, ModelError):
+            self._texts = []  # no words are read
+        ways = [self._faces, self._voices, *self._texts]
+        if all(each.refused for each in ways):
+            raise ModelError(self._faces.refused or "No model", hint="Leave --licence out (licence= in Python).")
+        return ways
+
+    @property
+    def _way(self) -> Way:
+        return self._voices
+
+    @cached_property
+    def _face(self) -> FaceReader:
+        if not isinstance(self._reads_faces, Path):
+            return self._reads_faces
+        from importlib import import_module
+
+        reader: FaceReader = import_module("affekt.models.face").FaceRecogniser(self._reads_faces, jobs=self._jobs)
+        return reader
+
+    @cached_property
+    def _finder(self) -> FaceFinder:
+        return FaceFinder()
+
+    # --- Blocks -------------------------------------------------------------------------------------------------------
+
+    def _one(
+        self, recording: RecordingSource, source: Input, *, strict: bool, several: bool, before: float
+    ) -> Iterator[Block]:
+        if isinstance(recording, ImageSource):
+            yield self._still(recording, source, strict=strict, several=several, before=before)
+        elif isinstance(recording, VideoSource):
+            yield from self._video(recording, source, strict=strict, several=several, before=before)
+        else:
+            yield from super()._one(recording, source, strict=strict, several=several, before=before)
+
+    def _still(self, picture: ImageSource, source: Input, *, strict: bool, several: bool, before: float) -> Block:
+        """The faces of a picture, the largest first."""
+        whole = Read(Clip(id="1", source=picture.name))
+        shown: list[Shown] = []
+        try:
+            frame = picture.frame()
+        except InputError as err:
+            if strict or not several:
+                raise
+            whole = replace(whole, problem=f"cannot be read: {err.what}")
+        else:
+            faces = self._finder.find(frame.pixels)[:_MOST_FACES]
+            shown = [Shown() for _ in faces]
+            reading = _Reader(self._face)
+            for kept, face in zip(shown, faces, strict=True):
+                reading.take(frame, face, [kept])
+            reading.flush()
+        reads, parts = [whole], [_Part()]
+        if shown:
+            named = enumerate(shown, 1)
+            reads = [
+                Read(Clip(id=str(k), source=picture.name, person=f"person {k}", faces=tuple(kept.boxes)))
+                for k, kept in named
+            ]
+            parts = [_Part(face=kept) for kept in shown]
+        choices = [Choice(reason=read.problem or (None if shown else _NO_FACE)) for read in reads]
+        if several:
+            reads = [apart(read, picture) for read in reads]
+        return Seen(reads, choices, source.fraction, before, None, parts)
+
+    def _video(
+        self, video: VideoSource, source: Input, *, strict: bool, several: bool, before: float
+    ) -> Iterator[Block]:
+        segments: list[_Segment] = []
+        examined: list[Examined | None] = []
+        silent: InputError | None = None
+        said = 0.0
+        try:
+            taken = measures(video.options.measures)
+            for stretch in self._stretches(video):
+                clip = stretch.clip
+                assert clip.start is not None and clip.end is not None
+                vector = self._heard(video, stretch.sound)
+                segments.append(_Segment(clip.start, clip.end, measured(stretch, taken), vector))
+                examined.append(self._examine(stretch.sound, vector))
+                if video.heard >= said + _TICK:
+                    said = video.heard
+                    yield Block([], [], source.fraction, before)
+        except InputError as err:
+            silent, segments, examined = err, [], []
+        reads = [segment.read for segment in segments if segment.read is not None]
+        if strict:
+            reads = list(refuse_bad(reads))
+        vectors = [segment.vector for segment in segments]
+        reads = self._told_apart(video, reads, vectors)
+        for segment, read, why in zip(segments, reads, self._beside_others(reads, examined), strict=True):
+            segment.read, segment.explained = read, why
+        notes, said = video.notes, 0.0
+        scan = _Scan(self._finder, self._face, segments)
+        try:
+            for frame in video.frames(RATE):
+                scan.take(frame)
+                if video.seen >= said + _TICK:
+                    said = video.seen
+                    yield Block([], [], source.fraction, before + said)
+            if silent is not None:
+                header = video.video.header
+                quiet = header is not None and not header.sound
+                video.notes = ("It has no sound." if quiet else f"Its sound was not read: {silent.what}.", *video.notes)
+        except InputError as err:
+            if silent is not None:
+                if strict or not several:
+                    raise err from silent
+                problem = Read(Clip(id="1", source=video.name), f"cannot be read: {err.what}")
+                yield Seen(
+                    [apart(problem, video)], [Choice(reason=problem.problem)], source.fraction, before, None, [_Part()]
+                )
+                return
+            video.notes = (*notes, f"Its pictures were not read: {err.what}.")
+        found = scan.end(video.seen)
+        baselines = self._baselines(reads, vectors)
+        rows, parts = self._rows(found, video)
+        choices = [self._choice(read) for read in rows]
+        if not rows:
+            rows = [Read(Clip(id="1", start=0.0, end=round(max(video.seen, video.heard), 3), source=video.name))]
+            parts, choices = [_Part()], [Choice(reason=_NOBODY)]
+        if several:
+            rows = [apart(read, video) for read in rows]
+        video.heard = max(video.heard, video.seen)
+        yield Seen(rows, choices, source.fraction, before + video.heard, None, parts, baselines)
+
+    def _rows(self, segments: Sequence[_Segment], video: VideoSource) -> tuple[list[Read], list[_Part]]:
+        """A row for each segment and person. What is said is of the only person to be seen, else of nobody's face."""
+        cues = scene_cues([(s.start, s.end, s.scene) for s in segments]) if self.explain else [[]] * len(segments)
+        measure = "scene" in video.options.measures
+        rows: list[Read] = []
+        parts: list[_Part] = []
+        for segment, scene in zip(segments, cues, strict=True):
+            read, people = segment.read, segment.people
+            own = read.clip if read is not None else Clip(id="", source=video.name)
+            start, end = (own.start, own.end) if read is not None else (segment.start, segment.end)
+            clip = replace(own, start=start, end=end)
+            if measure:
+                clip = replace(clip, measures={**clip.measures, **segment.scene})
+            spoken = _Part(None, read is not None, segment.vector, segment.explained, tuple(scene))
+            alone = next(iter(people)) if len(people) == 1 else None
+            problem = read.problem if read is not None else None
+            if read is not None and alone is None:
+                rows.append(Read(clip, problem))
+                parts.append(spoken)
+            for person, kept in sorted(people.items(), key=lambda item: int(item[0].split()[-1])):
+                part = replace(spoken, face=kept) if person == alone else _Part(kept, scene=tuple(scene))
+                seen = clip if person == alone else replace(clip, text=None, speaker=None)
+                rows.append(Read(replace(seen, person=person, faces=tuple(kept.boxes)), problem if alone else None))
+                parts.append(part)
+        rows = [replace(read, clip=replace(read.clip, id=str(k))) for k, read in enumerate(rows, 1)]
+        return rows, parts
+
+    def _choice(self, read: Read) -> Choice:
+        return Choice(reason=read.problem)
+
+    # --- Answers ------------------------------------------------------------------------------------------------------
+
+    def answer(self, block: Block) -> list[Reading]:
+        """Judge what was kept of a video or picture."""
+        if not isinstance(block, Seen):
+            return super().answer(block)
+        said = self._said(block)
+        out = []
+        for i, (read, choice, part) in enumerate(zip(block.reads, block.choices, block.parts, strict=True)):
+            if choice.reason is not None:
+                out.append(Reading(read.clip, self._refused(read, choice)))
+                continue
+            channels: dict[str, Prediction] = {}
+            if i in said:
+                channels["text"] = said[i]
+            if part.heard:
+                channels["voice"] = self._judged(read.clip, part, block.baselines.get(read.clip.speaker))
+            if part.face is not None:
+                channels["face"] = self._faced(read.clip, part.face)
+            out.append(Reading(read.clip, _together(read.clip, channels, part.scene)))
+        return followed(out, block.talk)
+
+    def _said(self, block: Seen) -> dict[int, Prediction]:
+        """What the words of rows say, by the number of the row."""
+        if self._words is None:
+            return {}
+        out: dict[int, Prediction] = {}
+        by_way: dict[int, list[int]] = {}
+        for i, (read, part) in enumerate(zip(block.reads, block.parts, strict=True)):
+            if read.problem is None and part.heard and (read.clip.text or "").strip():
+                choice = self._words(read.clip)
+                if choice.reason is not None:
+                    space = self._texts[choice.way].space.id
+                    out[i] = Prediction(read.clip.id, space, abstained=choice.reason, language=choice.language)
+                    continue
+                by_way.setdefault(choice.way, []).append(i)
+        for number, at in by_way.items():
+            clips = [block.reads[i].clip for i in at]
+            out |= dict(zip(at, self._read(self._texts[number], clips), strict=True))
+        return out
+
+    def _judged(self, clip: Clip, part: _Part, baseline: Baseline | None) -> Prediction:
+        """What the voice says."""
+        if self._voices.refused is not None:
+            return Prediction(clip.id, self._voices.space.id, abstained=self._voices.refused)
+        return self._judge(clip, part.vector, part.explained, baseline)
+
+    def _faced(self, clip: Clip, shown: Shown) -> Prediction:
+        """What a face says over the frames of a segment: their mean, each counting as well as it can be seen."""
+        way, spec = self._faces, self._faces.spec
+        if way.refused is not None:
+            return Prediction(clip.id, way.space.id, abstained=way.refused)
+        if not shown.times:
+            reason = shown.first[shown.reasons.most_common(1)[0][0]] if shown.reasons else "face not read"
+            return Prediction(clip.id, way.space.id, abstained=reason, model=spec.name)
+        labels, names = self._face_labels, spec.dimensions
+        weights = np.array(shown.weights, dtype=np.float64)
+        weights /= weights.sum()
+        table = np.stack(shown.scores).astype(np.float64)
+        scores = dict(zip(labels, map(float, weights @ table), strict=True))
+        dimensions = dict(zip(names, map(float, weights @ np.stack(shown.dimensions)), strict=True)) if names else {}
+        prediction = Prediction(
+            clip.id,
+            spec.space,
+            scores,
+            (max(scores, key=scores.__getitem__),),
+            {k: v for k, v in dimensions.items() if v == v},
+            confidence=float(weights @ np.array(shown.confidences)),
+            model=spec.name,
+        )
+        prediction = self._sure(way, prediction)
+        if self.explain and prediction.abstained is None:
+            prediction = replace(prediction, evidence=_moments(shown, labels, weights, table, scores))
+        return prediction if way.map is None else prediction.to(way.map)
+
+    @cached_property
+    def _face_labels(self) -> tuple[str, ...]:
+        from affekt.catalog.spaces import space
+
+        return space(self._faces.spec.space).labels
+
+
+def watcher_for(source: Input, **asked: Any) -> Listener:
+    """What reads videos and pictures: a `Watcher`, or a `Listener` of videos alone where there is nothing to look with.
+
+    A video has a sound that can be heard all the same; its notes then say that its pictures were not read, and why.
+
+    Args:
+        source: What is read.
+        asked: The arguments of `Watcher`.
+
+    Raises:
+        MissingExtraError: There are still pictures, and OpenCV is not installed.
+        ModelError: There are still pictures, and no model of faces; or one that was named cannot be used.
+    """
+    missing: AffektError | None = None
+    try:
+        need("cv2", extra="video")
+    except MissingExtraError as err:
+        missing = err
+    if missing is None and asked.get("face") is None and not _face_model(asked.get("model")):
+        missing = ModelError("No model of faces is bundled", hint="Name one with --model (model=).")
+    if missing is None:
+        return Watcher(**asked)
+    if any(isinstance(file, ImageSource) for file in source.files):
+        raise missing
+    for file in source.files:
+        if isinstance(file, VideoSource):
+            file.unseen = f"Its pictures were not read: {missing.what}. {missing.hint}"
+    return Listener(**{name: value for name, value in asked.items() if name != "face"})
+
+
+def _face_model(named: object) -> Path | None:
+    """The folder of a model of faces: the one that is named, else the bundled one; `None` where there is none."""
+    from affekt.models.registry import bundled, model_folder
+
+    if isinstance(named, str | PathLike):
+        folder = model_folder(named if isinstance(named, str) else Path(fspath(named)))
+        if Way(folder, space=None, jobs=None).card.get("face"):
+            return folder
+    return bundled().get("face")
+
+
+_NO_FACE = "no face: none was found in the picture"
+_NOBODY = "no face and no speech: nobody is seen and nobody speaks"
+
+
+def _together(clip: Clip, channels: Mapping[str, Prediction], scene: Sequence[Evidence]) -> Prediction:
+    """One reading of what the channels say: of several, that of the surest one."""
+    answered = {name: p for name, p in channels.items() if p.abstained is None}
+    if not answered:
+        kept = max(channels.values(), key=lambda p: (bool(p.scores), p.confidence or 0.0))
+        return replace(kept, clip_id=clip.id)
+    name = max(answered, key=lambda name: answered[name].confidence or 0.0)
+    chosen = answered[name]
+    evidence = (*chosen.evidence, *(e for k, p in answered.items() if k != name for e in p.evidence), *scene)
+    shares = {k: Channel(p.scores, float(k == name)) for k, p in answered.items()}
+    return replace(chosen, evidence=evidence, channels=shares)
+
+
+def _moments(
+    shown: Shown,
+    labels: Sequence[str],
+    weights: NDArray[np.float64],
+    table: NDArray[np.float64],
+    scores: Mapping[str, float],
+) -> tuple[Evidence, ...]:
+    """The times that moved the label of a face: by how much the mean would be lower without these frames."""
+    top = max(scores, key=scores.__getitem__)
+    column = table[:, labels.index(top)]
+    runs: list[list[int]] = []
+    for k, best in enumerate(table.argmax(axis=1)):
+        for_it = labels[best] == top
+        if runs and (labels[int(table[runs[-1][-1]].argmax())] == top) == for_it:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    out = []
+    for run in runs if len(runs) > 1 else ():
+        left = np.delete(np.arange(len(column)), run)
+        rest = float(weights[left] @ column[left] / weights[left].sum())
+        start, end = shown.times[run[0]], shown.times[run[-1]] + 1 / RATE
+        out.append(Evidence("face", f"{start:.1f} to {end:.1f} s", start, end, scores[top] - rest, top))
+    found = sorted((e for e in out if abs(e.weight) >= _MOVED), key=lambda e: -abs(e.weight))[:_MOST]
+    if not found:
+        start, end = shown.times[0], shown.times[-1] + (1 / RATE if len(shown.times) > 1 else 0.0)
+        found = [Evidence("face", f"{top} throughout", start, end, round(scores[top], 6), top)]
+    return tuple(found)
+
+
+class _Reader:
+    """Reads faces in batches, and puts what is said of each where it is kept."""
+
+    def __init__(self, face: FaceReader) -> None:
+        self._face = face
+        self._waiting: list[tuple[NDArray[np.uint8], float, float, list[Shown]]] = []
+
+    def take(self, frame: Frame, face: Face, kept: Sequence[Shown]) -> None:
+        """Take a face of a frame for those who keep it."""
+        crop = crop_of(frame.pixels, face, size=CROP)
+        quality = quality_of(crop, size=face.width * frame.scale, front=face.front)
+        x, y, width, height = (round(frame.scale * value, 1) for value in face.box)
+        for each in kept:
+            each.boxes.append(FaceBox(round(frame.time, 3), x, y, width, height))
+        if quality.problem is not None:
+            for each in kept:
+                each.refuse(quality.problem)
+            return
+        self._waiting.append((crop, frame.time, quality.weight, list(kept)))
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Read those that wait."""
+        if not self._waiting:
+            return
+        names = [str(k) for k in range(len(self._waiting))]
+        found = self._face.predict([crop for crop, *_ in self._waiting], ids=names)
+        dimensions = self._face.spec.dimensions
+        for (_, time, weight, kept), p in zip(self._waiting, found, strict=True):
+            for each in kept:
+                if not p.scores:
+                    each.refuse(p.abstained or "face not read")
+                    continue
+                each.times.append(time)
+                each.weights.append(weight)
+                each.scores.append(np.fromiter(p.scores.values(), np.float32))
+                each.dimensions.append(np.array([p.dimensions.get(name, np.nan) for name in dimensions], np.float32))
+                each.confidences.append(p.confidence or 0.0)
+        self._waiting.clear()
+
+
+class _Scan:
+    """Frames of a video into segments and people."""
+
+    def __init__(self, finder: FaceFinder, face: FaceReader, spoken: Sequence[_Segment]) -> None:
+        finder.forget()
+        self._finder, self._people, self._reader = finder, People(), _Reader(face)
+        self._meter = LookMeter()
+        self._waiting = deque(sorted(spoken, key=lambda segment: segment.start))
+        self._active: list[_Segment] = []
+        self._gap: _Segment | None = None
+        self._done: list[_Segment] = []
+        self._times: Counter[str] = Counter()
+        self._frames = 0
+        self._last: tuple[Frame, Look, list[tuple[str, Face]]] | None = None
+
+    def take(self, frame: Frame) -> None:
+        """The next frame."""
+        look = self._meter.take(frame)
+        faces = self._finder.follow(frame.time, frame.pixels)[:_MOST_FACES]
+        names = self._people.tell(frame.time, faces, frame.pixels)
+        found = list(zip(names, faces, strict=True))
+        self._times.update(names)
+        self._frames += 1
+        self._open(frame.time)
+        if self._active or (self._gap is not None and (look.cut or frame.time - self._gap.start >= _PIECE - 1e-6)):
+            self._leave(frame.time)
+        if not self._active and self._gap is None:
+            self._gap = _Segment(frame.time, frame.time)
+        self._put(frame, look, found, self._active or [self._gap] if self._gap else self._active)
+        self._last = frame, look, found
+
+    def _open(self, time: float) -> None:
+        """Segments of speech up to a time. The frame before it stands until then, and is theirs too."""
+        while self._waiting and self._waiting[0].start <= time:
+            segment = self._waiting.popleft()
+            if self._last is not None and segment.start < time:
+                self._put(*self._last, [segment])
+            self._active.append(segment)
+        for segment in [each for each in self._active if each.end <= time]:
+            self._active.remove(segment)
+            self._done.append(segment.close())
+
+    def _leave(self, time: float) -> None:
+        if self._gap is not None:
+            self._done.append(self._gap.close(max(time, self._gap.start)))
+            self._gap = None
+
+    def _put(self, frame: Frame, look: Look, found: Sequence[tuple[str, Face]], here: Sequence[_Segment]) -> None:
+        for segment in here:
+            segment.looks.append(look)
+        for name, face in found:
+            self._reader.take(frame, face, [segment.people.setdefault(name, Shown()) for segment in here])
+
+    def end(self, seconds: float) -> list[_Segment]:
+        """All segments in order, those in silence without anybody left out, and so are faces seen by chance."""
+        self._open(seconds)
+        self._leave(seconds)
+        self._reader.flush()
+        self._done += [segment.close() for segment in (*self._active, *self._waiting)]
+        if self._frames > 2 * _CHANCE:
+            for segment in self._done:
+                chance = [name for name in segment.people if self._times[name] < _CHANCE]
+                for name in chance:
+                    del segment.people[name]
+        long = [s for s in self._done if s.read is not None or s.end - s.start >= _LEAST]
+        kept = long or self._done
+        return sorted(
+            (s for s in kept if s.read is not None or s.people), key=lambda segment: (segment.start, segment.end)
+        )
