@@ -356,7 +356,7 @@ def test_a_folder_is_read_and_what_is_broken_in_it_stays_with_its_reason(call: P
         analyze(tmp_path, model=LoudVoice(), options=ReadOptions(transcript=tmp_path / "call.vtt"))
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match="neither a recording nor a text lies in it"):
+    with pytest.raises(InputError, match="neither a recording, a picture nor a text lies in it"):
         analyze(empty, model=LoudVoice())
 
 

@@ -229,6 +229,8 @@ def test_pictures_and_folders_of_them(tmp_path: Path) -> None:
 def test_explained(clip: Path, tmp_path: Path) -> None:
     rows = rows_of(clip, tmp_path / "r.jsonl", using=watcher(explain=True), options=ReadOptions(measures=("scene",)))
     assert all(any(e["modality"] == "face" and e["label"] for e in r["evidence"]) for r in rows if r["person"])
+    assert all(s["evidence"] for r in rows for s in r["explanation"] or [])
+    assert rows[0]["explanation"][-1]["sentence"]
     assert rows[0]["measures"]["brightness"] == pytest.approx(0.4, abs=0.1)
     assert {"brightness", "contrast", "saturation", "warmth", "motion", "cuts"} <= rows[0]["measures"].keys()
 
