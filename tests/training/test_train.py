@@ -138,6 +138,26 @@ def test_turns_that_see_none_after_them_are_read_together_and_say_what_they_say_
     assert np.allclose(found, together["go"], atol=1e-3)
 
 
+def test_conversations_read_whole_show_a_turn_what_follows_and_are_never_divided(tiny):
+    end = 7
+    whole = TextModel(
+        {"go": 5, "vad": 6, "xed": 8}, vocabulary=50, width=24, layers=2, attention_heads=2, separator=end, whole=True
+    )
+    whole.load_state_dict(tiny.state_dict())
+    whole.eval()
+    talk = [[3, 9, end], [8, 8, 11, end], [5, end]]
+    texts = [np.concatenate([np.array(turn) for turn in talk[:k]]) for k in (1, 2, 3)]
+    with torch.no_grad():
+        tokens, _ = whole.enc(torch.from_numpy(texts[2]), torch.tensor([len(texts[2])]))
+        together = whole.read(texts)["embedding"]
+    for i, (first, last) in enumerate([(0, 3), (3, 7), (7, 9)]):
+        assert torch.allclose(together[i], tokens[first:last].mean(0), atol=1e-4)
+    other = [np.array([10, 4, end]), np.array([10, 4, end, 6, end])]
+    batches = whole.batches([texts[1], other[0], texts[0], other[1], texts[2]], 2)
+    assert [sorted(at.tolist()) for at in batches] == [[1, 3], [0, 2, 4]]
+    assert [at.tolist() for at in tiny.batches(texts[::-1], 2)] == [[2, 1], [0]]
+
+
 def test_padding_is_masked_in_the_graph(tiny):
     graph, _ = build_graph(arrays(tiny), heads=HEADS, n_heads=2)
     run = session(graph)

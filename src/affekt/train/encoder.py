@@ -194,6 +194,7 @@ class TextModel(nn.Module):
             the last turn alone, which attention has shown what came before. `None` for the mean over all.
         onwards: Whether no turn sees a later one. What is said of a turn is then the same whether those after it are
             there or not, so that all turns of a conversation are learned from one reading of it.
+        whole: Whether the turns of a conversation that are read together see one another, later ones too.
     """
 
     def __init__(
@@ -212,9 +213,11 @@ class TextModel(nn.Module):
         tandem: tuple[int, int] | None = None,
         separator: int | None = None,
         onwards: bool = False,
+        whole: bool = False,
     ) -> None:
         super().__init__()
         self.separator, self.onwards = separator, onwards
+        self.together = separator is not None and (onwards or whole)
         self.enc = Encoder(
             vocabulary=vocabulary,
             width=width,
@@ -244,7 +247,7 @@ class TextModel(nn.Module):
     ) -> dict[str, Tensor]:
         """Outputs on token rows, in their order.
 
-        Where no turn sees a later one, a row that begins another is read with that one.
+        Where turns of a conversation are read together, a row that begins another is read with that one.
 
         Args:
             rows: Arrays of shape (tokens,); best in ascending order of their lengths.
@@ -252,13 +255,28 @@ class TextModel(nn.Module):
             hide: What is done to each text that is read, such as hiding words.
         """
         asked = answers = None
-        if self.onwards and self.separator is not None:
+        if self.together and self.separator is not None:
             rows, asked, answers = read_together(rows, self.separator)
         if hide:
             rows = [hide(row) for row in rows]
         lengths = torch.tensor([len(row) for row in rows])
         found = self(torch.from_numpy(np.concatenate(rows)), lengths, dropout, asked)
         return found if answers is None else {name: value[answers] for name, value in found.items()}
+
+    def batches(self, rows: Sequence[NDArray[np.int64]], size: int) -> list[NDArray[np.int64]]:
+        """Places of rows that are best read together, about so many each: of like length, conversations undivided."""
+        lengths = [len(row) for row in rows]
+        if not self.together or self.separator is None:
+            order = np.argsort(lengths, kind="stable")
+            return [order[k : k + size] for k in range(0, len(order), size)]
+        _, asked, answers = read_together(rows, self.separator)
+        order = np.argsort(asked[answers, 0], kind="stable")
+        starts = np.flatnonzero(np.diff(asked[answers, 0][order], prepend=-1))
+        cuts = [0]
+        for start in starts[1:]:
+            if start - cuts[-1] >= size:
+                cuts.append(int(start))
+        return np.split(order, cuts[1:])
 
     def forward(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from affekt.catalog.corpora import corpus
-from affekt.catalog.recipes import Curriculum, HeadPlan, Part, Recipe, Stage
+from affekt.catalog.recipes import Curriculum, HeadPlan, Part, Recipe, Stage, Teachers
 from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError, DataError
 from affekt.extras import need
@@ -229,6 +229,10 @@ def _read_all(
         mask=tokenizer.token_to_id("[MASK]") or 0,
         history=[],
     )
+    if recipe.teachers and recipe.teachers.whole and not recipe.onwards:
+        raise CatalogError(
+            "Teachers see conversations whole where turns of these are read together", hint="Set `onwards`."
+        )
     if any(stage.curriculum for stage in every) and not recipe.onwards:
         raise CatalogError("A curriculum orders conversations, which are read together", hint="Set `onwards`.")
     if recipe.onwards and (not recipe.context or recipe.fields or recipe.asks):
@@ -283,13 +287,14 @@ def train(
         where, most = out / "pretraining", recipe.max_tokens
         encoder = pretrained(recipe.pretraining, start, where, most=most, data=data, limit=limit, progress=progress)
 
-    def fresh(seed: int) -> TextModel:
+    def fresh(seed: int, start: Start = start) -> TextModel:
         return start.model(units, seed=seed, encoder=encoder, mechanisms=mechanisms)
 
     if recipe.teachers:
-        theirs: tuple[_School, Callable[[int], TextModel]] = school, fresh
+        as_taught = _seeing(start, recipe.teachers)
+        theirs: tuple[_School, Callable[[int], TextModel]] = school, lambda seed: fresh(seed, as_taught)
         if recipe.teachers.encoder:
-            theirs = _teachers_own(recipe, recipe.teachers.encoder, units, out, data=data, limit=limit)
+            theirs = _teachers_own(recipe, recipe.teachers, units, out, data=data, limit=limit)
         school.soft, school.history = _lessons(*theirs, out, progress)
     model = fresh(recipe.stages[0].seed)
     done = checkpoint.mark_of(out).get("stage", -1)
@@ -317,28 +322,32 @@ def train(
     )
 
 
+def _seeing(start: Start, teachers: Teachers) -> Start:
+    """The same start for models that see of a conversation what the teachers do."""
+    return replace(start, onwards=False, whole=True) if teachers.whole else start
+
+
 def _teachers_own(
-    recipe: Recipe, encoder: str, units: Mapping[str, int], out: Path, *, data: Path | None, limit: int | None
+    recipe: Recipe, teachers: Teachers, units: Mapping[str, int], out: Path, *, data: Path | None, limit: int | None
 ) -> tuple[_School, Callable[[int], TextModel]]:
     """The same rows in the tokens of the teachers' encoder, and how one that has learned nothing yet is made."""
-    own = msgspec.structs.replace(recipe, encoder=encoder, fresh=None)
+    own = msgspec.structs.replace(recipe, encoder=teachers.encoder, fresh=None)
     where = out / "teachers"
     where.mkdir(exist_ok=True)
     school, start = _read_all(own, start_of(own, where, data=data, limit=limit), data=data, limit=limit, out=where)
     mechanisms = mechanisms_of(own, start.tokenizer, vocabulary=start.vocabulary, data=data)
-    return school, lambda seed: start.model(units, seed=seed, mechanisms=mechanisms)
+    as_taught = _seeing(start, teachers)
+    return school, lambda seed: as_taught.model(units, seed=seed, mechanisms=mechanisms)
 
 
 def answers(
     model: TextModel, tokens: Sequence[NDArray[np.int64]], *, precision: str = "float32", batch: int = 128
 ) -> dict[str, NDArray[Any]]:
     """Outputs of all heads on token rows, without dropout: head -> (rows, units)."""
-    order = np.argsort([len(t) for t in tokens], kind="stable")
     out: dict[str, NDArray[Any]] = {}
     model.eval()
     with torch.no_grad():
-        for k in range(0, len(order), batch):
-            at = order[k : k + batch]
+        for at in model.batches(tokens, batch):
             some = [tokens[i] for i in at]
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
                 outputs = model.read(some)

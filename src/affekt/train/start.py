@@ -170,6 +170,7 @@ class Start:
         emoji: Emoji -> the place that each got.
         separator: As for `TextModel`.
         onwards: As for `TextModel`.
+        whole: As for `TextModel`.
     """
 
     folder: Path
@@ -177,6 +178,7 @@ class Start:
     emoji: Mapping[str, int]
     separator: int | None = None
     onwards: bool = False
+    whole: bool = False
 
     @property
     def config(self) -> dict[str, Any]:
@@ -198,6 +200,7 @@ class Start:
             {name: len(weights[f"{name}.bias"]) for name in heads},
             separator=self.separator,
             onwards=self.onwards,
+            whole=self.whole,
             marks=0 if polarity is None else polarity.shape[1],
             tandem=None if vectors is None else (vectors.shape[1], weights["tandem.lstm.weight_hh_l0"].shape[1]),
         )
@@ -228,7 +231,7 @@ class Start:
         """
         torch.manual_seed(seed)
         shape = mechanisms.shape if mechanisms else {}
-        model = _model(self.config, heads, separator=self.separator, onwards=self.onwards, **shape)
+        model = _model(self.config, heads, separator=self.separator, onwards=self.onwards, whole=self.whole, **shape)
         if encoder is None:
             load_bert(model.enc, self.folder / "model.safetensors")
             self._place_emoji(model)

@@ -185,12 +185,14 @@ class Teachers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         seeds: One teacher for each.
         stage: How each is trained; its own seed is not used.
         heads: Heads whose answers are learned.
+        whole: Whether their turns see the later ones of a conversation too, where a recipe's own see none (`onwards`).
     """
 
     encoder: str = ""
     seeds: tuple[int, ...]
     stage: Stage
     heads: tuple[str, ...]
+    whole: bool = False
 
 
 class Asks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
