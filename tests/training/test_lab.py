@@ -28,9 +28,11 @@ from affekt.catalog.tasks import task_entry, tasks  # noqa: E402
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import AffektError, CatalogError, DataError, InputError, UnknownNameError  # noqa: E402
 from affekt.corpora import read  # noqa: E402
+from affekt.models.registry import load  # noqa: E402
 from affekt.models.text import with_context  # noqa: E402
 from affekt.train.floors import hashed_counts, hashed_linear, majority  # noqa: E402
 from affekt.train.loop import train  # noqa: E402
+from affekt.train.make import make_model  # noqa: E402
 from affekt.train.plain import plain_recipe  # noqa: E402
 from affekt.train.targets import rows_of  # noqa: E402
 
@@ -118,6 +120,22 @@ def test_teachers_pass_on_what_they_learned(data, tmp_path, own):
         sadness = said["emobank main labels"][:, space("goemotions").index("sadness")]
         assert sadness[wet].min() > sadness[~wet].max()
     assert trained.weights["main.weight"].shape == (6, width)
+
+
+@pytest.mark.slow
+def test_a_head_that_learned_mapped_labels_is_calibrated_on_them(data, tmp_path):
+    replace = msgspec.structs.replace
+    base = plain_recipe("goemotions", epochs=4, batch=16, precision="float32", patience=0)
+    part = replace(base.stages[0].parts[0], mapped=True, objective="one_label")
+    plan = Fresh(corpora=("goemotions",), vocabulary=300, width=64, layers=1, attention_heads=4, inner=128)
+    heads = {"main": HeadPlan(space="ekman-neutral")}
+    stages = (replace(base.stages[0], parts=(part,), rate=2e-3),)
+    make_model(replace(base, encoder="", fresh=plan, heads=heads, stages=stages), "mapped", tmp_path / "m", data=data)
+    reader = load(tmp_path / "m")
+    assert reader.spec.space == "ekman-neutral"
+    sun, rain = reader.predict([Clip("1", "sun again 3"), Clip("2", "rain again 3")])
+    assert (sun.top, rain.top) == ("joy", "sadness")
+    assert sun.confidence > 0.8
 
 
 def small(entry, seeds=(1, 2)):

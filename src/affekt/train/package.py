@@ -305,15 +305,20 @@ def package(
 
     onnx = need("onnx", extra="train")
 
-    def rows_in(split: str, name: str, plan: HeadPlan) -> Rows:
-        return rows_as_read(recipe, name, plan, split=split, data=data, limit=limit)
+    carried = {(p.corpus, p.head) for stage in recipe.stages for p in stage.parts if p.mapped}
+
+    def rows_in(split: str, head: str) -> Rows:
+        """Rows of the corpus that the head was trained on first, its labels carried to the head's space as there."""
+        name = trained.corpora[head]
+        mapped = (name, head) in carried
+        return rows_as_read(recipe, name, recipe.heads[head], split=split, data=data, limit=limit, mapped=mapped)
 
     heads = [
         _exported(
             name,
             plan,
             trained,
-            rows_in("dev", trained.corpora[name], plan),
+            rows_in("dev", name),
             asked=bool(recipe.asks),
         )
         for name, plan in recipe.heads.items()
@@ -342,12 +347,12 @@ def package(
         mixed: dict[str, list[dict[str, Any]]] = {}
         plain, graph = (trained.graph(outputs, bits=bits) for bits in (32, recipe.bits))
     else:
-        first = rows_in("train", main.corpus, main.plan)
+        first = rows_in("train", main.name)
         rng = np.random.default_rng(seed)
         some = rows_for([first.texts[i] for i in rng.permutation(len(first.texts))[:calibration_texts]], main)
         for h in heads[1:]:
             some += rows_for([h.dev.texts[i] for i in rng.permutation(len(h.dev.texts))[: calibration_texts // 5]], h)
-        learned = {h.name: rows_in("train", h.corpus, h.plan) for h in heads if h.plan.mix_layers}
+        learned = {h.name: rows_in("train", h.name) for h in heads if h.plan.mix_layers}
         shape = _shape_of(trained)
         weights, mixed = _with_layers_mixed_in(trained.weights, heads, learned, outputs, tokens=tokens, shape=shape)
         plain, places = build_graph(weights, heads=outputs, **shape)
