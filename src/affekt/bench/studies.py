@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -28,6 +28,9 @@ from affekt.metrics.bootstrap import percentiles
 from affekt.metrics.significance import Spread, draws_of_systems, summarise
 from affekt.metrics.statistic import Array, Statistic
 from affekt.models.registry import TextRecogniser, load
+
+if TYPE_CHECKING:
+    from affekt.bench.voices import Scores
 
 __all__ = ["Outcome", "Table", "plain", "recipe_of", "run_study"]
 
@@ -147,7 +150,7 @@ def run_study(
         UnknownNameError: The rows do not have the fact that the study groups them by.
     """
     entry.check()
-    if entry.trains in ("voice", "conversation"):
+    if entry.trains in ("voice", "conversation", "fusion"):
         return _run_apart(entry, out, data=data, encoder=encoder, limit=limit, progress=progress)
     also: dict[str, list[str]] = {entry.task: [entry.metric]}
     for name, keys in (*entry.also.items(), *entry.unseen.items()):
@@ -190,25 +193,37 @@ def _run_apart(
     limit: int | None,
     progress: Progress | None,
 ) -> tuple[Table, ...]:
-    """Run a study whose variants are no recipes."""
+    """Run a study whose variants are no recipes.
+
+    Where the baseline has no such score, the first variant that has it takes its place.
+    """
+    measured: dict[str, Any] = {}
+    each: Iterable[Scores]
     if entry.trains == "voice":
         from affekt.bench.voices import run_voices
 
         each = run_voices(entry, data=data, encoder=encoder, limit=limit, progress=progress)
-    else:
+    elif entry.trains == "conversation":
         from affekt.bench.conversations import run_conversations
 
         each = run_conversations(entry, data=data, limit=limit, progress=progress)
+    else:
+        from affekt.bench.fusions import run_fusions
+
+        out.mkdir(parents=True, exist_ok=True)
+        found = run_fusions(entry, out, data=data, limit=limit, progress=progress)
+        each, measured = found.scores.values(), {"parameters": found.parameters}
     tables = []
-    for found in each:
+    for one in each:
+        baseline = entry.baseline if entry.baseline in one.of else next(iter(one.of))
         scores, contrasts = set_apart(
-            found.of, entry.baseline, higher_is_better=found.higher_is_better, samples=_RESAMPLES, seed=0
+            one.of, baseline, higher_is_better=one.higher_is_better, samples=_RESAMPLES, seed=0
         )
-        rows = scores[entry.baseline].n
-        tables.append(Table(entry.task, found.metric, rows, "", _outcomes(entry, scores, contrasts)))
+        tables.append(Table(entry.task, one.metric, scores[baseline].n, "", _outcomes(entry, scores, contrasts)))
     tables.sort(key=lambda table: table.metric != entry.metric)
     out.mkdir(parents=True, exist_ok=True)
-    _record(entry, out, tables, limit=limit, versions=installed("scikit-learn"), measured={})
+    package = "torch" if entry.trains == "fusion" else "scikit-learn"
+    _record(entry, out, tables, limit=limit, versions=installed(package), measured=measured)
     return tuple(tables)
 
 

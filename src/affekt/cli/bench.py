@@ -135,7 +135,7 @@ def run(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from affekt.bench.causes import CAUSES
-    from affekt.bench.runs import run_causes, run_task
+    from affekt.bench.runs import run_causes, run_conflicts, run_task
     from affekt.bench.tasks import task as look_up
     from affekt.cli._bench_tables import show_run
     from affekt.core.errors import InputError
@@ -171,6 +171,8 @@ def run(
             folders = [finder.folder, *([teller.folder] if teller else [])]
             find = finder.spans if chosen.entry.headline.startswith("span_") else finder.links
             record = run_causes(task, find, model=finder.name, emotions=teller, weights=folders, **kept)
+        elif chosen.entry.target == "conflicts":
+            record = run_conflicts(task, load(model), **kept)
         else:
             reader = load_any(model) if prompt is None else _prompted(chosen, prompt, model, adapter, demonstrations)
             if demonstrations is not None and prompt is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -11,14 +12,21 @@ from affekt.core.works import implements
 from affekt.metrics.calibration import decisions_of
 from affekt.metrics.statistic import Array, Statistic, divide
 
-__all__ = ["area_under_roc", "area_under_roc_statistic", "top_k_accuracy", "top_k_accuracy_statistic"]
+__all__ = [
+    "area_under_roc",
+    "area_under_roc_statistic",
+    "average_precision",
+    "average_precision_statistic",
+    "top_k_accuracy",
+    "top_k_accuracy_statistic",
+]
 
 # Steps of the curve that are kept apart. With no more values than this, the area is exact.
 _STEPS = 1000
 
 
-def area_under_roc_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> Statistic:
-    """`area_under_roc` as sums over rows."""
+def _by_rank(truth: npt.ArrayLike, probability: npt.ArrayLike, of: Callable[[Array, Array], Array]) -> Statistic:
+    """The mean over labels of a function of how many rows with and without a label stand at each rank, lowest first."""
     t, p = decisions_of(truth, probability)
     rows, labels = t.shape
     tables = []
@@ -35,12 +43,52 @@ def area_under_roc_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike
         out = []
         for a, b in pairwise(ends):
             yes, no = np.moveaxis(sums[..., a:b].reshape(*sums.shape[:-1], 2, -1), -2, 0)
-            below = np.cumsum(no, -1) - no
-            right = (yes * (below + no / 2)).sum(-1)
-            out.append(divide(right, yes.sum(-1) * no.sum(-1)))
+            out.append(of(yes, no))
         return np.mean(out, 0) if out else np.full(sums.shape[:-1], np.nan)
 
     return Statistic(np.concatenate(tables) if tables else np.zeros((0, rows)), finish)
+
+
+def area_under_roc_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> Statistic:
+    """`area_under_roc` as sums over rows."""
+
+    def area(yes: Array, no: Array) -> Array:
+        below = np.cumsum(no, -1) - no
+        right = (yes * (below + no / 2)).sum(-1)
+        return divide(right, yes.sum(-1) * no.sum(-1))
+
+    return _by_rank(truth, probability, area)
+
+
+@implements(works=["emotx"])
+def average_precision_statistic(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> Statistic:
+    """`average_precision` as sums over rows."""
+
+    def precision(yes: Array, no: Array) -> Array:
+        found, named = (np.cumsum(x[..., ::-1], -1)[..., ::-1] for x in (yes, yes + no))
+        return divide((yes * divide(found, named, undefined=0.0)).sum(-1), yes.sum(-1))
+
+    return _by_rank(truth, probability, precision)
+
+
+def average_precision(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> float:
+    """Mean over labels of the precision at each row that has the label, rows with the highest scores first.
+
+    `sum_k (R_k - R_(k-1)) P_k` over thresholds, without interpolation, as scikit-learn computes it; the mean over
+    labels is the mAP of multi-label benchmarks. Rows with one score are named together. Of a label with more than 1000
+    different scores, neighbours in rank are taken for ties.
+
+    Args:
+        truth: 0/1 of shape (rows, labels).
+        probability: Shape (rows, labels), each in 0..1.
+
+    Returns:
+        0..1, the share of rows with the label for chance; NaN where no row has a label.
+
+    Raises:
+        ValueError: The shapes differ, or values are out of range or NaN.
+    """
+    return average_precision_statistic(truth=truth, probability=probability).value
 
 
 def area_under_roc(*, truth: npt.ArrayLike, probability: npt.ArrayLike) -> float:

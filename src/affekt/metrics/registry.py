@@ -32,6 +32,7 @@ Takes = Literal[
     "cause-questions",
     "cause-pairs",
     "words",
+    "conflicts",
 ]
 
 
@@ -47,7 +48,7 @@ class Metric:
             shape (rows,), or a `table` of values of shape (rows, names), which gives one score for all of them. Of
             `timelines` there is one for each recording, and recordings are the rows; of `cause-questions` and
             `cause-pairs` a list of links for each conversation, and conversations are the rows; of `words` a set of
-            free words for each row.
+            free words for each row; of `conflicts` as of `labels` and `probabilities`.
         statistic: Gives the score as sums over rows.
         higher_is_better: Direction.
         low: Lowest value that it can take.
@@ -92,6 +93,7 @@ _ALL = (
     Metric(
         "auc", "area under the ROC curve, mean over labels", "probabilities", rk.area_under_roc_statistic, True, 0, 1
     ),
+    Metric("map", "average precision, mean over labels", "probabilities", rk.average_precision_statistic, True, 0, 1),
     Metric("top2_accuracy", "the class is among the two most probable", "probabilities", _TOP_2, True, 0, 1),
     Metric("top3_accuracy", "the class is among the three most probable", "probabilities", _TOP_3, True, 0, 1),
     Metric("jsd", "Jensen-Shannon divergence, bits", "distributions", ca.jensen_shannon_statistic, False, 0, 1),
@@ -140,6 +142,29 @@ _ALL = (
         1,
     ),
     Metric("pair_f1", "F1 of pairs of turns, weighted", "cause-pairs", cs.pair_f1_statistic, True, 0, 1),
+    Metric("conflict_auc", "conflict against agreement, AUC", "conflicts", rk.area_under_roc_statistic, True, 0, 1),
+    Metric(
+        "conflict_auc_voice",
+        "the same, where the voice carries it",
+        "conflicts",
+        rk.area_under_roc_statistic,
+        True,
+        0,
+        1,
+    ),
+    Metric(
+        "conflict_auc_text", "the same, where the text carries it", "conflicts", rk.area_under_roc_statistic, True, 0, 1
+    ),
+    Metric("conflict_auc_both", "the same, where both do", "conflicts", rk.area_under_roc_statistic, True, 0, 1),
+    *(
+        Metric(f"{name}_uar", what, "conflicts", cl.unweighted_average_recall_statistic, True, 0, 1)
+        for name, what in (
+            ("fused", "recall of the reading with gates, mean over labels"),
+            ("averaged", "recall of the plain average"),
+            ("text", "recall of the text alone"),
+            ("voice", "recall of the voice alone"),
+        )
+    ),
     Metric("ov_f1", "F1 of word sets, both rings of five wheels", "words", sw.set_f1_statistic, True, 0, 1, "s1+s2"),
     Metric("ov_f1_s1", "F1 of word sets by inner rings", "words", sw.set_f1_statistic, True, 0, 1, "s1"),
     Metric("ov_precision_s1", "precision by inner rings", "words", sw.set_precision_statistic, True, 0, 1, "s1"),

@@ -30,6 +30,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             starting weights as they are. Nothing is trained, so nothing else can be changed.
         voice: Fields of how the voice is read, in a study of that.
         conversation: Likewise of what is done with conversations.
+        fusion: Likewise of how channels are put together.
         control_of: Name of another variant. Nothing is trained then: the models of that variant are scored once
             more, each row with the turns before some other row. What they are better by than the baseline with
             these is not due to what the turns say.
@@ -43,6 +44,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     together: dict[str, dict[str, Any]] = {}
     voice: dict[str, Any] = {}
     conversation: dict[str, Any] = {}
+    fusion: dict[str, Any] = {}
     floor: Literal["", "names"] = ""
     control_of: str = ""
 
@@ -65,13 +67,15 @@ class Study(Entry, frozen=True, kw_only=True):
             group of rows, and its mean over the groups compared.
         trains: The encoder; or the floor that counts words, for which only `fields` of a recipe can differ; or heads
             that read the voice, which `voice` is about and no recipe (see `affekt.bench.voices`); or what
-            `conversation` is about (see `affekt.bench.conversations`).
+            `conversation` is about (see `affekt.bench.conversations`); or small nets that put channels together, which
+            `fusion` is about (see `affekt.bench.fusions`).
         seeds: Every variant is trained with each.
         recipe: Fields of the recipe that all variants share.
         stage: Fields of the stage that all variants share.
         part: Fields of the part that all variants share.
         voice: In a study of the voice, its `problem`, and what all variants share of how it is read.
         conversation: Likewise in one of conversations.
+        fusion: Likewise in one of fusion.
         baseline: Name of the variant that the others are set against.
         subsets: Names of what a row can be read by (`fields` of a recipe): each subset of them is a variant, named
             by its members with `+` between, beside those in `variants`.
@@ -88,13 +92,14 @@ class Study(Entry, frozen=True, kw_only=True):
     unseen: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     mean: bool = False
     within: str = ""
-    trains: Literal["encoder", "hashed-linear", "voice", "conversation"] = "encoder"
+    trains: Literal["encoder", "hashed-linear", "voice", "conversation", "fusion"] = "encoder"
     seeds: tuple[int, ...]
     recipe: dict[str, Any] = msgspec.field(default_factory=dict)
     stage: dict[str, Any] = msgspec.field(default_factory=dict)
     part: dict[str, Any] = msgspec.field(default_factory=dict)
     voice: dict[str, Any] = msgspec.field(default_factory=dict)
     conversation: dict[str, Any] = msgspec.field(default_factory=dict)
+    fusion: dict[str, Any] = msgspec.field(default_factory=dict)
     baseline: str
     subsets: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
@@ -125,6 +130,8 @@ class Study(Entry, frozen=True, kw_only=True):
                 raise CatalogError(f"The variant {v.name} is about the voice, which {self.trains} does not read")
             if (self.conversation or v.conversation) and self.trains != "conversation":
                 raise CatalogError(f"The variant {v.name} is about conversations, and {self.trains} about single rows")
+            if (self.fusion or v.fusion) and self.trains != "fusion":
+                raise CatalogError(f"The variant {v.name} is about channels, which {self.trains} does not put together")
             if (v.control_of or v.floor) and (any(changes[:4]) or v.recipe):
                 raise CatalogError(f"The variant {v.name} trains nothing, and so cannot change a recipe")
             if v.control_of and (v.control_of not in ways or ways[v.control_of].control_of):

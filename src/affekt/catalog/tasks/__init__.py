@@ -64,7 +64,8 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
             `timelines` (labels with their times; a row is a recording), `cause-questions` (of each turn with an
             emotion and each turn up to it, whether and in which words it is the cause; a row is a conversation) or
             `cause-pairs` (emotions with their causes, found in a conversation), or `words` (any emotion words at all,
-            which need not be labels of the space).
+            which need not be labels of the space), or `conflicts` (whether two channels carry the same emotion, and
+            what both say together).
         labels: The labels or dimensions that are scored, where they are not all of the space.
         split: The split that scores are reported on; `all` for the rows of every split, each answered by a model that
             did not learn from its speaker.
@@ -87,7 +88,9 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
     version: str
     corpus: str
     space: str
-    target: Literal["labels", "intensities", "dimensions", "timelines", "cause-questions", "cause-pairs", "words"]
+    target: Literal[
+        "labels", "intensities", "dimensions", "timelines", "cause-questions", "cause-pairs", "words", "conflicts"
+    ]
     split: str
     selection: str
     metrics: tuple[str, ...]
@@ -113,6 +116,8 @@ class TaskEntry(Entry, frozen=True, kw_only=True):
             raise InputError(f"{self.title!r} asks for causes in conversations, not for one answer a row")
         if self.target == "words":
             raise InputError(f"{self.title!r} asks for emotion words of any kind, not for labels of a space")
+        if self.target == "conflicts":
+            raise InputError(f"{self.title!r} asks what channels say together, which no head of a row learns")
         return self.target
 
 

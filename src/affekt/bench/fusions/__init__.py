@@ -1,0 +1,55 @@
+"""Studies of how channels are put together: small nets of `affekt.train.fusion`, one for each variant and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from affekt.bench.fusions import clips, conversations, names, scenes
+from affekt.bench.fusions.base import Found, Ground
+from affekt.catalog.studies import Study
+from affekt.core.errors import UnknownNameError
+
+__all__ = ["PLANS", "Found", "Ground", "run_fusions"]
+
+# Problem -> what a variant can set in it, and what tries the variants.
+_PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
+    "conversations": (conversations.Plan, conversations.made_conversations),
+    "meld": (conversations.Plan, conversations.meld_conversations),
+    "moments": (clips.Plan, clips.clips_of_moments),
+    "conflicts": (clips.Plan, clips.clips_in_conflict),
+    "scenes": (scenes.Plan, scenes.made_scenes),
+    "names": (names.Plan, names.features_to_names),
+    "meld-scenes": (scenes.Plan, scenes.dialogues_as_scenes),
+}
+
+PLANS = {name: plan for name, (plan, _) in _PROBLEMS.items()}
+"""Problem -> what a variant can set in it."""
+
+
+def run_fusions(
+    entry: Study,
+    out: Path,
+    *,
+    data: str | Path | None = None,
+    limit: int | None = None,
+    progress: Callable[[str, str, int, int, float], None] | None = None,
+) -> Found:
+    """Run a study of fusion.
+
+    Args:
+        entry: The study.
+        out: Its folder; what takes long to compute from a corpus is kept there.
+        data: Folder of the corpora; default `AFFEKT_DATA`.
+        limit: Most rows to train on, with the first seed alone; for a trial.
+        progress: Called with (variant, what is done, step, steps, loss).
+
+    Raises:
+        CatalogError: The study does not fit together.
+        DataError: A corpus is missing.
+    """
+    problem = str(entry.fusion.get("problem"))
+    if problem not in _PROBLEMS:
+        raise UnknownNameError("problem of fusion", problem, _PROBLEMS, where=entry.title)
+    return _PROBLEMS[problem][1](Ground(entry, out, data, limit, progress or (lambda *_: None)))

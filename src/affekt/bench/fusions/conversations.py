@@ -1,0 +1,169 @@
+"""Turns of conversations: context, experts and their gate, and the terms that hold them together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import numpy as np
+
+from affekt.bench.fusions.base import Found, Ground
+from affekt.catalog.spaces import space
+from affekt.core.errors import CatalogError
+from affekt.corpora.read import read
+from affekt.extras import need
+from affekt.metrics.classification import macro_f1_statistic, weighted_f1, weighted_f1_statistic
+from affekt.metrics.regression import pearson_cc_statistic
+from affekt.models.vectors import SentenceVectors
+from affekt.train.fusion.agreement import consistency, paired_contrast
+from affekt.train.fusion.context import Around
+from affekt.train.fusion.experts import TOGETHER, Experts, mixed
+from affekt.train.fusion.loop import fit, parameters
+from affekt.train.fusion.made import Conversations, conversations
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+else:
+    torch = need("torch", extra="train")
+
+__all__ = ["Plan", "made_conversations", "meld_conversations"]
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How turns are read.
+
+    Attributes:
+        experts: Who reads: names of channels, and `together`.
+        gate: How they are weighted.
+        around: Turns that count.
+        contrast: Weight of the contrast between channels.
+        kl: Weight of the divergence of experts from what they say together.
+        alone: Weight of the loss of each expert for itself.
+        hidden: Numbers that stand for a turn.
+        epochs: Passes over the conversations.
+        rows: Conversations that are made to train on.
+        balanced: Whether turns count by the inverse square root of how often their label comes.
+    """
+
+    experts: tuple[str, ...] = ("voice", "text", TOGETHER)
+    gate: Literal["learned", "equal"] = "learned"
+    around: Around = "both"
+    contrast: float = 0.0
+    kl: float = 0.0
+    alone: float = 0.5
+    hidden: int = 32
+    epochs: int = 12
+    rows: int = 300
+    balanced: bool = False
+
+
+def _tensors(some: Conversations) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    channels = {name: torch.from_numpy(x) for name, x in some.channels.items()}
+    return channels, torch.from_numpy(some.lengths), torch.from_numpy(some.labels)
+
+
+def _trained(plan: Plan, train: Conversations, dev: Conversations, labels: int, *, seed: int) -> Experts:
+    channels, lengths, wanted = _tensors(train)
+    widths = {name: x.shape[2] for name, x in channels.items()}
+    counts = np.bincount(train.labels[train.inside], minlength=labels)
+    often = torch.tensor(np.sqrt(counts.max() / np.maximum(counts, 1)), dtype=torch.float32)
+
+    def make() -> Experts:
+        return Experts(widths, labels, experts=plan.experts, gate=plan.gate, around=plan.around, hidden=plan.hidden)
+
+    def loss(net: Experts, at: Tensor) -> Tensor:
+        longest = int(lengths[at].max())
+        said = net({name: x[at, :longest] for name, x in channels.items()}, lengths[at])
+        label = wanted[at, :longest]
+        inside = label >= 0
+        label, logits, gates = label[inside], said.logits[inside], said.gates[inside]
+        rows = -mixed(said)[inside].gather(1, label[:, None])[:, 0]
+        each = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), label.repeat_interleave(logits.shape[1]), reduction="none"
+        ).reshape(logits.shape[:2])
+        rows = rows + plan.alone * each.mean(1)
+        if plan.kl:
+            rows = rows + plan.kl * consistency(logits, gates)
+        if plan.contrast:
+            one, other = (x[inside] for x in said.inner.values())
+            rows = rows + plan.contrast * paired_contrast(one, other, label)
+        weights = often[label] if plan.balanced else torch.ones(len(label))
+        return (rows * weights).sum() / weights.sum()
+
+    truth = dev.labels[dev.inside]
+
+    def score(net: Experts) -> float:
+        return weighted_f1(truth=truth, prediction=_said(net, dev)[0].argmax(1), labels=np.arange(labels))
+
+    return fit(make, loss, rows=len(lengths), seed=seed, epochs=plan.epochs, batch=16, score=score)
+
+
+def _said(net: Experts, some: Conversations) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Log probabilities of the turns, shape (turns, labels), and the experts' shares, shape (turns, experts)."""
+    channels, lengths, _ = _tensors(some)
+    with torch.no_grad():
+        said = net(channels, lengths)
+        return mixed(said).numpy()[some.inside], said.gates.exp().numpy()[some.inside]
+
+
+def made_conversations(ground: Ground) -> Found:
+    """Conversations in which now the voice tells and now the words (`affekt.train.fusion.made`)."""
+    plans, found = ground.plans(Plan), Found()
+    dev, test = conversations(100, seed=2), conversations(300, seed=3)
+    truth, tells = test.labels[test.inside], test.tells[test.inside]
+    whose = np.repeat(np.arange(len(test.lengths)), test.lengths)
+    for name, plan, seed in ground.runs(plans):
+        train = conversations(min(plan.rows, ground.limit or plan.rows), seed=1)
+        net = _trained(plan, train, dev, 4, seed=seed)
+        said, shares = _said(net, test)
+        found.parameters[name] = parameters(net)
+        score = weighted_f1_statistic(truth=truth, prediction=said.argmax(1), labels=np.arange(4))
+        found.add("weighted_f1", name, score.by(whose))
+        if plan.gate == "learned" and {"voice", "text"} <= set(plan.experts):
+            leans = shares[:, plan.experts.index("text")] - shares[:, plan.experts.index("voice")]
+            found.add("gate_pcc", name, pearson_cc_statistic(truth=tells, prediction=leans).by(whose))
+    return found
+
+
+def _of_corpus(name: str, labels: tuple[str, ...], ground: Ground) -> list[Conversations]:
+    """Train, dev and test of a corpus of dialogues, each turn as the vector of its words."""
+    out = []
+    reader = SentenceVectors()
+    for split in ("train", "dev", "test"):
+        rows = list(read(name, split=split, data=ground.data))
+        if ground.limit and split == "train":
+            rows = rows[: ground.limit * 10]
+        vectors = reader.vectors([clip.text or "" for clip, _ in rows])
+        vectors *= np.float32(np.sqrt(vectors.shape[1]))
+        ground.progress("all", f"read {split}", len(rows), 0, 0.0)
+        dialogues: dict[str, list[int]] = {}
+        for i, (clip, _) in enumerate(rows):
+            dialogues.setdefault(clip.dialogue or clip.id, []).append(i)
+        lengths = np.array([len(own) for own in dialogues.values()])
+        x = np.zeros((len(lengths), lengths.max(), vectors.shape[1]), np.float32)
+        codes = np.full(x.shape[:2], -1)
+        for k, own in enumerate(dialogues.values()):
+            x[k, : len(own)] = vectors[own]
+            codes[k, : len(own)] = [labels.index(rows[i][1].labels[0]) for i in own]
+        out.append(Conversations({"text": x}, lengths, codes, np.full_like(codes, -1)))
+    return out
+
+
+def meld_conversations(ground: Ground) -> Found:
+    """MELD's dialogues, each turn as the vector that the bundled English model makes of its words."""
+    plans, found = ground.plans(Plan), Found()
+    if wrong := [name for name, plan in plans.items() if plan.experts != ("text",)]:
+        raise CatalogError(f"MELD has words alone here, so {wrong[0]} can only have the expert text")
+    labels = space("meld").labels
+    train, dev, test = _of_corpus("meld", labels, ground)
+    truth = test.labels[test.inside]
+    whose = np.repeat(np.arange(len(test.lengths)), test.lengths)
+    for name, plan, seed in ground.runs(plans):
+        net = _trained(plan, train, dev, len(labels), seed=seed)
+        found.parameters[name] = parameters(net)
+        said = _said(net, test)[0].argmax(1)
+        for key, of in (("weighted_f1", weighted_f1_statistic), ("macro_f1", macro_f1_statistic)):
+            found.add(key, name, of(truth=truth, prediction=said, labels=np.arange(len(labels))).by(whose))
+    return found
