@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,7 +31,10 @@ from affekt.explain.attribution import NEGATOR, word_spans
 from affekt.explain.open_words import mentions
 from affekt.features.cues import CUES
 
-__all__ = ["Rationale", "Writer", "check_statement", "explain_channels", "rationale", "valid_share"]
+if TYPE_CHECKING:
+    from affekt.models.llm import Backend
+
+__all__ = ["Rationale", "check_statement", "explain_channels", "fault_rates", "rationale", "valid_share"]
 
 _FOR, _AGAINST = 3, 2  # so many clues of one label and kind are named
 _WEAK, _SMALL = 0.2, 0.05  # a clue below this share of the strongest, and below this weight, is not named beside it
@@ -39,6 +42,7 @@ _SLACK = 0.051  # seconds by which a time that is written with one decimal may l
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]")
 _TIMES = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:s|seconds?))?\s*(?:to|-|–|and)\s*(\d+(?:\.\d+)?)\s*(?:s|seconds?)\b")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(?:s|seconds?)\b")
+_NOTHING, _UNRELATED = "rests on nothing", ("speaks for ", "speaks against ")
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
@@ -59,14 +63,6 @@ def _said() -> _Said:
     return msgspec.toml.decode((resources.files("affekt.catalog") / "rationale.toml").read_bytes(), type=_Said)
 
 
-class Writer(Protocol):
-    """A language model: messages with `role` and `content` in, its answer out."""
-
-    def complete(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The answer to messages."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rationale:
     """An explanation, and what the check took out of it.
@@ -82,13 +78,13 @@ class Rationale:
     refused: str | None = None
 
 
-def explain_channels(prediction: Prediction, *, writer: Writer | None = None) -> tuple[Statement, ...]:
+def explain_channels(prediction: Prediction, *, writer: Backend | None = None) -> tuple[Statement, ...]:
     """The explanation of a reading: `rationale` without what was taken out of it."""
     return rationale(prediction, writer=writer).statements
 
 
 @implements(works=["emer", "avere"])
-def rationale(prediction: Prediction, *, writer: Writer | None = None) -> Rationale:
+def rationale(prediction: Prediction, *, writer: Backend | None = None) -> Rationale:
     """Explain a reading from its evidence.
 
     Args:
@@ -130,6 +126,32 @@ def _checked(statements: Sequence[Statement], prediction: Prediction) -> Rationa
         else:
             removed.append((s, why))
     return Rationale(tuple(kept), tuple(removed))
+
+
+@implements(works=["avere"])
+def fault_rates(explained: Sequence[Rationale]) -> dict[str, float]:
+    """How often the writer of explanations named a clue that is not there, or one that speaks for something else.
+
+    Args:
+        explained: Explanations with what was taken out of them.
+
+    Returns:
+        `invented` (words, sounds, looks, times or numbers that the evidence does not have), `unrelated` (clues that do
+        not speak for the emotion that is named) and `unfounded` (no evidence at all), each as a share of all sentences
+        that were written; NaN where there are none. Where templates stood in, their sentences do not count.
+    """
+    written: list[str | None] = [None for r in explained if r.refused is None for _ in r.statements]
+    written += [why for r in explained for _, why in r.removed]
+    kinds = ("invented", "unrelated", "unfounded")
+    if not written:
+        return dict.fromkeys(kinds, float("nan"))
+    return {kind: sum(w is not None and _fault(w) == kind for w in written) / len(written) for kind in kinds}
+
+
+def _fault(why: str) -> str:
+    if why == _NOTHING:
+        return "unfounded"
+    return "unrelated" if why.startswith(_UNRELATED) else "invented"
 
 
 def valid_share(predictions: Sequence[Prediction]) -> float:
@@ -273,7 +295,7 @@ def check_statement(statement: Statement, prediction: Prediction) -> str | None:
         prediction: The reading that it is about.
     """
     if not statement.evidence:
-        return "rests on nothing"
+        return _NOTHING
     if any(not 0 <= i < len(prediction.evidence) for i in statement.evidence):
         return "rests on evidence that does not exist"
     cited = [prediction.evidence[i] for i in statement.evidence]
@@ -345,8 +367,8 @@ def _emotions(sentence: str, prediction: Prediction) -> list[tuple[str, bool]]:
         for m in re.finditer(rf"(?<!\w){re.escape(label)}(?!\w)", rest, re.IGNORECASE):
             found.append((label, _denied(sentence[: m.start()])))
             rest = rest[: m.start()] + " " * (m.end() - m.start()) + rest[m.end() :]
-    for m in mentions(rest):
-        found.append((m.word, m.negated or _denied(sentence[: m.start])))
+    for mention in mentions(rest):
+        found.append((mention.word, mention.negated or _denied(sentence[: mention.start])))
     return found
 
 

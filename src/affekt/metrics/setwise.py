@@ -10,6 +10,7 @@ are those of the official script, which has no value for F1 where precision and 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -17,9 +18,15 @@ from affekt.core.works import implements
 from affekt.metrics.statistic import Array, Statistic, divide
 
 __all__ = [
+    "coverage",
+    "coverage_statistic",
+    "groundedness",
+    "groundedness_statistic",
     "groups_of",
     "hit_rate",
     "hit_rate_statistic",
+    "matches",
+    "reaction_diversity",
     "set_f1",
     "set_f1_statistic",
     "set_precision",
@@ -141,3 +148,91 @@ def set_f1(*, truth: Words, prediction: Words, groupings: Groupings) -> float:
 def hit_rate(*, truth: Words, prediction: Words, groupings: Groupings) -> float:
     """Value of `hit_rate_statistic`."""
     return hit_rate_statistic(truth=truth, prediction=prediction, groupings=groupings).value
+
+
+@implements(works=["socratis"])
+def reaction_diversity(reactions: Sequence[Words], *, groupings: Groupings) -> float:
+    """How differently people react to the same thing: how little their words have in common, mean over things.
+
+    Of each thing the mean over pairs of people of 1 less the overlap (Jaccard) of their groups, and the mean of that
+    over groupings. Socratis (Deng et al. 2023) counts how many different words a picture gets; by groups, synonyms do
+    not count as different.
+
+    Args:
+        reactions: Thing -> person -> words. People without a group left are passed over, and so are things with fewer
+            than two people.
+        groupings: As in `set_precision_statistic`.
+
+    Returns:
+        0 (all say the same) to 1 (nobody shares a group); NaN where nothing can be compared.
+    """
+    found = []
+    for grouping in groupings:
+        for people in reactions:
+            sets = [g for words in people if (g := groups_of(words, grouping))]
+            apart = [1 - len(a & b) / len(a | b) for a, b in combinations(sets, 2)]
+            found += [float(np.mean(apart))] if apart else []
+    return float(np.mean(found)) if found else float("nan")
+
+
+# --- clues, triggers and other things in words of their own, which a judge compares
+
+
+def matches(similarity: Array, at_least: float) -> tuple[int, int]:
+    """How many of the truth are met by something that was said, and how much of what was said meets something true.
+
+    Args:
+        similarity: How far each of the truth and each of what was said mean the same, shape (truth, said).
+        at_least: From where on they do.
+    """
+    same = np.asarray(similarity, np.float64) >= at_least
+    return (int(same.any(1).sum()), int(same.any(0).sum())) if same.size else (0, 0)
+
+
+def _met(similarities: Sequence[Array], at_least: float) -> Array:
+    """Whether the row counts, precision and recall, shape (3, rows)."""
+    rows = []
+    for s in similarities:
+        truth, said = np.shape(s)
+        met, right = matches(s, at_least)
+        rows.append((float(truth > 0), right / said if truth and said else 0.0, met / truth if truth else 0.0))
+    return np.ascontiguousarray(np.array(rows, np.float64).reshape(len(rows), 3).T)
+
+
+@implements(works=["emer", "eibench"])
+def coverage_statistic(*, similarities: Sequence[Array], at_least: float) -> Statistic:
+    """Share of the true clues (or triggers) that an answer has, mean over rows; 0 to 1.
+
+    Args:
+        similarities: Of each row a table of shape (truth, said), as a judge gives it; an answer that says nothing has
+            no columns. Rows without truth are passed over.
+        at_least: Similarity from which two are the same; for a judge that says yes or no, 0.5.
+
+    Returns:
+        The score; NaN where no row has truth.
+    """
+    return Statistic(_met(similarities, at_least), lambda s: divide(s[..., 2], s[..., 0]))
+
+
+@implements(works=["emer", "avere"])
+def groundedness_statistic(*, similarities: Sequence[Array], at_least: float) -> Statistic:
+    """Share of what an answer says that is true, mean over rows; what is left are invented clues.
+
+    Arguments are those of `coverage_statistic`.
+    """
+    return Statistic(_met(similarities, at_least), lambda s: divide(s[..., 1], s[..., 0]))
+
+
+def coverage(*, similarities: Sequence[Array], at_least: float) -> float:
+    """Value of `coverage_statistic`.
+
+    Example:
+        >>> coverage(similarities=[np.array([[0.9, 0.1], [0.2, 0.3]])], at_least=0.5)
+        0.5
+    """
+    return coverage_statistic(similarities=similarities, at_least=at_least).value
+
+
+def groundedness(*, similarities: Sequence[Array], at_least: float) -> float:
+    """Value of `groundedness_statistic`."""
+    return groundedness_statistic(similarities=similarities, at_least=at_least).value
