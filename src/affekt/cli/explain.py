@@ -35,6 +35,10 @@ __all__ = ["command"]
 )
 @click.option("--space", metavar="NAME", help="One of the model's own label spaces.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
+@click.option("--roles", "by_role", is_flag=True, help="Instead: who feels what, at whom and why, by rule.")
+@click.option(
+    "--language", type=click.Choice(["en", "fr"]), help="With --roles: language of the text.  [default: what it seems]"
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random order.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -47,6 +51,8 @@ def command(
     model: str | None,
     space: str | None,
     data: str | None,
+    by_role: bool,
+    language: str | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -64,7 +70,13 @@ def command(
       affekt explain goemotions --check --split dev --limit 200
       affekt explain reviews.csv --column comment --check
       affekt explain ravdess --check
+      affekt explain "Anna was furious because he broke the vase." --roles
     """  # noqa: D301
+    if language is not None and not by_role:
+        raise InputError("--language belongs to --roles")
+    if by_role:
+        _show_roles(source, language, as_json=as_json)
+        return
     from affekt.models.registry import load
 
     if not measure:
@@ -115,6 +127,42 @@ def _show(recogniser: TextRecogniser | None, text: str, space: str | None, *, as
     from affekt.report.terminal import render
 
     render([reading], console=Console(highlight=False), space=load_space(prediction.space))
+
+
+def _show_roles(text: str, language: str | None, *, as_json: bool) -> None:
+    """The words of emotion of a text with their roles."""
+    from dataclasses import asdict
+
+    from affekt.catalog.roles import grammars
+    from affekt.explain.roles import role_graph, roles
+    from affekt.media.language import identify
+
+    told = identify(text, home=["en"], covered=grammars())
+    if language is None and told.reason is not None:
+        raise InputError(
+            f"There are no rules for the language of the text ({told.reason})",
+            hint=f"Name it, where it is one of {', '.join(grammars())}: --language en",
+        )
+    spoken = language or told.read_as or "en"
+    found = roles(text, language=spoken)
+    if as_json:
+        document = {"language": spoken, "emotions": [asdict(each) for each in found], "graph": role_graph(found)}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        return
+    from rich.markup import escape
+
+    from affekt.cli._tables import NarrowTable, terminal
+
+    if not found:
+        click.echo("No word of emotion that has roles was found.")
+        return
+    heads = ("emotion", "words", "who", "at whom or what", "why")
+    table = NarrowTable(*heads, left=heads, wrap=("at whom or what", "why"))
+    for each in found:
+        spans = (each.emotion, each.experiencer, each.target, each.cause)
+        name = f"not {each.label}" if each.negated else each.label
+        table.add_row(name, *(escape(span.text) if span is not None else "-" for span in spans))
+    terminal().print(table)
 
 
 def _texts(source: str, split: str, limit: int, column: str | None, data: str | None) -> list[str]:

@@ -81,7 +81,7 @@ class PromptWriter:
             found = self._held.search(clips, most=self.prompt.examples)
             # The nearest stands last, right before what is asked.
             shown = ["\n\n".join(self._example(f.demonstration) for f in reversed(one)) for one in found]
-        out = []
+        out: list[list[Message]] = []
         for clip, own, examples in zip(some, cues, shown, strict=True):
             fields = {
                 "labels": ", ".join(self.space.labels),

@@ -205,7 +205,8 @@ def _emotions(read: _Read, split: str, plan: _Plan, told: NDArray[np.float64], c
     p = told.copy()
     p[:, read.neutral] *= calm
     named = [read.labels[i] for i in p.argmax(1)]
-    out, at = [], 0
+    out: list[Mapping[int, str]] = []
+    at = 0
     for d in some:
         here = named[at : at + len(d.dialogue)]
         out.append({i: label for i, label in enumerate(here) if label in read.emotions})
