@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from browser import browser_test
+from click.testing import CliRunner
+from sounds import conversation, write
 
 import affekt
 from affekt.analysis import Policy
+from affekt.cli.explain import command
 from affekt.core.channel import Channel, Statement
 from affekt.core.prediction import Evidence, Prediction
 from affekt.explain.rationale import check_statement, explain_channels, rationale, valid_share
@@ -165,3 +170,45 @@ def test_the_report_shows_the_sentences(show, tmp_path):
     assert why.count() == 1
     said = page.locator("#panel ol.p-cues li").all_inner_texts()
     assert said[0] == 'The word "Thank" speaks for gratitude (+0.95).' and said[-1].startswith("Taken together")
+
+
+def test_a_language_model_behind_an_address_writes_and_is_checked():
+    said = [
+        {"sentence": 'She says "Thank", which is gratitude.', "evidence": [0]},
+        {"sentence": "Her eyes [bold]shine[/bold] with tears.", "evidence": [0]},
+    ]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            content = json.dumps(said) if asked["model"] == "good" else "I would rather not."
+            assert asked["max_tokens"] >= 300 and '"Thank"' in asked["messages"][-1]["content"]
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"choices": [{"message": {"content": content}}]}).encode())
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        where = f"http://127.0.0.1:{server.server_port}/v1"
+        asked = [TEXTS[0], "--model", "text-en", "--writer"]
+        good = CliRunner().invoke(command, [*asked, f"{where}#good"])
+        bad = CliRunner().invoke(command, [*asked, f"{where}#bad"])
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert good.exit_code == bad.exit_code == 0, good.output + bad.output
+    shown, instead = (" ".join(r.output.split()) for r in (good, bad))
+    assert 'She says "Thank", which is gratitude.' in shown and "this is read as" not in shown
+    assert "Taken out, speaks of the face, and its evidence does not: Her eyes [bold]shine[/bold]" in shown
+    assert "Taken together, this is read as gratitude" in instead and "Templates stand in" in instead
+
+
+def test_stretches_of_a_recording_are_explained(tmp_path):
+    write(tmp_path / "talk.wav", conversation(), rate=16_000, codec="pcm_s16le")
+    found = [p for p in affekt.analyze(tmp_path / "talk.wav", explain=True) if p.evidence and p.abstained is None]
+    assert found and all(p.explanation for p in found) and valid_share(found) == 1
+    assert "is heard from" in found[0].explanation[0].sentence

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_MOST_TOKENS = 600  # of an explanation
+
 
 @click.command(name="explain", short_help="Show which words moved a reading, and check that they did.")
 @click.argument("source")
@@ -40,6 +42,11 @@ __all__ = ["command"]
     "--language", type=click.Choice(["en", "fr"]), help="With --roles: language of the text.  [default: what it seems]"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random order.")
+@click.option(
+    "--writer",
+    metavar="DIR|URL#NAME",
+    help="Language model that writes the sentences: a folder, or the address of a server and the model's name there.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     *,
@@ -54,6 +61,7 @@ def command(
     by_role: bool,
     language: str | None,
     seed: int,
+    writer: str | None,
     as_json: bool,
 ) -> None:
     """Show which words moved the reading of SOURCE, a sentence, and say so in sentences.
@@ -67,6 +75,7 @@ def command(
     \b
     Examples:
       affekt explain "I am not happy with this."
+      affekt explain "I am not happy with this." --writer http://localhost:8000/v1#qwen
       affekt explain goemotions --check --split dev --limit 200
       affekt explain reviews.csv --column comment --check
       affekt explain ravdess --check
@@ -85,8 +94,10 @@ def command(
                 "SOURCE is a file", where=source, hint="Use `affekt analyze FILE --explain`, or add --check."
             )
         # Without a name, the model is that for the language of the text.
-        _show(load(model) if model else None, source, space, as_json=as_json)
+        _show(load(model) if model else None, source, space, writer, as_json=as_json)
         return
+    if writer is not None:
+        raise InputError("What is checked is explained by templates", where="--check", hint="Leave out --writer.")
     if (stretches := _stretches(source, split, limit, data)) is not None:
         _check_voice(stretches, model, limit, seed, as_json=as_json, name=_named(source, split))
         return
@@ -110,11 +121,22 @@ def command(
     _print(found, named, as_json=as_json, name=_named(source, split))
 
 
-def _show(recogniser: TextRecogniser | None, text: str, space: str | None, *, as_json: bool) -> None:
+def _show(
+    recogniser: TextRecogniser | None, text: str, space: str | None, writer: str | None, *, as_json: bool
+) -> None:
     from affekt.analysis import Policy, Reading, analyze
     from affekt.core.clip import Clip
 
     (prediction,) = analyze(text, model=recogniser, space=space, explain=True, policy=Policy(min_confidence=0))
+    told = None
+    if writer is not None:
+        from dataclasses import replace
+
+        from affekt.explain.rationale import rationale
+        from affekt.models.llm import open_backend
+
+        told = rationale(prediction, writer=open_backend(writer, most=_MOST_TOKENS))
+        prediction = replace(prediction, explanation=told.statements)
     reading = Reading(Clip("1", text), prediction)
     if as_json:
         import msgspec
@@ -126,7 +148,15 @@ def _show(recogniser: TextRecogniser | None, text: str, space: str | None, *, as
     from affekt.catalog.spaces import space as load_space
     from affekt.report.terminal import render
 
-    render([reading], console=Console(highlight=False), space=load_space(prediction.space))
+    console = Console(highlight=False)
+    render([reading], console=console, space=load_space(prediction.space))
+    if told is not None:
+        # What a model wrote is nothing to be read as markup, or obeyed by a terminal.
+        for statement, why in told.removed:
+            said = "".join(c for c in statement.sentence if c.isprintable())
+            console.print(f"  Taken out, {why}: {said}", style="dim", markup=False)
+        if told.refused is not None:
+            console.print(f"  Templates stand in for {writer}: {told.refused}.", style="yellow", markup=False)
 
 
 def _show_roles(text: str, language: str | None, *, as_json: bool) -> None:

@@ -206,12 +206,13 @@ class OpenAICompatible:
             raise ModelError("The server's answer has no words", where=self._address) from err
 
 
-def open_backend(where: str, *, adapter: str | Path | None = None) -> Backend:
+def open_backend(where: str, *, adapter: str | Path | None = None, most: int = 12) -> Backend:
     """The language model at a place.
 
     Args:
         where: A folder, or an address with the name of the model behind `#`.
         adapter: Folder of a LoRA adapter; of a folder alone.
+        most: Most tokens of an answer.
 
     Raises:
         InputError: An adapter is named for an address.
@@ -221,5 +222,5 @@ def open_backend(where: str, *, adapter: str | Path | None = None) -> Backend:
         if adapter is not None:
             raise InputError("An adapter is added to a model in a folder, not to one at an address")
         address, _, model = where.partition("#")
-        return OpenAICompatible(address, model)
-    return HuggingFace(where, adapter=adapter)
+        return OpenAICompatible(address, model, most=most)
+    return HuggingFace(where, adapter=adapter, most=most)
