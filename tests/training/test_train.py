@@ -24,8 +24,9 @@ from affekt.core.errors import CatalogError  # noqa: E402
 from affekt.models.text import TextRecogniser, with_context, without_oldest  # noqa: E402
 from affekt.train.encoder import Dropout, TextModel  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
-from affekt.train.loop import train  # noqa: E402
+from affekt.train.loop import _some, train  # noqa: E402
 from affekt.train.package import measure_ranges, package  # noqa: E402
+from affekt.train.targets import Rows  # noqa: E402
 from affekt.train.together import read_together  # noqa: E402
 
 HEADS = {"go": "goemotions", "vad": "vad", "xed": "plutchik"}
@@ -290,6 +291,18 @@ def lab(*, head, space, corpus, objective, of="labels", **stage):
 
 
 @pytest.mark.slow
+def test_rows_of_an_epoch_are_drawn_in_whole_conversations():
+    rows = Rows(
+        [str(i) for i in range(8)], [""] * 8, np.zeros((8, 1)), dialogues=["a", "a", "b", "b", "b", None, "c", "c"]
+    )
+    for seed in range(20):
+        some = _some(rows, 4, np.random.default_rng(seed)).tolist()
+        assert len(set(some)) == 4
+        parts = [set(some) & set(part) for part in ([0, 1], [2, 3, 4], [5], [6, 7])]
+        cut = [p for p, whole in zip(parts, (2, 3, 1, 2), strict=True) if 0 < len(p) < whole]
+        assert len(cut) <= 1  # the last that was drawn
+
+
 def test_early_stopping_keeps_the_best_epoch(data, tmp_path):
     # Labels of the generated rows are random, so that dev gets worse once the training rows are learned by heart.
     chosen = lab(

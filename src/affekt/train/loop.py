@@ -435,7 +435,7 @@ def _epoch(
     for s, source in enumerate(sources):
         part, every = source.part, np.arange(len(source.tokens))
         if part.rows is not None and part.rows < len(every):
-            every = rng.choice(every, part.rows, replace=False)
+            every = _some(source.rows, part.rows, rng) if onwards else rng.choice(every, part.rows, replace=False)
         chosen = [every] * part.repeats
         if part.rare_repeats:
             given = np.nan_to_num(source.rows.values) > 0
@@ -459,6 +459,14 @@ def _epoch(
         order = easy_first(each, curriculum.buckets, rng)
     ordered: NDArray[np.int64] = out[np.concatenate([places[k] for k in order])]
     return ordered
+
+
+def _some(rows: Rows, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """So many rows, of conversations that are drawn whole."""
+    _, of = np.unique([d or f"\0{i}" for i, d in enumerate(rows.dialogues)], return_inverse=True)
+    place = rng.permutation(of.max() + 1)[of]
+    out: NDArray[np.int64] = np.argsort(place, kind="stable")[:most]
+    return out
 
 
 def _difficulty(rows: Rows, at: NDArray[np.int64], curriculum: Curriculum) -> float:

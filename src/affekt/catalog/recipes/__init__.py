@@ -87,7 +87,8 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         beside: Further losses on the same rows.
         weight: Factor of its loss.
         repeats: How often each of its rows is seen in an epoch.
-        rows: Rows drawn for an epoch, without putting back; `None` takes all.
+        rows: Rows drawn for an epoch, without putting back, and in whole conversations where these are read
+            together; `None` takes all.
         rare_below: Labels with fewer rows than this are rare, and
         rare_repeats: rows with a rare label are seen so many times more in an epoch.
     """
