@@ -203,17 +203,15 @@ def _is_state(word: str, rules: _Rules) -> bool:
 def _roles(
     text: str, begin: int, start: int, stop: int, end: int, kind: str, label: str, rules: _Rules
 ) -> EmotionRoles:
-    begin, cause = _leading(text, begin, start, rules)
-    after = cause or _subordinate(text, stop, end, rules)
+    begin, clause = _leading(text, begin, start, rules)
     rest = end
-    if cause is None and after is not None:
-        rest, cause = after[0], after[1]  # type: ignore[assignment]
+    if clause is None and (behind := _subordinate(text, stop, end, rules)) is not None:
+        rest, clause = behind
     negated = bool(rules.negators.search(text[begin:start]))
     subject = _subject(text, begin, start, rules)
     made_to = kind == "noun" and rules.lent is not None and rules.lent.fullmatch(text[start:stop]) is not None
     emotion = Span(text[start:stop], start, stop)
     told: dict[str, Any] = {"emotion": emotion, "label": label, "negated": negated}
-    clause = cause if isinstance(cause, Span) else None
     if made_to and re.search(r"\bf(?:ait|ont|aisait|aisaient|it|irent)\s*$", text[begin:start]):
         verb = re.search(r"\bf(?:ait|ont|aisait|aisaient|it|irent)\s*$", text[begin:start])
         assert verb is not None

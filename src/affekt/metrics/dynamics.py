@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Influence", "Transitions", "cross_influence", "inertia", "instability", "transitions", "variability"]
+__all__ = [
+    "Influence",
+    "Lag",
+    "Transitions",
+    "cross_influence",
+    "inertia",
+    "instability",
+    "response_lag",
+    "transitions",
+    "variability",
+]
 
 Array = NDArray[np.float64]
 
@@ -90,6 +100,54 @@ class Influence:
     intercept: float
     n: int
     dialogues: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a response trails what it responds to.
+
+    Attributes:
+        steps: Steps between the two; 0 for none.
+        correlation: Their correlation at that distance, -1 to 1.
+    """
+
+    steps: int
+    correlation: float
+
+
+def response_lag(driver: ArrayLike, response: ArrayLike, *, most: int) -> Lag:
+    """After how many steps a response goes with its driver most: the maximum of their cross-correlation.
+
+    For each distance the correlation is taken over the steps that both have. The response may go against the driver:
+    the size of the correlation counts, not its sign.
+
+    Args:
+        driver: What is responded to, shape (steps,), at equal distances in time.
+        response: The response, likewise.
+        most: The longest distance that is tried.
+
+    Returns:
+        The distance, and the correlation there; NaN where one of them never changes.
+
+    Raises:
+        ValueError: They are not of one length, or not longer than `most` by two.
+
+    Example:
+        >>> response_lag([0, 1, 0, 0, 2, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0, 2, 0, 0], most=4).steps
+        2
+    """
+    a, b = np.asarray(driver, np.float64), np.asarray(response, np.float64)
+    if a.ndim != 1 or a.shape != b.shape or len(a) < most + 2 or most < 0:
+        raise ValueError(f"series of shapes {a.shape} and {b.shape} have no lags up to {most}")
+    best = Lag(0, float("nan"))
+    for steps in range(most + 1):
+        x, y = a[: len(a) - steps], b[steps:]
+        x, y = x - x.mean(), y - y.mean()
+        below = float(np.sqrt((x @ x) * (y @ y)))
+        found = float(x @ y) / below if below > 0 else float("nan")
+        if np.isnan(best.correlation) or abs(found) > abs(best.correlation):
+            best = Lag(steps, found)
+    return best
 
 
 def cross_influence(
