@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def repository(
     data: str | Path | None = None,
     encoder: str | None = None,
     context: float = 0.0,
+    limit: int | None = None,
     jobs: int | None = None,
 ) -> Demonstrations:
     """A repository of the labelled turns of a corpus.
@@ -50,6 +52,7 @@ def repository(
         data: Folder that holds the corpora; default `AFFEKT_DATA`.
         encoder: Model that makes the vectors; default `text-en`.
         context: Weight of the turn before beside a turn's own words.
+        limit: Most turns; for a trial.
         jobs: Threads; default all cores.
 
     Raises:
@@ -68,7 +71,7 @@ def repository(
         encoder=encoder or vectors.spec.name,
         context=context,
     )
-    turns = ((clip, gold.labels) for clip, gold in read(source, split=split, data=data))
+    turns = ((clip, gold.labels) for clip, gold in islice(read(source, split=split, data=data), limit))
     return Demonstrations.build(turns, facts=facts, encoder=vectors)
 
 

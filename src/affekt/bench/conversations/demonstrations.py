@@ -94,8 +94,9 @@ def scores(entry: Study, *, data: str | Path | None, limit: int | None, progress
     labels = space(task.space).labels
     if task.of_rows != "labels" or space(task.space).kind != "single":
         raise CatalogError(f"The task {entry.task} is not about one label of a turn")
+    plans = {v.name: plan_of(_Plan, entry, v.conversation) for v in entry.ways}
     where = Path(data) if data else None
-    held = repository(source, data=data)
+    held = repository(source, data=data, limit=limit)
     dev, test = (
         [(clip, gold.labels) for clip, gold in read(source, split=split, data=data) if gold.labels and clip.text]
         for split in ("dev", task.split)
@@ -126,8 +127,7 @@ def scores(entry: Study, *, data: str | Path | None, limit: int | None, progress
     clips, truth = [clip for clip, _ in test], [labels.index(given[0]) for _, given in test]
     of: dict[str, dict[str, list[Statistic]]] = {"macro_f1": {}, "weighted_f1": {}, "accuracy": {}}
     dialogues = [clip.dialogue or clip.id for clip in clips]
-    for k, variant in enumerate(entry.ways):
-        plan = plan_of(_Plan, entry, variant.conversation)
+    for k, (name_of, plan) in enumerate(plans.items()):
         for seed in entry.seeds if plan.examples == "drawn" else entry.seeds[:1]:
             given = reader(plan, seed).predict(clips, space=task.space)
             said = [labels.index(p.labels[0]) for p in given]
@@ -138,6 +138,6 @@ def scores(entry: Study, *, data: str | Path | None, limit: int | None, progress
                 "accuracy": accuracy_statistic(**both),
             }
             for name, statistic in each.items():
-                of[name].setdefault(variant.name, []).append(statistic.by(dialogues))
-        progress(variant.name, "scored", k + 1, len(entry.ways), 0.0)
+                of[name].setdefault(name_of, []).append(statistic.by(dialogues))
+        progress(name_of, "scored", k + 1, len(entry.ways), 0.0)
     return [Scores(name, True, found) for name, found in of.items()]
