@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affekt.analysis import Block, Reading, followed
-from affekt.core.channel import Channel, FaceBox, Statement
+from affekt.core.channel import Channel, FaceBox
 from affekt.core.clip import Clip
 from affekt.core.errors import AffektError, InputError, MissingExtraError, ModelError
 from affekt.core.prediction import Evidence, Prediction, kind_of
@@ -360,17 +360,8 @@ class Watcher(Listener):
                 channels["voice"] = self._judged(read.clip, part, block.baselines.get(read.clip.speaker))
             if part.face is not None:
                 channels["face"] = self._faced(read.clip, part.face)
-            prediction = _together(read.clip, channels, part.scene)
-            if self.explain:
-                prediction = replace(prediction, explanation=self._rationale(prediction))
-            out.append(Reading(read.clip, prediction))
+            out.append(Reading(read.clip, self._told(_together(read.clip, channels, part.scene))))
         return followed(out, block.talk)
-
-    @staticmethod
-    def _rationale(prediction: Prediction) -> tuple[Statement, ...]:
-        from affekt.explain.rationale import explain_channels
-
-        return explain_channels(prediction)
 
     def _said(self, block: Seen) -> dict[int, Prediction]:
         """What the words of rows say, by the number of the row."""
