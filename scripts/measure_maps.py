@@ -17,7 +17,8 @@ import re
 import sys
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -326,11 +327,10 @@ def measure_goemotions_concepts(root: Path) -> dict[str, dict[str, object]]:
     }
 
 
-# The norms have "neutral", "calm", ... themselves: the labels of RAVDESS are words.
-def measure_ravdess_words(root: Path) -> dict[str, dict[str, object]]:
+# The norms have "neutral", "calm", "angry", ... themselves: the labels are words.
+def measure_words(root: Path, labels: Sequence[str]) -> dict[str, dict[str, object]]:
     rows = {row["Word"]: row for row in table(root / "warriner_vad/Ratings_Warriner_et_al.csv")}
     scales = {"valence": "V", "arousal": "A", "dominance": "D"}
-    labels = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
     return {
         label: {
             "mean": {name: float(rows[label][f"{letter}.Mean.Sum"]) for name, letter in scales.items()},
@@ -427,22 +427,27 @@ CENTROIDS: dict[str, tuple[tuple[str, str, int, str], str, Callable[[Path], dict
         "agreement file beside them, which fits (relief is calmest, joy and love most pleasant, grief least).",
         measure_goemotions_concepts,
     ),
-    "ravdess_to_warriner": (
+}
+for _target in ("emobank", "semeval2007-valence"):  # the six alone, for spaces that have no neutral
+    _source, _note, _measure = CENTROIDS[f"ekman-neutral_to_{_target}"]
+    CENTROIDS[f"ekman_to_{_target}"] = (_source, _note, without_neutral(_measure))
+_words = {
+    "ravdess": (("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"), "eight", "voices"),
+    "fer2013": (("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"), "seven", "faces"),
+}
+for _space, (_labels, _many, _what) in _words.items():
+    CENTROIDS[f"{_space}_to_warriner"] = (
         (
             "Norms of valence, arousal, and dominance for 13,915 English lemmas",
             "Warriner, A. B., Kuperman, V., Brysbaert, M.",
             2013,
             "https://doi.org/10.3758/s13428-012-0314-x",
         ),
-        "How people rated the eight words that name the labels, on scales from 1 to 9: means and standard deviations "
-        "over raters as they stand in the published file (CC BY-NC-ND 3.0); n is the number who rated valence. Doubt: "
-        "words were rated, not voices.",
-        measure_ravdess_words,
-    ),
-}
-for _target in ("emobank", "semeval2007-valence"):  # the six alone, for spaces that have no neutral
-    _source, _note, _measure = CENTROIDS[f"ekman-neutral_to_{_target}"]
-    CENTROIDS[f"ekman_to_{_target}"] = (_source, _note, without_neutral(_measure))
+        f"How people rated the {_many} words that name the labels, on scales from 1 to 9: means and standard "
+        "deviations over raters as they stand in the published file (CC BY-NC-ND 3.0); n is the number who rated "
+        f"valence. Doubt: words were rated, not {_what}.",
+        partial(measure_words, labels=_labels),
+    )
 
 WEIGHTS: dict[str, tuple[tuple[str, str, int, str], str, Callable[[Path], dict[str, dict[str, float]]]]] = {
     "meld_to_sentiment": (

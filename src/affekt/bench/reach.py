@@ -20,6 +20,7 @@ from affekt.core.errors import InputError, ModelError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser, RecogniserSpec
 from affekt.core.space import Centroids, LabelSpace, SpaceMap
+from affekt.models.face import FaceRecogniser
 from affekt.models.voice import VoiceRecogniser
 
 __all__ = ["Reach", "reach", "route"]
@@ -116,7 +117,7 @@ class Reach:
         return None
 
 
-def reach(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reach:
+def reach(task: Task, recogniser: Recogniser | VoiceRecogniser | FaceRecogniser) -> Reach:
     """Find the way from a recogniser to a task.
 
     Raises:
@@ -170,12 +171,12 @@ def route(spec: RecogniserSpec, into: str, names: Sequence[str]) -> tuple[str, S
     return best.origin.id, best
 
 
-def _to_labels(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reach:
+def _to_labels(task: Task, recogniser: Recogniser | VoiceRecogniser | FaceRecogniser) -> Reach:
     asked, over = route(recogniser.spec, task.space.id, task.names)
     return Reach(task, asked=asked, over=over)
 
 
-def _to_dimensions(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reach:
+def _to_dimensions(task: Task, recogniser: Recogniser | VoiceRecogniser | FaceRecogniser) -> Reach:
     spec = recogniser.spec
     if task.space.id in spec.spaces:
         return Reach(task, asked=task.space.id)
@@ -196,7 +197,7 @@ def _to_dimensions(task: Task, recogniser: Recogniser | VoiceRecogniser) -> Reac
     )
 
 
-def _own_ranges(recogniser: Recogniser | VoiceRecogniser) -> LabelSpace | None:
+def _own_ranges(recogniser: Recogniser | VoiceRecogniser | FaceRecogniser) -> LabelSpace | None:
     """The space that a recogniser's dimensions are given in, where its card says so."""
     card = getattr(recogniser, "card", None)
     stated = card.get("dimensions") if isinstance(card, Mapping) else None

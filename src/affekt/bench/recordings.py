@@ -1,41 +1,83 @@
-"""A model of the voice on the recordings of a corpus."""
+"""A model of the voice on the recordings of a corpus, and a model of faces on its pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from affekt.bench.tasks import Task
-from affekt.catalog.corpora import corpus
+from affekt.catalog.corpora import ALL, corpus
 from affekt.core.clip import Clip
 from affekt.core.errors import InputError
 from affekt.core.prediction import Prediction
+from affekt.corpora.faces import faces_of
 from affekt.corpora.files import recording_of
 from affekt.media.sound import read_sound
+from affekt.models.face import FaceRecogniser
 from affekt.models.voice import Baseline, VoiceRecogniser
 
-__all__ = ["judge_all", "refuse_seen"]
+__all__ = ["judge_all", "look_at_all", "refuse_seen"]
+
+_BATCH = 512  # faces that are decoded at once
 
 
-def refuse_seen(chosen: Task, voice: VoiceRecogniser) -> None:
-    """Refuse a task whose rows the model learned from.
+def refuse_seen(chosen: Task, model: VoiceRecogniser | FaceRecogniser, split: str) -> None:
+    """Refuse rows that the model learned from: of a model of faces the train split of a corpus, else all of it.
 
     Raises:
         InputError: It learned from them.
     """
-    for name in voice.voice.learned:
-        if corpus(name).folder == chosen.corpus.folder:
+    faces = isinstance(model, FaceRecogniser)
+    for name in model.face.learned if isinstance(model, FaceRecogniser) else model.voice.learned:
+        if corpus(name).folder == chosen.corpus.folder and (not faces or split in ("train", ALL)):
             folds = (
-                f"`affekt bench folds {chosen.id} --recipe RECIPE --out RUN_DIR` trains anew for each fold of speakers"
+                f"`affekt bench folds {chosen.id} --recipe RECIPE --out RUN_DIR` trains anew for each fold of speakers."
             )
+            other = "Leave out --split." if faces else "Train one without that corpus: --corpus."
             raise InputError(
-                f"{voice.spec.name} learned from {name!r}: a score on rows that it has seen says nothing",
+                f"{model.spec.name} learned from {name!r}: a score on rows that it has seen says nothing",
                 where=chosen.id,
-                hint=f"{folds}." if chosen.entry.selection == "folds" else "Train one without that corpus: --corpus.",
+                hint=folds if chosen.entry.selection == "folds" else other,
             )
+
+
+def look_at_all(
+    chosen: Task,
+    model: FaceRecogniser,
+    clips: Sequence[Clip],
+    *,
+    split: str,
+    asked: str | None = None,
+    data: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Prediction]:
+    """Read the picture of every row.
+
+    Args:
+        chosen: The task.
+        model: The model.
+        clips: The rows, in the order of the corpus.
+        split: Their split.
+        asked: Id of the head's space; default its main one.
+        data: Folder of the corpora; default `AFFEKT_DATA`.
+        progress: Called with (rows read, rows in all).
+
+    Raises:
+        InputError: Rows are not pictures, or one cannot be read.
+        DataError: A file is missing.
+    """
+    found: list[Prediction] = []
+    stream = faces_of(chosen.corpus, clips, split=split, data=data)
+    while batch := list(islice(stream, _BATCH)):
+        ids = [clip.id for clip in clips[len(found) : len(found) + len(batch)]]
+        found += model.predict(batch, ids=ids, space=asked)
+        if progress is not None:
+            progress(len(found), len(clips))
+    return found
 
 
 def judge_all(

@@ -31,7 +31,7 @@ from affekt.bench.causes import (
 )
 from affekt.bench.conflict import ConflictAnswers, answered, read_conflicts, score_conflicts, write_conflicts
 from affekt.bench.reach import Reach, reach
-from affekt.bench.recordings import judge_all, refuse_seen
+from affekt.bench.recordings import judge_all, look_at_all, refuse_seen
 from affekt.bench.scoring import Scored, score
 from affekt.bench.tasks import Task, task
 from affekt.bench.timelines import TimelineAnswers, read_timelines, score_timelines, write_timelines
@@ -44,6 +44,7 @@ from affekt.core.run import Run, Score
 from affekt.corpora.causes import CausedDialogue, Finder
 from affekt.corpora.files import checksum
 from affekt.corpora.read import Example, checksums, ratings, read
+from affekt.models.face import FaceRecogniser
 from affekt.models.text import TextRecogniser
 from affekt.models.voice import VoiceRecogniser
 
@@ -83,7 +84,7 @@ _BATCH = 512
 
 def run_task(
     name: str,
-    recogniser: Recogniser | VoiceRecogniser,
+    recogniser: Recogniser | VoiceRecogniser | FaceRecogniser,
     *,
     out: str | Path,
     data: str | Path | None = None,
@@ -110,7 +111,7 @@ def run_task(
 
     Raises:
         UnknownNameError: There is no such task or split.
-        InputError: A model of the voice learned from these rows, or they are no recordings.
+        InputError: The model learned from these rows, or they are not what it reads: recordings, pictures, texts.
         DataError: The corpus is missing or does not have its layout.
         ModelError: The recogniser lacks what the task asks for and no map leads there, or it answers other rows
             than it was given.
@@ -118,13 +119,13 @@ def run_task(
     """
     chosen = task(name)
     used = chosen.check_split(split)
-    if isinstance(recogniser, VoiceRecogniser):
-        refuse_seen(chosen, recogniser)
+    if isinstance(recogniser, VoiceRecogniser | FaceRecogniser):
+        refuse_seen(chosen, recogniser, used)
     elif isinstance(recogniser, TextRecogniser) and not (columns := chosen.corpus.columns).text and not columns.fields:
         raise InputError(
             f"{chosen.corpus.title} has no text, and {recogniser.spec.name} reads nothing else",
             where=chosen.id,
-            hint="Give it a model of the voice: `affekt models list`.",
+            hint=f"Give it a model of {'faces' if columns.picture else 'the voice'}: `affekt models list`.",
         )
     free = chosen.entry.target == "words"
     way = None if free else reach(chosen, recogniser)
@@ -136,6 +137,8 @@ def run_task(
     started = time.perf_counter()
     if isinstance(recogniser, VoiceRecogniser):
         given = judge_all(chosen, recogniser, clips, asked=asked, alone=alone, data=data, progress=progress)
+    elif isinstance(recogniser, FaceRecogniser):
+        given = look_at_all(chosen, recogniser, clips, split=used, asked=asked, data=data, progress=progress)
     else:
         given = predict_all(recogniser, clips, asked=asked, progress=progress)
     seconds = time.perf_counter() - started
@@ -514,7 +517,7 @@ def predict_all(
 
 def _collect(
     way: Reach,
-    recogniser: Recogniser | VoiceRecogniser,
+    recogniser: Recogniser | VoiceRecogniser | FaceRecogniser,
     examples: list[Example],
     predictions: list[Prediction],
     data: str | Path | None,
@@ -550,7 +553,7 @@ def installed(*others: str) -> dict[str, str]:
     return {"affekt": __version__, "python": platform.python_version(), "platform": platform.machine(), **packages}
 
 
-def _weights(recogniser: Recogniser | VoiceRecogniser) -> dict[str, str]:
+def _weights(recogniser: Recogniser | VoiceRecogniser | FaceRecogniser) -> dict[str, str]:
     """Checksums of the files of the model folder, where the recogniser has one."""
     folder = getattr(recogniser, "folder", None)
     if not isinstance(folder, Path):

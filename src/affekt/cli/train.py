@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from affekt.catalog.recipes import VoiceRecipe
+    from affekt.catalog.recipes import FaceRecipe, VoiceRecipe
 
 __all__ = ["command"]
 
@@ -80,12 +80,13 @@ def command(
     reads any language. With --floor, nothing is trained but a floor to stand on, and its
     run goes to OUT.
 
-    A recipe of the voice is fitted on the recordings of its corpora and measured on speakers left out.
+    A recipe of the voice is fitted on the recordings of its corpora and measured on speakers left out, one of faces on
+    the pictures of its corpus.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
     weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
     """
-    from affekt.catalog.recipes import VoiceRecipe, with_seed
+    from affekt.catalog.recipes import FaceRecipe, VoiceRecipe, with_seed
     from affekt.catalog.recipes import recipe as look_up
     from affekt.core.errors import InputError
     from affekt.extras import need
@@ -97,6 +98,14 @@ def command(
         if epochs or floor or limit or seed is not None:
             raise InputError("A recipe of the voice is fitted in one go", hint="Leave out --epochs, --limit, --seed.")
         train_voice(found, Path(str(recipe)).stem, out, data=data, encoder=encoder, corpora=corpora)
+        return
+    if isinstance(found, FaceRecipe):
+        if encoder or corpora or epochs or floor:
+            raise InputError(
+                "A recipe of faces says what it learns from and for how long",
+                hint="Leave out --encoder, --corpus, --epochs.",
+            )
+        train_face(found, Path(str(recipe)).stem, out, data=data, limit=limit, seed=seed, threads=threads)
         return
     if corpora:
         raise InputError("--corpus belongs to a recipe of the voice")
@@ -198,6 +207,50 @@ def train_voice(
             data=Path(data) if data else None,
             encoder=Path(encoder) if encoder else None,
             progress=lambda what, done, total: bar.update(at, description=what, completed=done, total=total),
+        )
+    click.echo(json.dumps(figures, indent=1))
+    click.echo(f"Written: {out}", err=True)
+
+
+def train_face(
+    recipe: FaceRecipe,
+    name: str,
+    out: Path,
+    *,
+    data: str | None,
+    limit: int | None,
+    seed: int | None,
+    threads: int | None,
+) -> None:
+    """Make a model of faces, and print what it came to."""
+    import msgspec
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from affekt.core.errors import InputError
+    from affekt.corpora.files import data_folder
+    from affekt.extras import need
+
+    data_folder(data)
+    torch = need("torch", extra="train")
+    if threads:
+        torch.set_num_threads(threads)
+    from affekt.train.face.make import make_face
+
+    if (out / "affekt.json").exists():
+        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        at = bar.add_task(name, total=None)
+        figures = make_face(
+            recipe if seed is None else msgspec.structs.replace(recipe, seed=seed),
+            name,
+            out,
+            data=Path(data) if data else None,
+            limit=limit,
+            progress=lambda what, step, total, loss: bar.update(
+                at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
+            ),
         )
     click.echo(json.dumps(figures, indent=1))
     click.echo(f"Written: {out}", err=True)

@@ -20,6 +20,8 @@ from affekt.core.errors import CatalogError, DataError, nearest
 from affekt.corpora.files import corpus_folder, file_of, files_of, joined_file, lines, opened
 from affekt.corpora.generated import rows
 
+_BATCH = 1024  # rows of Parquet that are held at once
+
 __all__ = ["Record", "id_of", "listed", "records", "table_records", "text_of", "wanted"]
 
 
@@ -133,6 +135,8 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
                 stream = _turns_of_lines(stream, entry, tuple(part.beside))
         elif entry.layout == "json":
             stream = _json_records(file, entry.json, _columns_of(entry), path)
+        elif entry.layout == "parquet":
+            stream = _parquet_records(file, _columns_of(entry), path)
         else:
             stream = _xml_records(file, entry, path)
         if entry.joined is not None:
@@ -302,6 +306,31 @@ def _plain(file: Path, table: Table, width: int) -> Iterator[tuple[int, list[str
             yield number, line.split(table.delimiter, width - 1 if table.rest else -1)
 
 
+# --- Parquet
+
+
+def _parquet_records(file: Path, columns: tuple[str, ...], path: str) -> Iterator[Record]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = [column for column in columns if not column.startswith("@")]
+    number = 0
+    try:
+        with pq.ParquetFile(file) as stored:
+            for batch in stored.iter_batches(batch_size=_BATCH, columns=wanted):
+                table = pa.Table.from_batches([batch])
+                while any(pa.types.is_struct(field.type) for field in table.schema):
+                    table = table.flatten()
+                for cells in table.to_pylist():
+                    number += 1
+                    extra = {"@file": file.stem, "@path": path, "@line": str(number)}
+                    yield Record({**cells, **extra}, path, str(number), f"{file}, row {number}")
+    except (pa.ArrowException, OSError) as err:
+        raise DataError(
+            "This is not a Parquet file, or it is broken", where=str(file), hint="Get the file again from the release."
+        ) from err
+
+
 # --- JSON
 
 
@@ -389,7 +418,7 @@ def _follow(value: Any, path: str) -> Any:
 def _columns_of(entry: Corpus) -> tuple[str, ...]:
     """All columns that an entry names anywhere, which in JSON are paths to follow."""
     c, g = entry.columns, entry.gold
-    single = (c.text, c.split, c.turn, c.speaker, c.language, c.start, c.end, c.target)
+    single = (c.text, c.picture, c.split, c.turn, c.speaker, c.language, c.start, c.end, c.target)
     labels = tuple(part for column in listed(g.labels) for part in column.split("+"))
     coded = (code.column for code in entry.codes)
     several = (c.id, c.dialogue, c.context, labels, entry.hash_split.by if entry.hash_split else ())

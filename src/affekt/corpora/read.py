@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from affekt.catalog.corpora import ALL, Corpus, CorpusFile, corpus
 from affekt.core.clip import Clip
-from affekt.core.errors import DataError, UnknownNameError
+from affekt.core.errors import DataError, InputError, UnknownNameError
 from affekt.corpora.files import checksum, file_of, files_of, joined_file
 from affekt.corpora.generated import digest
 from affekt.corpora.gold import GoldReader, Target
@@ -18,7 +19,7 @@ from affekt.corpora.layouts import Record, id_of, listed, records, text_of, want
 from affekt.corpora.splits import split_of, splitter
 from affekt.corpora.votes import means, ratings
 
-__all__ = ["Example", "Target", "checksums", "overlap", "ratings", "read", "split_of"]
+__all__ = ["Example", "Target", "checksums", "overlap", "pictures", "ratings", "read", "split_of"]
 
 Example = tuple[Clip, Target]
 
@@ -157,6 +158,7 @@ def _joined(entry: Corpus, stream: Iterator[Example]) -> Iterator[Example]:
 def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Example]:
     gold = GoldReader(entry, data=data)
     rated = means(entry, data=data) if entry.gold.mean else None
+    known = {own: _contents(entry, others, data) for own, others in entry.unseen.items() if split in (own, ALL)}
     for part in _files_of(entry, split):
         split_of_row = splitter(entry, part, data)
         thread = _Thread(entry.context_turns)
@@ -168,12 +170,65 @@ def _rows(entry: Corpus, split: str, data: str | Path | None) -> Iterator[Exampl
             own = split_of_row(record, text)
             if own is None or (own != split and not _every(entry, split)) or not wanted(record, entry.asked):
                 continue
+            if own in known and _content(entry, record, text) in known[own]:
+                continue
             if rated is None:
                 yield clip, Target() if part.no_label else gold(record)
             elif clip.id in rated:
                 yield clip, gold.of_means(rated[clip.id])
             else:
                 raise DataError("Nobody's rating of this row is in the release", where=record.where)
+
+
+def _contents(entry: Corpus, splits: tuple[str, ...], data: str | Path | None) -> set[bytes]:
+    """What the rows of some splits show or say, as digests."""
+    found: set[bytes] = set()
+    for split in splits:
+        for part in _files_of(entry, split):
+            split_of_row = splitter(entry, part, data)
+            for record in records(entry, part, data):
+                text = text_of(entry, record)
+                if wanted(record, entry.where) and split_of_row(record, text) == split:
+                    found.add(_content(entry, record, text))
+    return found
+
+
+def _content(entry: Corpus, record: Record, text: str) -> bytes:
+    shown = record.raw(entry.columns.picture) if entry.columns.picture else text.encode()
+    return hashlib.sha256(shown or b"").digest()
+
+
+def pictures(name: str | Corpus, *, split: str, data: str | Path | None = None) -> Iterator[tuple[str, bytes]]:
+    """Stream the pictures of a split.
+
+    Args:
+        name: Id of a corpus or view, or its entry.
+        split: As for `read`.
+        data: As for `read`.
+
+    Yields:
+        The id of the row, as of its clip, and the bytes of the JPEG. Rows that `read` leaves out may be among them.
+
+    Raises:
+        UnknownNameError: There is no such corpus or split.
+        InputError: Rows of the corpus are not pictures.
+        DataError: As of `read`, or a row has no picture.
+    """
+    entry = corpus(name) if isinstance(name, str) else name
+    if not entry.columns.picture:
+        raise InputError(f"Rows of {entry.title} are not pictures", where=entry.id, hint="See `affekt bench list`.")
+    if split not in (*entry.splits, ALL):
+        raise UnknownNameError("split", split, (*entry.splits, ALL), where=entry.id)
+    return _pictures(entry, split, data)
+
+
+def _pictures(entry: Corpus, split: str, data: str | Path | None) -> Iterator[tuple[str, bytes]]:
+    for part in _files_of(entry, split):
+        for record in records(entry, part, data):
+            shown = record.raw(entry.columns.picture)
+            if not isinstance(shown, bytes):
+                raise DataError("The row has no picture", where=record.where, hint="Get the file again.")
+            yield id_of(entry, record, text_of(entry, record)), shown
 
 
 def _clip(entry: Corpus, record: Record, text: str, thread: _Thread) -> Clip:

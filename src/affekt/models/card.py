@@ -22,6 +22,7 @@ __all__ = [
     "Card",
     "Causes",
     "Dimensions",
+    "Face",
     "Figure",
     "Head",
     "Speakers",
@@ -172,6 +173,20 @@ class Voice(msgspec.Struct, frozen=True, kw_only=True):
     moments: Moments | None = None
 
 
+class Face(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model of faces sees; see `affekt.models.face`.
+
+    Attributes:
+        size: Pixels a side of the grey crop that it reads.
+        places: Dimensional space in which the labels were rated; valence, arousal and dominance are read off there.
+        learned: Corpora from whose train split it learned.
+    """
+
+    size: int
+    places: str | None = None
+    learned: tuple[str, ...] = ()
+
+
 class Causes(msgspec.Struct, frozen=True, kw_only=True):
     """How a model of causes reads; see `affekt.models.causes`.
 
@@ -237,6 +252,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         context: How many turns before a text are read with it.
         speakers: How the speaker of each turn stands before its words, see `with_context`.
         voice: How it hears, where it is a model of the voice, whose `max_tokens` is 0.
+        face: How it sees, where it is a model of faces, whose `max_tokens` is 0 and which is of no language.
         causes: How it reads, where it is a model of the causes of emotions; `main` is then the space of these.
         files: File -> SHA-256.
         scores: Language -> what was measured in it.
@@ -262,6 +278,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     target: Aim = "plain"
     asks: Asks | None = None
     voice: Voice | None = None
+    face: Face | None = None
     causes: Causes | None = None
     fields: tuple[str, ...] = ()
     files: dict[str, str]
@@ -273,7 +290,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         """The dimensional space of what it gives beside labels; `None` where that is nothing."""
         if self.dimensions is not None:
             return self.dimensions.space
-        return None if self.voice is None else self.voice.places
+        beside = self.voice or self.face
+        return None if beside is None else beside.places
 
 
 def spec_of(card: Card) -> RecogniserSpec:

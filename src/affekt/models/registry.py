@@ -12,11 +12,13 @@ from affekt.models.text import TextRecogniser
 
 if TYPE_CHECKING:
     from affekt.models.causes import CauseRecogniser
+    from affekt.models.face import FaceRecogniser
     from affekt.models.voice import VoiceRecogniser
 
 __all__ = [
     "CAUSES",
     "DEFAULT",
+    "FACE",
     "TALK",
     "VOICE",
     "Card",
@@ -26,6 +28,7 @@ __all__ = [
     "load",
     "load_any",
     "load_causes",
+    "load_face",
     "load_voice",
     "model_folder",
     "read_card",
@@ -33,6 +36,7 @@ __all__ = [
 
 DEFAULT = "text-en"
 VOICE = "voice"
+FACE = "face"
 CAUSES = "causes-en"
 TALK = "talk-en"
 
@@ -95,6 +99,8 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
     card = read_card(folder)
     if card.voice is not None:
         raise ModelError(f"{card.id} reads voices, not texts", hint="Give it a recording: affekt analyze call.wav")
+    if card.face is not None:
+        raise ModelError(f"{card.id} reads faces, not texts", hint="Give it a picture: affekt analyze photo.jpg")
     if card.causes is not None:
         raise ModelError(f"{card.id} finds causes of emotions, and reads none itself", hint="See `affekt models list`.")
     if card.asks is not None:
@@ -104,15 +110,18 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
     return TextRecogniser(folder, jobs=jobs)
 
 
-def load_any(name: str | Path, *, jobs: int | None = None) -> TextRecogniser | VoiceRecogniser:
-    """Load a recogniser of texts or of voices, whichever it is.
+def load_any(name: str | Path, *, jobs: int | None = None) -> TextRecogniser | VoiceRecogniser | FaceRecogniser:
+    """Load a recogniser of texts, of voices or of faces, whichever it is.
 
     Raises:
         UnknownNameError: There is no such model.
         ModelError: The model cannot be loaded.
     """
     folder = model_folder(name)
-    return load(folder, jobs=jobs) if read_card(folder).voice is None else load_voice(folder, jobs=jobs)
+    card = read_card(folder)
+    if card.face is not None:
+        return load_face(folder, jobs=jobs)
+    return load(folder, jobs=jobs) if card.voice is None else load_voice(folder, jobs=jobs)
 
 
 def load_voice(name: str | Path | None = None, *, jobs: int | None = None) -> VoiceRecogniser:
@@ -125,6 +134,18 @@ def load_voice(name: str | Path | None = None, *, jobs: int | None = None) -> Vo
     from affekt.models.voice import VoiceRecogniser
 
     return VoiceRecogniser(model_folder(name or VOICE), jobs=jobs)
+
+
+def load_face(name: str | Path | None = None, *, jobs: int | None = None) -> FaceRecogniser:
+    """Load a recogniser of faces; default the bundled one.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        ModelError: The model cannot be loaded, or reads no faces.
+    """
+    from affekt.models.face import FaceRecogniser
+
+    return FaceRecogniser(model_folder(name or FACE), jobs=jobs)
 
 
 def load_causes(name: str | Path | None = None, *, jobs: int | None = None) -> CauseRecogniser:

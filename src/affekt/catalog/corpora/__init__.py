@@ -43,7 +43,7 @@ __all__ = [
 ALL = "all"
 """What all splits together are called."""
 
-Layout = Literal["table", "json", "xml", "files", "generated"]
+Layout = Literal["table", "json", "xml", "files", "parquet", "generated"]
 Names = str | tuple[str, ...]
 
 
@@ -169,10 +169,12 @@ class Columns(_Part, frozen=True):
     """Where the parts of a clip stand.
 
     Each row also has the columns `@file` (the file's name without ending), `@path` (the file below the corpus folder)
-    and `@line` (the line, or number of the record).
+    and `@line` (the line, or number of the record). In layout `parquet` what is inside of a column is named with dots,
+    as in `image.bytes`.
 
     Attributes:
         text: The text; empty where there is none, as in tables of recordings.
+        picture: The bytes of a JPEG picture, in layout `parquet`; empty where there is none.
         id: The row's id; several columns are joined by `_`. Empty: the file and line, or the text's hash where
             duplicates are joined.
         split: The split.
@@ -190,6 +192,7 @@ class Columns(_Part, frozen=True):
     """
 
     text: str = "text"
+    picture: str = ""
     id: Names = ""
     split: str = ""
     dialogue: Names = ""
@@ -413,6 +416,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
             text, and alone for anything but empty.
         asked: Column -> values; rows with other values are read as context only.
         context_turns: Most turns before a turn that are kept with it.
+        unseen: Split -> other splits; a row of it whose text or picture also stands in one of these is left out.
         merge_duplicates: Whether rows with the same text are joined into one, with the labels of all of them.
         strip: Whether white space around a text is taken off.
         html_entities: Whether texts hold HTML entities (`&amp;`), which are resolved.
@@ -464,6 +468,7 @@ class Corpus(Entry, frozen=True, kw_only=True):
     where: dict[str, Names] = msgspec.field(default_factory=dict)
     asked: dict[str, Names] = msgspec.field(default_factory=dict)
     context_turns: int = 10
+    unseen: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     merge_duplicates: bool = False
     strip: bool = False
     html_entities: bool = False

@@ -1,0 +1,1 @@
+"""Training what reads faces."""
