@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+_QUICK = {"libvpx": {"deadline": "realtime", "cpu-used": "8"}, "libx264": {"preset": "ultrafast"}}
 
 
 def _disc(grid: tuple[NDArray, NDArray], x: float, y: float, rx: float, ry: float, *, soft: float = 0.15) -> NDArray:
@@ -83,6 +84,7 @@ def film(
         pictures.height, pictures.width = first.shape[:2]
         pictures.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         pictures.bit_rate = 4_000_000
+        pictures.options = _QUICK.get(codec, {})
         if rotation:
             pictures.set_display_rotation(rotation)
         kind = "pcm_s16le" if path.suffix in (".avi", ".mkv") else "aac"

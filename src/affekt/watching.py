@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affekt.analysis import Block, Reading, followed
+from affekt.conversing import Conversing
 from affekt.core.channel import Channel, FaceBox
 from affekt.core.clip import Clip
 from affekt.core.errors import AffektError, InputError, MissingExtraError, ModelError
@@ -57,6 +58,7 @@ _TICK = 30.0  # seconds of video between two signs of life
 _BATCH = 32  # faces that are read at once
 _MOST_FACES = 16  # of a frame, the largest
 _CHANCE = 2  # frames in which somebody is seen: what is seen in fewer of a video is taken for a mistake
+_PRESENT = 0.25  # of the frames of a segment with the person seen most: less is somebody who comes or goes
 _MOVED, _MOST = 0.02, 4  # as in `affekt.explain.voice`
 
 
@@ -309,7 +311,7 @@ class Watcher(Listener):
         if several:
             rows = [apart(read, video) for read in rows]
         video.heard = max(video.heard, video.seen)
-        yield Seen(rows, choices, source.fraction, before + video.heard, None, parts, baselines)
+        yield Seen(rows, choices, source.fraction, before + video.heard, Conversing(), parts, baselines)
 
     def _rows(self, segments: Sequence[_Segment], video: VideoSource) -> tuple[list[Read], list[_Part]]:
         """A row for each segment and person. What is said is of the only person to be seen, else of nobody's face."""
@@ -318,7 +320,9 @@ class Watcher(Listener):
         rows: list[Read] = []
         parts: list[_Part] = []
         for segment, scene in zip(segments, cues, strict=True):
-            read, people = segment.read, segment.people
+            read = segment.read
+            most = max((len(kept.boxes) for kept in segment.people.values()), default=0)
+            people = {who: kept for who, kept in segment.people.items() if len(kept.boxes) >= _PRESENT * most}
             own = read.clip if read is not None else Clip(id="", source=video.name)
             start, end = (own.start, own.end) if read is not None else (segment.start, segment.end)
             clip = replace(own, start=start, end=end)
@@ -332,7 +336,7 @@ class Watcher(Listener):
                 parts.append(spoken)
             for person, kept in sorted(people.items(), key=lambda item: int(item[0].split()[-1])):
                 part = replace(spoken, face=kept) if person == alone else _Part(kept, scene=tuple(scene))
-                seen = clip if person == alone else replace(clip, text=None, speaker=None)
+                seen = clip if person == alone else replace(clip, text=None, speaker=None, dialogue=None, turn=None)
                 rows.append(Read(replace(seen, person=person, faces=tuple(kept.boxes)), problem if alone else None))
                 parts.append(part)
         rows = [replace(read, clip=replace(read.clip, id=str(k))) for k, read in enumerate(rows, 1)]
@@ -488,7 +492,10 @@ def _moments(
     table: NDArray[np.float64],
     scores: Mapping[str, float],
 ) -> tuple[Evidence, ...]:
-    """The times that moved the label of a face: by how much the mean would be lower without these frames."""
+    """The times that moved the label of a face: by how much the mean would be lower without these frames.
+
+    Where the look does not change, all frames together moved it away from chance.
+    """
     top = max(scores, key=scores.__getitem__)
     column = table[:, labels.index(top)]
     runs: list[list[int]] = []
@@ -507,7 +514,7 @@ def _moments(
     found = sorted((e for e in out if abs(e.weight) >= _MOVED), key=lambda e: -abs(e.weight))[:_MOST]
     if not found:
         start, end = shown.times[0], shown.times[-1] + (1 / RATE if len(shown.times) > 1 else 0.0)
-        found = [Evidence("face", f"{top} throughout", start, end, round(scores[top], 6), top)]
+        found = [Evidence("face", "the look throughout", start, end, scores[top] - 1 / len(labels), top)]
     return tuple(found)
 
 

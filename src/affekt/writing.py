@@ -22,6 +22,7 @@ from affekt.core.row import ROW_VERSION
 from affekt.media.kinds import RECORDED
 from affekt.media.recording import RecordingSource
 from affekt.media.sound import Sound, stream_sound
+from affekt.media.watched import VideoSource
 from affekt.opening import File, Input
 from affekt.report.exports import Format, check_times, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
@@ -388,7 +389,7 @@ def _bytes(files: Sequence[File]) -> int:
 
 
 def _recordings_of(source: Input) -> list[RecordingSource]:
-    return [file for file in source.files if isinstance(file, RecordingSource)]
+    return [file for file in source.files if isinstance(file, RecordingSource) and file.kind != "image"]
 
 
 def _watch(source: Input) -> list[Picture]:
@@ -396,7 +397,7 @@ def _watch(source: Input) -> list[Picture]:
     from affekt.features.picture import Picture
 
     recordings = _recordings_of(source)
-    pictures = [Picture(min(1.0, _LARGE_PICTURES / len(recordings))) for _ in recordings]
+    pictures = [Picture(min(1.0, _LARGE_PICTURES / max(len(recordings), 1))) for _ in recordings]
     for file, picture in zip(recordings, pictures, strict=True):
         file.overhear = partial(_onto, picture)
     return pictures
@@ -419,10 +420,24 @@ def _shown(source: Input, pictures: Sequence[Picture], embed_sound: bool | None)
             with contextlib.suppress(InputError):
                 for block in stream_sound(file.path):
                     picture.hear(block.samples)
-        if picture.samples:
-            drawn = {"waveform": picture.waveform(), "spectrogram": picture.spectrogram()}
-            shown.append(Recording(name=file.name, path=file.path, seconds=picture.seconds, held=held, **drawn))
+        size = _size(file)
+        if not picture.samples and size is None:
+            continue
+        drawn = {"waveform": picture.waveform(), "spectrogram": picture.spectrogram()} if picture.samples else {}
+        seconds = max(picture.seconds, file.seen if isinstance(file, VideoSource) else 0.0)
+        shown.append(Recording(name=file.name, path=file.path, seconds=seconds, held=held, pictures=size, **drawn))
     return shown
+
+
+def _size(file: RecordingSource) -> tuple[int, int] | None:
+    """Width and height of the pictures of a video; of one that only an earlier run has seen, its first is decoded."""
+    if not isinstance(file, VideoSource) or file.unseen is not None:
+        return None
+    if file.video.header is None:
+        with contextlib.suppress(InputError):
+            next(file.video.frames(times=[0.0]), None)
+    header = file.video.header
+    return None if header is None else (header.width, header.height)
 
 
 def _facts(
@@ -431,7 +446,8 @@ def _facts(
     """What the report says; of several models, those that read rows."""
     from affekt.report.html import ReportFacts
 
-    used = [way for way in analyzer.ways if notes.get(f"model:{way.spec.name}")] or analyzer.ways[:1]
+    read = {name for key in notes if key.startswith("model:") for name in key.removeprefix("model:").split(" + ")}
+    used = [way for way in analyzer.ways if way.spec.name in read] or analyzer.ways[:1]
     names = [Path(file.name).name for file in source.files]
     spaces = list({way.space.id: way.space for way in used}.values())
     # The coarsest grouping gives the clearest colours.
@@ -440,6 +456,7 @@ def _facts(
     return ReportFacts(
         title=_title(source),
         heard=source.recorded,
+        seen=source.watched and any(way.card.get("face") is not None for way in analyzer.ways),
         recordings=recordings,
         input_name=", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]} and {len(names) - 2} more",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -456,6 +473,8 @@ def _facts(
 
 
 def _title(source: Input) -> str:
+    if source.watched:
+        return "What faces, voices and words say"
     if source.recorded:
         return "What the voices sound like"
     return "How the conversation feels" if source.conversation else "What the texts feel like"
@@ -482,7 +501,9 @@ def _model_facts(analyzer: Analyzer, way: Way) -> ModelFacts:
 def _risk_note(analyzer: Analyzer, way: Way) -> str:
     """When no answer is given, and what that trades, in a sentence or two."""
     least = analyzer.min_confidence(way)
-    if way.card.get("voice"):
+    if way.card.get("face") is not None:
+        what, unit = "Faces", "faces"
+    elif way.card.get("voice"):
         what, unit = "Stretches of speech", "stretches"
     else:
         covered = ", ".join(way.spec.languages)

@@ -151,7 +151,7 @@ def scene_cues(
         middle = float(np.median(known))
         spread = max(_MAD * float(np.median(np.abs(known - middle))), 0.01)
         for found, (start, end, _), value in zip(out, segments, values, strict=True):
-            z = (value - middle) / spread
+            z = float((value - middle) / spread)
             if abs(z) >= least:
                 said = f"the picture is {more if z > 0 else less}, {abs(z):.1f} SD from this video's median"
                 if name == "motion":

@@ -109,6 +109,7 @@ class ReportFacts:
         affekt_version: Version that wrote the report.
         command: Command line that made it.
         heard: Whether the rows are stretches of recordings that were heard, and not texts.
+        seen: Whether these were looked at too, so that rows are segments of them, or faces in pictures.
         recordings: What the rows come from, where that can be shown and listened to.
 
     Raises:
@@ -129,6 +130,7 @@ class ReportFacts:
     affekt_version: str = ""
     command: str = ""
     heard: bool = False
+    seen: bool = False
     recordings: Sequence[Recording] = ()
 
     @property

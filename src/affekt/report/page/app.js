@@ -94,7 +94,7 @@ function drawExamples() {
   $('examples').replaceChildren(...best.map((i) => {
     const body = el('span', { class: 't', dir: 'auto' });
     body.append(D.text(i).trim() ? excerpt(i, l) : noText(i));
-    const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, D.speakers[D.speaker[i]], (D.time(i) || (D.text(i).trim() && !Number.isNaN(D.start[i]))) && shortTime(i)].filter(Boolean);
+    const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, who(i), (D.time(i) || (D.text(i).trim() && !Number.isNaN(D.start[i]))) && shortTime(i)].filter(Boolean);
     const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); sound.press(i); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
     return card;
   }));

@@ -123,10 +123,35 @@ function columns(bytes) {
   const width = win.start.length ? win.scores.length / win.start.length : 0;
   const because = { to: get('causes.to'), turn: get('causes.turn'), start: get('causes.start'), end: get('causes.end'), score: get('causes.score') };
   const text = strings('text');
+  const seen = { to: get('faces.to'), time: get('faces.time'), box: get('faces.box') }, between = strings('conflict.between'), conflict = get('conflict');
+  const said = { to: get('channels.to'), name: get('channels.name'), what: get('channels.said') };
   return {
     n, axisKind: head.axis, axis: get('axis'), speakers: head.speakers, reasons: head.reasons, languages: head.languages, numbers, dimensions: head.dimensions,
     id: strings('id'), text, source: strings('source'), time: strings('time'), explanation: strings('explanation'),
     dialogues: head.dialogues, dialogue: get('dialogue'), turn: get('turn'), turning: get('turning'),
+    people: head.people, person: get('person'), channelNames: head.channels.slice(1),
+    // What each channel of row i says: its share in the reading, its first label (-1 for none) and the score of that.
+    channels(i) {
+      const out = [];
+      for (let k = said.to[i]; k < said.to[i + 1]; k++) {
+        const [weight, label, score] = said.what.subarray(3 * k, 3 * k + 3);
+        out.push({ name: head.channels[said.name[k]], weight: weight / 1000, label: label === NONE ? -1 : label, score: score === NONE ? NaN : score / 1000 });
+      }
+      return out;
+    },
+    conflict: (i) => (conflict[i] === NONE ? null : { score: conflict[i] / 1000, between: between(i) }),
+    // Where the face of row i is at `t`: left, top, width, height in pixels of the video; null where it is not seen.
+    face(i, t) {
+      let a = seen.to[i], b = seen.to[i + 1];
+      const end = b, at = (k) => seen.box.subarray(4 * k, 4 * k + 4);
+      while (a < b) { const m = (a + b) >> 1; if (seen.time[m] <= t) a = m + 1; else b = m; }
+      const k = a - 1;
+      if (k < seen.to[i]) return a < end && seen.time[a] - t < 0.3 ? at(a) : null;
+      const after = a < end ? seen.time[a] - seen.time[k] : Infinity;
+      if (after > 1.1) return t - seen.time[k] < 1.1 ? at(k) : null;
+      const share = (t - seen.time[k]) / after, next = at(a);
+      return Float32Array.from(at(k), (v, n) => v + share * (next[n] - v));
+    },
     causes(i) {
       const out = [];
       for (let k = because.to[i]; k < because.to[i + 1]; k++) out.push({ turn: because.turn[k], start: because.start[k], end: because.end[k], score: because.score[k] / 1000 });

@@ -53,7 +53,7 @@ function drawPanel() {
   if (!answered(i)) parts.push(el('p', { class: 'p-why' }, `No answer: ${reasonText(D.reason[i])}.`));
   else if (labels.length) parts.push(el('ul', { class: 'p-labels' }, ...labels.map((l) => el('li', {}, el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), words(P.labels[l])))));
   else parts.push(el('p', { class: 'p-why' }, 'An answer, but no label reached its threshold.'));
-  const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Language', D.languages[D.language[i]]], ['Speaker', D.speakers[D.speaker[i]]], ['Time', D.time(i)],
+  const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Language', D.languages[D.language[i]]], ['Speaker', D.speakers[D.speaker[i]]], ['Face', D.people[D.person[i]]], ['Time', D.time(i)],
     ['In the recording', Number.isNaN(D.start[i]) ? '' : `${stretch(i)} (${fixed(D.start[i])} to ${fixed(D.end[i])} s)`], ['Id', D.id(i)], ['Source', D.source(i)]].filter(([, v]) => v);
   if (meta.length) parts.push(el('dl', { class: 'p-meta' }, ...meta.flatMap(([k, v]) => [el('dt', {}, k), el('dd', { dir: 'auto' }, v)])));
   const why = D.explanation(i);
@@ -64,6 +64,13 @@ function drawPanel() {
     const spark = el('canvas', { class: 'spark', role: 'img', 'aria-label': `Course over ${D.windowCount(i)} windows` });
     parts.push(el('h3', {}, 'Through the text'), spark);
     requestAnimationFrame(() => { if (spark.isConnected) drawSpark(spark, i); });
+  }
+  const channels = D.channels(i);
+  if (channels.length > 1 || (channels.length && channels[0].name === 'face')) {
+    parts.push(el('h3', {}, 'What each channel says'), el('table', { class: 'p-evidence' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Channel'), el('th', { scope: 'col' }, 'First label'), el('th', { scope: 'col', class: 'num' }, 'Share in the reading'))),
+      el('tbody', {}, ...channels.map((c) => el('tr', {}, el('td', {}, channelTitle(c.name)), el('td', {}, ...(c.label < 0 ? ['\u2013'] : [el('i', { class: 'dot', style: { background: styleOfLabel(c.label) } }), ` ${words(P.labels[c.label])} ${fixed(c.score)}`])), el('td', { class: 'num' }, percent(c.weight, 1)))))));
+    const apart = D.conflict(i);
+    if (apart) parts.push(el('p', { class: 'fine' }, `Probability that they do not carry the same emotion: ${percent(apart.score, 1)}; furthest apart are ${apart.between}.`));
   }
   const scales = D.dimensions.map((d) => scaleRow(d, i)).filter(Boolean);
   if (scales.length) parts.push(el('h3', {}, 'Scales'), ...scales);

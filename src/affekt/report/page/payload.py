@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from affekt.core.prediction import kind_of
-from affekt.core.row import OWN, Row, WindowRow, value_of
+from affekt.core.row import OWN, ChannelRow, Row, WindowRow, value_of
 from affekt.core.turning import turning_points
 
 __all__ = [
@@ -76,6 +76,11 @@ class Packed(NamedTuple):
     turn: int
     causes: tuple[tuple[int, int, int, int], ...]  # turn, characters, score in thousandths
     explanation: bytes  # a sentence a line
+    person: str
+    faces: tuple[tuple[float, int, int, int, int], ...]  # seconds; left, top, width, height in pixels
+    channels: tuple[tuple[str, int, int, int], ...]  # name, share in the reading, its first label and that one's score
+    conflict: int
+    between: str
 
 
 # Held rows are short byte strings: as Python objects they would take several times the room.
@@ -163,6 +168,18 @@ def _scores(scores: Mapping[str, float], labels: dict[str, int]) -> bytes:
     return out.tobytes()
 
 
+def _pixel(value: float) -> int:
+    return min(max(round(value), 0), _MISSING)
+
+
+def _channel(name: str, said: ChannelRow, labels: dict[str, int]) -> tuple[str, int, int, int]:
+    """A channel's name, its share in the reading, its most probable label, and the score of that."""
+    if not said.scores:
+        return name, _share(said.weight), _MISSING, _MISSING
+    top = max(said.scores, key=said.scores.__getitem__)
+    return name, _share(said.weight), labels.setdefault(top, len(labels)), _share(said.scores[top])
+
+
 def pack(row: Row, number: int, labels: dict[str, int], dimensions: Sequence[str] = OWN) -> Packed:
     """Pack a row with the values of these dimensions; labels that are new are added to `labels`."""
     whole = row.text or ""
@@ -209,6 +226,13 @@ def pack(row: Row, number: int, labels: dict[str, int], dimensions: Sequence[str
         turn=row.turn or 0,
         causes=tuple((c.turn, c.start, c.end, _share(c.score)) for c in row.causes or ()),
         explanation=utf8("\n".join(" ".join(s.sentence.split()) for s in row.explanation or ())),
+        person=row.person or "",
+        faces=tuple(
+            (round(f.time, 3), _pixel(f.x), _pixel(f.y), _pixel(f.width), _pixel(f.height)) for f in row.faces or ()
+        ),
+        channels=tuple(_channel(name, said, labels) for name, said in (row.channels or {}).items()),
+        conflict=_share(row.conflict.score if row.conflict else None),
+        between=" and ".join(row.conflict.between) if row.conflict else "",
     )
 
 
@@ -299,7 +323,7 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
     speakers: list[str] = []
     reasons: list[str] = []
     languages: list[str] = []
-    talk = _Talk(dimensions)
+    talk, watched = _Talk(dimensions), _Watched()
     evidence, evidence_to = _Evidence(), array("I", [0])
     windows, windows_to = _Windows(), array("I", [0])
     for r in rows:
@@ -317,6 +341,7 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
         reasons.append(r.abstained)
         languages.append(r.language)
         talk.add(r)
+        watched.add(r)
         for e in r.evidence:
             evidence.add(e)
         evidence_to.append(len(evidence.label))
@@ -346,7 +371,10 @@ def columns(rows: Iterable[Packed], n_labels: int, dimensions: Sequence[str] = O
         "languages": out.put_names("language", languages),
         "dialogues": out.put_names("dialogue", talk.dialogues),
         "modalities": out.put_names("evidence.modality", evidence.modality),
+        "people": out.put_names("person", watched.people),
+        "channels": out.put_names("channels.name", watched.names),
     }
+    watched.put(out)
     talk.put(out)
     out.put("evidence.to", "u4", evidence_to)
     out.put_strings("evidence.cue", evidence.cue)
@@ -399,6 +427,38 @@ class _Talk:
         out.put("causes.to", "u4", self._to)
         for k, (name, kind) in enumerate((("turn", "u4"), ("start", "u4"), ("end", "u4"), ("score", "u2"))):
             out.put(f"causes.{name}", kind, [cause[k] for cause in self._causes])
+
+
+class _Watched:
+    """Columns of what is seen, as they grow: people, their faces, what each channel says, and how far these differ."""
+
+    def __init__(self) -> None:
+        self.people: list[str] = []
+        self.names: list[str] = []
+        self._faces: list[tuple[float, int, int, int, int]] = []
+        self._faces_to, self._channels_to = array("I", [0]), array("I", [0])
+        self._said: list[tuple[int, int, int]] = []
+        self._conflict, self._between = array("H"), _Strings()
+
+    def add(self, row: Packed) -> None:
+        self.people.append(row.person)
+        self._faces += row.faces
+        self._faces_to.append(len(self._faces))
+        for name, *said in row.channels:
+            self.names.append(name)
+            self._said.append((said[0], said[1], said[2]))
+        self._channels_to.append(len(self.names))
+        self._conflict.append(row.conflict)
+        self._between.add(row.between.encode())
+
+    def put(self, out: _Columns) -> None:
+        out.put("faces.to", "u4", self._faces_to)
+        out.put("faces.time", "f4", [face[0] for face in self._faces])
+        out.put("faces.box", "u2", [value for face in self._faces for value in face[1:]])
+        out.put("channels.to", "u4", self._channels_to)
+        out.put("channels.said", "u2", [value for said in self._said for value in said])
+        out.put("conflict", "u2", self._conflict)
+        out.put_strings("conflict.between", self._between)
 
 
 class _Evidence:

@@ -32,6 +32,7 @@ class Recording:
         waveform: Seconds of a column, and of each the square root of the greatest amplitude, 0..255; shape (n,).
         spectrogram: Seconds of a column, and its levels from low to high frequency, 0..63; shape (n, bands).
         held: Whether the page holds the sound itself, and not only the way from the page to the file.
+        pictures: Width and height of its pictures; `None` where it has none that were looked at.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Recording:
     waveform: tuple[float, NDArray[np.uint8]] | None = None
     spectrogram: tuple[float, NDArray[np.uint8]] | None = None
     held: bool = False
+    pictures: tuple[int, int] | None = None
 
     @property
     def in_page(self) -> bool:
@@ -67,6 +69,8 @@ def as_json(recording: Recording, folder: Path) -> dict[str, Any]:
     }
     if recording.path is not None and not recording.held:
         out["at"] = address(recording.path, folder)
+    if recording.pictures is not None:
+        out["video"] = list(recording.pictures)
     if recording.waveform is not None:
         step, peaks = recording.waveform
         out["waveform"] = [step, _packed(peaks)]

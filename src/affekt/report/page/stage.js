@@ -40,6 +40,7 @@ function setUpStage() {
 
 const redrawStage = perFrame(() => drawStage());
 const moveOver = perFrame(() => { if (stage.area) drawOver($('over'), stage.area, stage.tape, { view: stage.view, now: stage.now, at: stage.at, t: position() }); });
+const moveBoxes = perFrame(() => drawBoxes());
 const position = () => (stage.tape?.audio && !stage.tape.absent ? stage.tape.audio.currentTime : NaN);
 const canPlay = () => Boolean(stage.tape?.audio) && !stage.tape.absent;
 
@@ -60,6 +61,7 @@ function showTape(tape) {
   $('stage-which').value = String(stage.tapes.indexOf(tape));
   $('length').textContent = clock(tape.seconds);
   if (!tape.audio) fetchSound(tape);
+  for (const one of stage.tapes) if (one.facts?.video && one.audio) one.audio.hidden = one !== tape;
   unpack(tape).then(redrawStage);
   say();
   drawLines();
@@ -68,8 +70,8 @@ function showTape(tape) {
 
 function fetchSound(tape, url = null) {
   if (!tape.audio) {
-    const audio = (tape.audio = el('audio', { preload: 'metadata' }));
-    $('s-stage').append(audio);
+    const audio = (tape.audio = el(tape.facts?.video ? 'video' : 'audio', { preload: 'metadata', playsinline: true }));
+    if (tape.facts?.video) $('screen').prepend(audio); else $('s-stage').append(audio);
     for (const event of ['play', 'pause', 'ended']) audio.addEventListener(event, () => { if (stage.tape === tape) { showPlaying(); if (!audio.paused) follow(); } });
     for (const event of ['seeked', 'loadedmetadata']) audio.addEventListener(event, () => { if (stage.tape === tape) look(); });
     audio.addEventListener('loadedmetadata', () => { tape.absent = false; say(); });
@@ -200,7 +202,7 @@ function look() {
     const { paused } = stage.tape.audio, { now } = stage;
     // Where it has stopped at the end of a stretch, that is the one that was heard, and not the next.
     if (now < 0 || t < D.start[now] || t >= D.end[now]) {
-      const at = rowAt(stage.tape, paused ? t - 0.01 : t);
+      const at = heardAt(stage.tape, paused ? t - 0.01 : t);
       if (at !== now && !(at < 0 && paused)) stage.now = at;
     }
     const near = `${stage.now} ${stage.now < 0 ? placeAfter(stage.tape, t) : ''}`;
@@ -208,6 +210,26 @@ function look() {
   }
   if (state.now !== stage.now) { state.now = stage.now; paint(); }
   moveOver();
+  moveBoxes();
+}
+
+// The faces over the video, each in the colour of its label.
+function drawBoxes() {
+  const { tape } = stage, size = tape?.facts?.video, there = Boolean(size) && canPlay() && tape.audio.videoWidth > 0, t = position();
+  $('screen').hidden = !there;
+  if (!there) return;
+  const { ctx, w, h } = prepare($('boxes'));
+  ctx.font = `600 12.5px ${css('--sans')}`;
+  rowsWithin(tape, t, t, (i) => {
+    const box = D.end[i] > t || i === stage.now ? D.face(i, t) : null;
+    if (!box) return;
+    const [x, y, wide, tall] = [box[0] * w / size[0], box[1] * h / size[1], box[2] * w / size[0], box[3] * h / size[1]];
+    const colour = answered(i) && stage.shown[i] ? colourOfGroup(groupOfRow(i)) : css('--soft'), name = [who(i), answered(i) && D.first(i) >= 0 ? words(P.labels[D.first(i)]) : 'no answer'].filter(Boolean).join(': ');
+    ctx.lineWidth = i === stage.now ? 3.5 : 2.5; ctx.strokeStyle = colour; ctx.strokeRect(x, y, wide, tall);
+    const room = Math.min(w, ctx.measureText(name).width + 12), left = Math.max(0, Math.min(x - 1, w - room)), top = y >= 21 ? y - 21 : y + tall;
+    ctx.fillStyle = colour; ctx.fillRect(left, top, room, 20);
+    ctx.fillStyle = readable(colour); ctx.textAlign = 'left'; ctx.fillText(name, left + 6, top + 10.5, room - 10);
+  });
 }
 
 // --- View ------------------------------------------------------------------------------------------------------------
@@ -241,13 +263,13 @@ function drawLines() {
   $('lines').replaceChildren(...Array.from(kept.slice(from, from + 6), (i) => {
     const said = D.text(i).trim(), labels = answered(i) ? [...D.labels(i)].slice(0, 2) : [];
     const press = el('button', { type: 'button', class: 'line', 'data-i': i, 'aria-current': i === now ? 'true' : null, onclick: () => { if (!playRow(i)) openRow(i); } },
-      el('span', { class: 'w' }, clock(D.start[i])), el('span', { class: 's', dir: 'auto' }, D.speakers[D.speaker[i]] || ''),
+      el('span', { class: 'w' }, clock(D.start[i])), el('span', { class: 's', dir: 'auto' }, who(i)),
       el('span', { class: said ? 't' : 't none', dir: 'auto' }, said || answerText(i)),
       el('span', { class: 'l' }, ...labels.flatMap((l) => [el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), el('span', {}, words(P.labels[l]))])));
     const item = el('li', { class: i === now ? 'now' : '' }, press);
     if (i === now) {
-      const heard = D.evidence(i).filter((e) => e.modality === 'voice').slice(0, 6);
-      if (heard.length) item.append(el('span', { class: 'cues' }, ...heard.map((e) => el('span', { dir: 'auto' }, e.label < 0 ? e.cue : evidenceSays(e), momentButton(i, e)))));
+      const clues = D.evidence(i).filter((e) => e.modality !== 'text').slice(0, 8);
+      if (clues.length) item.append(el('span', { class: 'cues' }, ...clues.map((e) => el('span', { dir: 'auto' }, e.label < 0 ? e.cue : `${e.modality === 'voice' ? '' : `${capital(e.modality)}: `}${evidenceSays(e)}`, momentButton(i, e)))));
     }
     return item;
   }));
@@ -255,7 +277,7 @@ function drawLines() {
   if (had !== undefined) $('lines').querySelector(`[data-i="${had}"]`)?.focus({ preventScroll: true });
 }
 
-const sayRow = (i) => [stretch(i), D.speakers[D.speaker[i]], answerText(i), D.text(i).slice(0, 160)].filter(Boolean).join(': ');
+const sayRow = (i) => [stretch(i), who(i), answerText(i), D.text(i).slice(0, 160)].filter(Boolean).join(': ');
 
 // "12.4 s" as a link to that moment.
 function momentButton(i, e) {
@@ -292,7 +314,7 @@ function listenToTracks() {
   const rowUnder = (px, py) => {
     const track = laneAt(stage.area.layout, py), { tape } = stage;
     if (track?.name !== 'lane') return -1;
-    const near = 2 / ((stage.area.x1 - stage.area.x0) / (stage.view[1] - stage.view[0])), t = stage.area.t(px), fits = (i) => tape.lane.get(D.speaker[i]) === track.k;
+    const near = 2 / ((stage.area.x1 - stage.area.x0) / (stage.view[1] - stage.view[0])), t = stage.area.t(px), fits = (i) => laneOf(tape, i) === track.k;
     const found = rowAt(tape, t, fits);
     return found >= 0 ? found : rowAt(tape, t + near, fits) >= 0 ? rowAt(tape, t + near, fits) : rowAt(tape, t - near, fits);
   };
@@ -306,7 +328,7 @@ function listenToTracks() {
     if (where === 'overview' || px < stage.area.x0) { tip.hide(); return; }
     const here = i >= 0 ? i : rowAt(stage.tape, t), track = laneAt(stage.area.layout, py);
     const value = track?.name === 'curve' && here >= 0 && answered(here) ? `${capital(track.d)} ${fixed(D.numbers[track.d].value[here])}${Number.isNaN(D.numbers[track.d].low[here]) ? '' : ` (${fixed(D.numbers[track.d].low[here])} to ${fixed(D.numbers[track.d].high[here])})`}` : '';
-    tip.show(event.clientX, event.clientY, el('div', { class: 'm' }, [twoDigits(Math.max(0, t)), value, here >= 0 ? [D.speakers[D.speaker[here]], answerText(here)].filter(Boolean).join(': ') : ''].filter(Boolean).join(' \u00b7 ')),
+    tip.show(event.clientX, event.clientY, el('div', { class: 'm' }, [twoDigits(Math.max(0, t)), value, here >= 0 ? [who(here), answerText(here)].filter(Boolean).join(': ') : ''].filter(Boolean).join(' \u00b7 ')),
       ...(here >= 0 && D.text(here) ? [el('div', { class: 't', dir: 'auto' }, D.text(here).slice(0, 160))] : []));
   }, () => { tip.hide(); stage.at = -1; moveOver(); }, (px, py) => {
     if (!stage.area || under(px, py) === 'overview') return;

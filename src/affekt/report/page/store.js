@@ -31,7 +31,7 @@ function haystack() {
   if (!hay) {
     hay = new Array(D.n);
     for (let i = 0; i < D.n; i++) {
-      hay[i] = `${D.text(i)}\n${D.speakers[D.speaker[i]]}\n${D.id(i)}\n${D.source(i)}\n${D.time(i)}`.toLowerCase();
+      hay[i] = `${D.text(i)}\n${D.speakers[D.speaker[i]]}\n${D.people[D.person[i]]}\n${D.id(i)}\n${D.source(i)}\n${D.time(i)}`.toLowerCase();
     }
   }
   return hay;

@@ -9,6 +9,7 @@ const COLUMNS = [
   { name: 'valence', title: 'Valence', rem: 5.3, num: true, cell: (i) => fixed(D.numbers.valence.value[i]), when: () => some(D.numbers.valence.value), rank: 2 },
   { name: 'arousal', title: 'Arousal', rem: 5.3, num: true, cell: (i) => fixed(D.numbers.arousal.value[i]), when: () => some(D.numbers.arousal.value), rank: 3 },
   { name: 'dominance', title: 'Dominance', rem: 6.8, num: true, cell: (i) => fixed(D.numbers.dominance.value[i]), when: () => some(D.numbers.dominance.value), rank: 6 },
+  { name: 'person', title: 'Face', rem: 5.4, cell: (i) => el('span', {}, D.people[D.person[i]]), when: () => D.people.length > 1, rank: 6 },
   { name: 'speaker', title: 'Speaker', rem: 6.6, cell: (i) => el('span', { dir: 'auto' }, D.speakers[D.speaker[i]]), when: () => D.speakers.length > 1, rank: 5 },
   { name: 'time', title: 'Time', rem: 9.2, cell: (i) => shortTime(i), when: () => table.times, rank: 4 },
   { name: 'id', title: 'Id', rem: 6, cell: (i) => D.id(i), when: () => table.ids, rank: 7 },

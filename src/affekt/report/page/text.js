@@ -63,6 +63,10 @@ const stretch = (i) => `${clock(D.start[i])} to ${clock(D.end[i])}`;
 const noText = (i) => el('span', { class: 'none' }, !Number.isNaN(D.start[i]) ? `${D.source(i)} ${stretch(i)}`.trim() : D.source(i) ? `no text (${D.source(i)})` : 'no text');
 
 // "gratitude .91, joy .44" of a row, or why there is none.
+// Whose row it is: that of a face, of a speaker, or nobody's.
+const who = (i) => D.people[D.person[i]] || D.speakers[D.speaker[i]] || '';
+const channelTitle = (name) => ({ text: 'Words', voice: 'Voice', face: 'Face' }[name] || capital(name));
+
 function answerText(i) {
   if (!answered(i)) return `no answer: ${reasonText(D.reason[i])}`;
   const labels = [...D.labels(i)];

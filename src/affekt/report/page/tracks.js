@@ -2,7 +2,7 @@
 // a curve for each scale. `tracks` draws what stays; what moves (playhead, pointer) is drawn on a second canvas above.
 
 const MOST_LANES = 12, MOST_CURVES = 6;
-const TALL = { overview: 16, waveform: 76, spectrogram: 92, axis: 22, lane: 26, curve: 64, gap: 8 };
+const TALL = { overview: 16, waveform: 76, spectrogram: 92, axis: 22, lane: 26, channel: 20, curve: 64, gap: 8 };
 const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 
 // --- A recording with its rows ---------------------------------------------------------------------------------------
@@ -17,13 +17,18 @@ function makeTape(name, list, facts, k) {
     tape.seconds = Math.max(tape.seconds, D.end[i]);
   }
   tape.seconds = Math.max(tape.seconds, 0.1);
-  const speakers = [...new Set(Array.from(order, (i) => D.speaker[i]))], kept = speakers.slice(0, MOST_LANES);
-  tape.names = kept.map((s) => D.speakers[s] || '');
+  const speakers = [...new Set(Array.from(order, who))], kept = speakers.slice(0, MOST_LANES);
+  tape.names = kept.map((name) => name);
   if (speakers.length > kept.length) tape.names[kept.length - 1] = `${speakers.length - kept.length + 1} others`;
   tape.lane = new Map(speakers.map((s, n) => [s, Math.min(n, kept.length - 1)]));
+  const channels = new Set(Array.from(order, (i) => D.channels(i).map((c) => c.name)).flat());
+  // One alone says what the reading says.
+  tape.channels = channels.size > 1 ? ['text', 'voice', 'face', ...channels].filter((name, n, all) => channels.has(name) && all.indexOf(name) === n) : [];
   tape.curves = D.dimensions.filter((d) => order.some((i) => !Number.isNaN(D.numbers[d].value[i]))).slice(0, MOST_CURVES);
   return tape;
 }
+
+const laneOf = (tape, i) => tape.lane.get(who(i));
 
 // Pictures are unpacked when their recording is shown for the first time.
 async function unpack(tape) {
@@ -52,6 +57,13 @@ function rowAt(tape, t, fits = () => true) {
   return -1;
 }
 
+// The row whose voice is heard at `t`, else any that is seen there.
+const voiced = (i) => { const said = D.channels(i); return !said.length || said.some((c) => c.name === 'voice' || c.name === 'text'); };
+function heardAt(tape, t) {
+  const i = rowAt(tape, t, voiced);
+  return i >= 0 ? i : rowAt(tape, t);
+}
+
 // Calls `act` with each row that reaches into the seconds from `a` to `b`.
 function rowsWithin(tape, a, b, act) {
   let k = placeAfter(tape, a - tape.longest - 1e-9);
@@ -65,12 +77,14 @@ function rowsWithin(tape, a, b, act) {
 function layOut(tape, zoomed) {
   const list = [];
   let y = 2;
-  const put = (name, tall, more) => { list.push({ name, y0: y, y1: y + tall, ...more }); y += tall + (name === 'lane' ? 0 : TALL.gap); };
+  const put = (name, tall, more) => { list.push({ name, y0: y, y1: y + tall, ...more }); y += tall + (name === 'lane' || name === 'channel' ? 0 : TALL.gap); };
   if (zoomed) put('overview', TALL.overview);
   if (tape.facts?.waveform) put('waveform', TALL.waveform);
   if (tape.facts?.spectrogram) put('spectrogram', TALL.spectrogram);
   put('axis', TALL.axis);
   tape.names.forEach((name, k) => put('lane', TALL.lane, { k }));
+  if (tape.channels.length) y += TALL.gap;
+  for (const channel of tape.channels) put('channel', TALL.channel, { channel });
   if (tape.curves.length) y += TALL.gap;
   for (const d of tape.curves) put('curve', TALL.curve, { d });
   return { list, tall: y };
@@ -87,7 +101,7 @@ function drawTracks(canvas, tape, { view, shown, open }) {
   const zoomed = view[1] - view[0] < tape.seconds * 0.999, layout = layOut(tape, zoomed);
   canvas.parentElement.style.height = `${layout.tall}px`;
   const { ctx, w, h } = prepare(canvas), soft = css('--soft'), line = css('--line'), ink = css('--ink');
-  const narrow = w < 560, named = [...tape.names, ...tape.curves.map(capital), tape.facts?.spectrogram ? '8 kHz' : ''];
+  const narrow = w < 560, named = [...tape.names, ...tape.channels.map(channelTitle), ...tape.curves.map(capital), tape.facts?.spectrogram ? '8 kHz' : ''];
   const left = Math.min(w / (narrow ? 6.5 : 5), Math.max(34, ...named.map((n) => ctx.measureText(n).width + 12)));
   const area = { x0: left, x1: w - 1, layout, zoomed };
   const scale = (area.x1 - area.x0) / (view[1] - view[0]);
@@ -115,6 +129,7 @@ function drawTracks(canvas, tape, { view, shown, open }) {
     if (track.name === 'overview') drawOverview(ctx, area, track, tape, view, colour, strength);
     else if (track.name === 'waveform') drawWaveform(ctx, area, track, tape, colour, shown);
     else if (track.name === 'spectrogram') drawSpectrogram(ctx, area, track, tape, view);
+    else if (track.name === 'channel') drawChannel(ctx, area, track, tape, view, strength);
     else if (track.name === 'curve') drawCurve(ctx, area, track, tape, view, shown);
   }
   const lanes = layout.list.filter((t) => t.name === 'lane'), top = lanes[0]?.y0 ?? 0;
@@ -122,15 +137,16 @@ function drawTracks(canvas, tape, { view, shown, open }) {
   rowsWithin(tape, view[0], view[1], (i) => {
     const x = area.x(D.start[i]), wide = Math.max(1.5, area.x(D.end[i]) - x - 0.75);
     ctx.fillStyle = colour(i); ctx.globalAlpha = strength(i);
-    ctx.fillRect(x, top + tape.lane.get(D.speaker[i]) * TALL.lane + 4, wide, TALL.lane - 8);
-    if (i === open) { ctx.globalAlpha = 1; ctx.strokeStyle = ink; ctx.lineWidth = 2; ctx.strokeRect(x, top + tape.lane.get(D.speaker[i]) * TALL.lane + 3, wide, TALL.lane - 6); ctx.lineWidth = 1; }
+    ctx.fillRect(x, top + laneOf(tape, i) * TALL.lane + 4, wide, TALL.lane - 8);
+    if (shown[i] && (D.conflict(i)?.score ?? 0) >= 0.5) { ctx.globalAlpha = 1; ctx.fillStyle = ink; ctx.beginPath(); const y = top + laneOf(tape, i) * TALL.lane + 4; ctx.moveTo(x, y); ctx.lineTo(x + 9, y); ctx.lineTo(x, y + 9); ctx.fill(); ctx.fillStyle = colour(i); }
+    if (i === open) { ctx.globalAlpha = 1; ctx.strokeStyle = ink; ctx.lineWidth = 2; ctx.strokeRect(x, top + laneOf(tape, i) * TALL.lane + 3, wide, TALL.lane - 6); ctx.lineWidth = 1; }
     // Its label where there is room for it.
     const l = answered(i) ? D.first(i) : -1;
     if (l < 0 || wide < 40 || !shown[i]) return;
     const name = words(P.labels[l]);
     ctx.globalAlpha = 1; ctx.font = `600 11px ${css('--sans')}`;
     if (ctx.measureText(name).width + 8 <= wide) {
-      const y = top + tape.lane.get(D.speaker[i]) * TALL.lane + TALL.lane / 2 + 0.5;
+      const y = top + laneOf(tape, i) * TALL.lane + TALL.lane / 2 + 0.5;
       ctx.fillStyle = readable(colour(i)); ctx.textAlign = 'left'; ctx.fillText(name, x + 4, y);
     }
     ctx.font = `12.5px ${css('--sans')}`;
@@ -143,6 +159,7 @@ function drawTracks(canvas, tape, { view, shown, open }) {
   for (const track of layout.list) {
     const { y0, y1 } = track, at = (share) => y1 - share * (y1 - y0);
     if (track.name === 'lane') title(tape.names[track.k], at(0.5));
+    else if (track.name === 'channel') title(channelTitle(track.channel), at(0.5));
     else if (track.name === 'curve') {
       const [low, high] = rangeOf(track.d);
       title(capital(track.d), at(0.5)); title(fixed(high, 0), y0 + 6); title(fixed(low, 0), y1 - 6);
@@ -179,7 +196,7 @@ function drawWaveform(ctx, area, { y0, y1 }, tape, colour, shown) {
     let peak = 0;
     for (let k = from; k < to; k++) if (values[k] > peak) peak = values[k];
     const t = (a + b) / 2;
-    if (t >= ends || now < 0) { now = rowAt(tape, t); ends = now < 0 ? t : Math.min(D.end[now], tape.starts[placeAfter(tape, t)] ?? Infinity); }
+    if (t >= ends || now < 0) { now = heardAt(tape, t); ends = now < 0 ? t : Math.min(D.end[now], tape.starts[placeAfter(tape, t)] ?? Infinity); }
     ctx.fillStyle = now < 0 ? grey : colour(now);
     ctx.globalAlpha = now < 0 ? 0.4 : shown[now] ? (answered(now) ? 0.95 : 0.5) : 0.22;
     const tall = Math.max(0.5, (peak / most) ** 0.8 * half);
@@ -218,6 +235,22 @@ function drawSpectrogram(ctx, area, { y0, y1 }, tape, view) {
   ctx.drawImage(image, from, 0, wide, image.height, area.x0, y0, area.x1 - area.x0, y1 - y0);
 }
 
+// What one channel says by itself: the colour of its first label, as strong as its share in the reading; of several
+// people one above the other.
+function drawChannel(ctx, area, { y0, y1, channel }, tape, view, strength) {
+  const lanes = tape.names.length, tall = y1 - y0 - 4;
+  ctx.fillStyle = css('--wash'); ctx.fillRect(area.x0, y0 + 2, area.x1 - area.x0, tall);
+  rowsWithin(tape, view[0], view[1], (i) => {
+    const said = D.channels(i).find((c) => c.name === channel);
+    if (!said || said.label < 0) return;
+    const among = channel === 'face' ? lanes : 1, k = channel === 'face' ? laneOf(tape, i) : 0;
+    const x = area.x(D.start[i]), wide = Math.max(1.5, area.x(D.end[i]) - x - 0.75);
+    ctx.fillStyle = colourOfGroup(P.groupOf[said.label]); ctx.globalAlpha = strength(i) * (0.45 + 0.55 * said.weight);
+    ctx.fillRect(x, y0 + 2 + (k * tall) / among, wide, tall / among - (among > 1 ? 1 : 0));
+  });
+  ctx.globalAlpha = 1;
+}
+
 // A scale over its whole range: each stretch a stroke at its value over the band of its interval, and thin lines from one
 // to the next of the same speaker. Where stretches are closer than pixels, their means.
 function drawCurve(ctx, area, { y0, y1, d }, tape, view, shown) {
@@ -228,7 +261,7 @@ function drawCurve(ctx, area, { y0, y1, d }, tape, view, shown) {
   rowsWithin(tape, view[0], view[1], (i) => {
     if (!answered(i) || Number.isNaN(value[i])) return;
     const x0 = area.x(D.start[i]), last = pieces[pieces.length - 1], some = !Number.isNaN(low[i]) && !Number.isNaN(high[i]);
-    const piece = { x0, x1: Math.max(x0 + 1, area.x(D.end[i])), v: value[i], low: some ? low[i] : value[i], high: some ? high[i] : value[i], n: 1, pale: !shown[i], lane: tape.lane.get(D.speaker[i]) };
+    const piece = { x0, x1: Math.max(x0 + 1, area.x(D.end[i])), v: value[i], low: some ? low[i] : value[i], high: some ? high[i] : value[i], n: 1, pale: !shown[i], lane: laneOf(tape, i) };
     if (!last || piece.x1 - last.x0 >= 2.5 || piece.pale !== last.pale) { pieces.push(piece); return; }
     for (const part of ['v', 'low', 'high']) last[part] += (piece[part] - last[part]) / (last.n + 1);
     last.n++; last.x1 = Math.max(last.x1, piece.x1);
@@ -252,8 +285,8 @@ function drawCurve(ctx, area, { y0, y1, d }, tape, view, shown) {
 function drawOver(canvas, area, tape, { view, now, at, t, playing }) {
   const { ctx, w, h } = prepare(canvas), ink = css('--ink'), top = area.layout.list.find((l) => l.name === 'lane')?.y0 ?? 0;
   const frame = (i, colour, wide) => {
-    if (i < 0 || D.end[i] < view[0] || D.start[i] > view[1] || !tape.lane.has(D.speaker[i])) return;
-    const x0 = Math.max(area.x0 - 2, area.x(D.start[i])), x1 = Math.min(area.x1 + 2, area.x(D.end[i])), y = top + tape.lane.get(D.speaker[i]) * TALL.lane + 2;
+    if (i < 0 || D.end[i] < view[0] || D.start[i] > view[1] || laneOf(tape, i) === undefined) return;
+    const x0 = Math.max(area.x0 - 2, area.x(D.start[i])), x1 = Math.min(area.x1 + 2, area.x(D.end[i])), y = top + laneOf(tape, i) * TALL.lane + 2;
     ctx.strokeStyle = colour; ctx.lineWidth = wide; ctx.strokeRect(x0 - 0.5, y + 0.5, Math.max(3, x1 - x0), TALL.lane - 5); ctx.lineWidth = 1;
   };
   if (now >= 0 && D.end[now] >= view[0] && D.start[now] <= view[1]) {
