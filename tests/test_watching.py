@@ -235,6 +235,17 @@ def test_explained(clip: Path, tmp_path: Path) -> None:
     assert {"brightness", "contrast", "saturation", "warmth", "motion", "cuts"} <= rows[0]["measures"].keys()
 
 
+def test_what_channels_say_is_put_together(clip: Path, tmp_path: Path) -> None:
+    first, *_ = rows_of(clip, tmp_path / "r.jsonl")
+    said = first["channels"]
+    mean = sum(c["weight"] * c["scores"]["joy"] for c in said.values())
+    assert first["scores"]["joy"] == pytest.approx(mean, abs=1e-5)
+    assert set(first["conflict"]["between"]) == {"face", "voice"} and 0 < first["conflict"]["score"] < 1
+    assert first["model"].endswith(" of loud@1, pale@1") and first["valence"] is not None
+    (other, *_) = rows_of(clip, tmp_path / "s.jsonl", using=watcher(space="meld"))
+    assert other["space"] == "meld" and other["channels"]["face"]["scores"].keys() == other["scores"].keys()
+
+
 def test_a_run_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -21,7 +21,7 @@ from affekt.core.errors import InputError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import Recogniser
 from affekt.core.row import OWN, Row, make_row
-from affekt.core.space import LabelSpace
+from affekt.core.space import Dimension, LabelSpace
 from affekt.media.chats.threads import in_context
 from affekt.media.text import Read, ReadOptions
 from affekt.models.card import spec_of
@@ -188,6 +188,10 @@ class Analyzer:
         asked = (d.name for way in ways if way.card.get("asks") for d in way.space.dimensions)
         given = (*(name for way in ways for name in way.spec.dimensions), *asked)
         return tuple(name for name in dict.fromkeys(given) if name not in OWN)
+
+    def ranges(self, ways: Iterable[Way]) -> list[Dimension]:
+        """The dimensions that readings of these models may have, with the ranges that they have there."""
+        return [d for way in ways for d in way.ranges]
 
     @property
     def _home(self) -> Way:

@@ -9,7 +9,7 @@ few numbers are kept.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
@@ -20,11 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affekt.analysis import Block, Reading, followed
+from affekt.catalog.fusion import fusion
+from affekt.catalog.maps import space_map
+from affekt.catalog.spaces import space
 from affekt.conversing import Conversing
-from affekt.core.channel import Channel, FaceBox
+from affekt.core.channel import FaceBox
 from affekt.core.clip import Clip
 from affekt.core.errors import AffektError, InputError, MissingExtraError, ModelError
 from affekt.core.prediction import Evidence, Prediction, kind_of
+from affekt.core.space import Dimension
+from affekt.explain.conflict import conflict_of
 from affekt.extras import need
 from affekt.features.measures import measures
 from affekt.features.scene import Look, LookMeter, scene_cues, scene_of
@@ -34,6 +39,7 @@ from affekt.media.recording import RecordingSource
 from affekt.media.text import Read
 from affekt.media.watched import ImageSource, VideoSource
 from affekt.models.choice import Choice, Chooser, Way, check_licence
+from affekt.models.fusion import fuse
 from affekt.opening import Input, refuse_bad
 
 if TYPE_CHECKING:
@@ -44,10 +50,7 @@ if TYPE_CHECKING:
     from affekt.models.choice import Licence
     from affekt.models.voice import Baseline, VoiceRecogniser
 
-__all__ = ["COMMON", "RATE", "FaceReader", "Seen", "Shown", "Watcher", "watcher_for"]
-
-COMMON = "ekman-neutral"
-"""The label space in which faces, voices and words are put side by side unless another is asked for."""
+__all__ = ["RATE", "FaceReader", "Seen", "Shown", "Watcher", "watcher_for"]
 
 RATE = 4.0
 """Frames a second that are looked at."""
@@ -146,8 +149,8 @@ class Watcher(Listener):
 
     Args:
         face: Model of faces; default the bundled one.
-        asked: As for `affekt.analysis.Analyzer`. `model` may be one of faces or of voices. `space` is `COMMON` unless
-            another is asked for.
+        asked: As for `affekt.analysis.Analyzer`. `model` may be one of faces or of voices. `space` is that in
+            which channels meet (`affekt.catalog.fusion`) unless another is asked for, to which a map leads from there.
 
     Raises:
         ModelError: There is no model of faces, or none may be used.
@@ -170,13 +173,14 @@ class Watcher(Listener):
         from affekt.models.choice import ways_of
         from affekt.models.registry import VOICE, model_folder
 
-        wanted, face = space or COMMON, self._given or _face_model(model)
+        meeting, face = fusion().space, self._given or _face_model(model)
+        self._carry = space_map(meeting, space) if space is not None and space != meeting else None
         if face is None:
             raise ModelError("No model of faces is bundled", hint="Name one with --model (model=).")
         voice = None if isinstance(model, str | Path) and face == model_folder(model) else model
 
         def way(model: Any) -> Way:
-            found = Way(model, space=wanted, jobs=jobs)
+            found = Way(model, space=meeting, jobs=jobs)
             if (why := check_licence(found.spec, licence)) is not None:
                 found.refused = f"licence of the model restricts its use: {found.spec.name}, {why}"
             return found
@@ -185,13 +189,19 @@ class Watcher(Listener):
         self._faces = way(face)
         self._voices = way(model_folder(voice or VOICE) if isinstance(voice, str | Path | None) else voice)
         try:
-            self._texts = ways_of(None, space=wanted, licence=licence, jobs=jobs)
+            self._texts = ways_of(None, space=meeting, licence=licence, jobs=jobs)
         except (InputError, ModelError):
             self._texts = []  # no words are read
         ways = [self._faces, self._voices, *self._texts]
+        for each in ways:
+            each.space = self._carry.target if self._carry is not None else each.space
         if all(each.refused for each in ways):
             raise ModelError(self._faces.refused or "No model", hint="Leave --licence out (licence= in Python).")
         return ways
+
+    def ranges(self, ways: Iterable[Way]) -> list[Dimension]:
+        """Those of the places at which labels stand once channels are put together."""
+        return list(space(fusion().places).dimensions)
 
     @property
     def _way(self) -> Way:
@@ -350,7 +360,8 @@ class Watcher(Listener):
     def answer(self, block: Block) -> list[Reading]:
         """Judge what was kept of a video or picture."""
         if not isinstance(block, Seen):
-            return super().answer(block)
+            heard = super().answer(block)
+            return [Reading(clip, self._finished({"voice": prediction}, ())) for clip, prediction in heard]
         said = self._said(block)
         out = []
         for i, (read, choice, part) in enumerate(zip(block.reads, block.choices, block.parts, strict=True)):
@@ -364,8 +375,13 @@ class Watcher(Listener):
                 channels["voice"] = self._judged(read.clip, part, block.baselines.get(read.clip.speaker))
             if part.face is not None:
                 channels["face"] = self._faced(read.clip, part.face)
-            out.append(Reading(read.clip, self._told(_together(read.clip, channels, part.scene))))
+            out.append(Reading(read.clip, self._finished(channels, part.scene)))
         return followed(out, block.talk)
+
+    def _finished(self, channels: Mapping[str, Prediction], scene: Sequence[Evidence]) -> Prediction:
+        """The reading of a row, explained if that is asked for, in the asked space."""
+        prediction = self._told(_together(channels, scene))
+        return prediction if self._carry is None or not prediction.scores else prediction.to(self._carry)
 
     def _said(self, block: Seen) -> dict[int, Prediction]:
         """What the words of rows say, by the number of the row."""
@@ -422,8 +438,6 @@ class Watcher(Listener):
 
     @cached_property
     def _face_labels(self) -> tuple[str, ...]:
-        from affekt.catalog.spaces import space
-
         return space(self._faces.spec.space).labels
 
 
@@ -472,17 +486,17 @@ _NO_FACE = "no face: none was found in the picture"
 _NOBODY = "no face and no speech: nobody is seen and nobody speaks"
 
 
-def _together(clip: Clip, channels: Mapping[str, Prediction], scene: Sequence[Evidence]) -> Prediction:
-    """One reading of what the channels say: of several, that of the surest one."""
-    answered = {name: p for name, p in channels.items() if p.abstained is None}
-    if not answered:
-        kept = max(channels.values(), key=lambda p: (bool(p.scores), p.confidence or 0.0))
-        return replace(kept, clip_id=clip.id)
-    name = max(answered, key=lambda name: answered[name].confidence or 0.0)
-    chosen = answered[name]
-    evidence = (*chosen.evidence, *(e for k, p in answered.items() if k != name for e in p.evidence), *scene)
-    shares = {k: Channel(p.scores, float(k == name)) for k, p in answered.items()}
-    return replace(chosen, evidence=evidence, channels=shares)
+def _together(channels: Mapping[str, Prediction], scene: Sequence[Evidence]) -> Prediction:
+    """One reading of what the channels say, with how far they disagree and what the scene is like."""
+    if len(channels) == 1:
+        (alone,) = channels.values()
+        if alone.abstained is not None:
+            return alone
+    prediction = fuse(channels)
+    if prediction.abstained is not None:
+        return prediction
+    conflict = conflict_of(prediction.channels)
+    return replace(prediction, evidence=(*prediction.evidence, *scene), conflict=conflict)
 
 
 def _moments(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from affekt._version import __version__
 from affekt.analysis import Analyzer, Reading
 from affekt.core.errors import InputError, OutputError
-from affekt.core.prediction import kind_of
+from affekt.core.prediction import kind_of, read_by
 from affekt.core.row import ROW_VERSION
 from affekt.media.kinds import RECORDED
 from affekt.media.recording import RecordingSource
@@ -96,7 +96,8 @@ class _Tally:
     def add(self, readings: Sequence[Reading], problems: Sequence[str | None]) -> None:
         for (clip, prediction), problem in zip(readings, problems, strict=True):
             if prediction.scores or prediction.dimensions:
-                self._count(f"model:{prediction.model}")
+                for name in read_by(prediction.model):
+                    self._count(f"model:{name}")
                 self._count(f"space:{prediction.space}")
             if prediction.abstained is None:
                 continue
@@ -446,13 +447,12 @@ def _facts(
     """What the report says; of several models, those that read rows."""
     from affekt.report.html import ReportFacts
 
-    read = {name for key in notes if key.startswith("model:") for name in key.removeprefix("model:").split(" + ")}
-    used = [way for way in analyzer.ways if way.spec.name in read] or analyzer.ways[:1]
+    used = [way for way in analyzer.ways if notes.get(f"model:{way.spec.name}")] or analyzer.ways[:1]
     names = [Path(file.name).name for file in source.files]
     spaces = list({way.space.id: way.space for way in used}.values())
     # The coarsest grouping gives the clearest colours.
     groups = min(spaces[0].groups.values(), key=len, default={})
-    ranges = [d for way in used for d in way.ranges]
+    ranges = analyzer.ranges(used)
     return ReportFacts(
         title=_title(source),
         heard=source.recorded,

@@ -327,6 +327,7 @@ def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]
     """Show readings on the terminal, and give the names of the models that read them."""
     from rich.console import Console
 
+    from affekt.core.prediction import read_by
     from affekt.report.terminal import render
 
     models: dict[str, None] = {}
@@ -335,10 +336,10 @@ def _show(source: Input, analyzer: Analyzer, *, strict: bool) -> Collection[str]
         for block in analyzer.blocks(source, strict=strict):
             for reading in analyzer.answer(block):
                 if reading.prediction.scores or reading.prediction.dimensions:
-                    models[reading.prediction.model] = None
+                    models.update(dict.fromkeys(read_by(reading.prediction.model)))
                 yield reading
 
-    ranges = [d for way in analyzer.ways for d in way.ranges]
+    ranges = analyzer.ranges(analyzer.ways)
     console, live = Console(highlight=False), bool(_live(source))
     count = render(readings(), console=console, space=analyzer.space, dimensions=ranges, limit=_SHOWN, at_once=live)
     if count > _SHOWN:

@@ -11,7 +11,7 @@ from affekt.core.channel import Channel, Conflict, Statement
 from affekt.core.shift import Shift
 from affekt.core.space import SpaceMap, find_map
 
-__all__ = ["Evidence", "Prediction", "Window", "kind_of"]
+__all__ = ["Evidence", "Prediction", "Window", "kind_of", "read_by"]
 
 Modality = Literal["text", "voice", "face", "scene", "music"]
 Direction = Literal["above", "below"]
@@ -161,3 +161,8 @@ class Prediction:
 def kind_of(reason: str) -> str:
     """The kind of a reason for abstaining, without its details: what stands before a colon or a bracket."""
     return reason.partition(":")[0].partition(" (")[0]
+
+
+def read_by(model: str) -> list[str]:
+    """The models that a reading comes from, by `Prediction.model`; of several channels, those of each."""
+    return model.rpartition(" of ")[2].split(", ")
