@@ -64,8 +64,8 @@ def scores(entry: Study, *, data: str | Path | None, limit: int | None, progress
     own, partner = _earlier(rows)
     nothing = np.zeros((1, vectors.shape[1]), np.float32)
     padded = np.concatenate([vectors, nothing])  # -1 is the last: no such turn
-    of = {"turn": [vectors], "own": [vectors, padded[own] / 2]}
-    of["partner"] = [*of["own"], padded[partner] / 2]
+    beside: list[NDArray[np.float32]] = [vectors, padded[own] / 2, padded[partner] / 2]
+    read_with = {"turn": 1, "own": 2, "partner": 3}
     labels = [given[0] if given else plan.left_out[0] for _, given in rows]
     asked = np.flatnonzero([label not in plan.left_out for label in labels])
     y = np.array([label in plan.positive for label in labels])[asked].astype(int)
@@ -75,7 +75,7 @@ def scores(entry: Study, *, data: str | Path | None, limit: int | None, progress
         for seed in entry.seeds:
             said = np.full(len(asked), int(y.mean() >= 0.5))
             if way.reads != "majority":
-                x = np.concatenate(of[way.reads], 1)[asked]
+                x = np.concatenate(beside[: read_with[way.reads]], 1)[asked]
                 said = _held_out(linear, x, y, _folds(way.folds, dialogues, seed))
             both: dict[str, Any] = {"truth": y, "prediction": said, "labels": (0, 1)}
             found["macro_f1"].setdefault(name, []).append(macro_f1_statistic(**both).by(dialogues))
