@@ -175,3 +175,63 @@ def test_a_study_of_fusion_that_is_none_is_refused(tmp_path):
         run_study(msgspec.structs.replace(entry, fusion={**entry.fusion, "loudness": 1}), tmp_path)
     with pytest.raises(CatalogError, match="about channels"):
         msgspec.structs.replace(study("concordance"), fusion={"problem": "meld"}).check()
+
+
+def test_a_projector_is_asked_with_other_names_than_it_learned():
+    from affekt.train.fusion.loop import fit
+    from affekt.train.fusion.projector import MetricProjector
+
+    generator = torch.Generator().manual_seed(1)
+    names = torch.eye(3) + 0.1 * torch.randn(3, 3, generator=generator)
+    label = torch.arange(200) % 3
+    x = torch.randn(3, 8, generator=generator)[label] * 2 + 0.3 * torch.randn(200, 8, generator=generator)
+    net = fit(
+        lambda: MetricProjector(8, 3, hidden=16),
+        lambda n, at: torch.nn.functional.cross_entropy(n(x[at], names), label[at]),
+        rows=200,
+        seed=1,
+        epochs=10,
+    )
+    assert (net(x, names).argmax(1) == label).float().mean() > 0.95
+    # In another order and by words that are near; the first two in one.
+    asked = names[[2, 0, 1]] + 0.2 * torch.randn(3, 3, generator=generator)
+    assert (net(x, asked).argmax(1) == torch.tensor([1, 2, 0])[label]).float().mean() > 0.95
+    merged = torch.stack([names[0] + names[1], names[2]])
+    assert (net(x, merged).argmax(1) == (label == 2)).float().mean() > 0.95
+
+
+def test_ratings_of_one_channel_leave_the_other_alone():
+    from affekt.train.fusion.isolated import PairedRegressor
+
+    some = made.rated(300, seed=1)
+    x = {c: torch.from_numpy(v) for c, v in some.channels.items()}
+    net = PairedRegressor({c: v.shape[1] for c, v in x.items()})
+    net.of("music", x["music"]).sum().backward()
+    assert all(p.grad is None for p in net.trunk["visual"].parameters())
+    assert all(p.grad is not None for p in net.trunk["music"].parameters())
+    assert net(x).shape == (300, 2)
+    # What both together are rated follows what each alone is, arousal that of the music.
+    both, music, visual = some.both[:, 1], some.alone["music"][:, 1], some.alone["visual"][:, 1]
+    assert np.corrcoef(both, music)[0, 1] > 0.75 > 0.5 > np.corrcoef(both, visual)[0, 1]
+
+
+def test_a_writer_does_not_see_the_words_that_it_is_to_write():
+    from affekt.train.fusion.explained import Explainer
+
+    some = made.explained(6, seed=1)
+    values = torch.from_numpy(made.word_values())
+    x, words = torch.from_numpy(some.pictures), torch.from_numpy(some.words)
+    net = Explainer(x.shape[1], values, 6, values=True).eval()
+    other = words.clone()
+    other[:, 3] = (other[:, 3] + 1) % len(values)
+    before, after = net(x, words)[1], net(x, other)[1]
+    assert torch.equal(before[:, :4], after[:, :4]) and not torch.equal(before[:, 4], after[:, 4])
+    label, written = net.write(x, 5)
+    assert label.shape == (6,) and written.shape == (6, 5) and int(written.max()) < len(values)
+    assert torch.equal(written[:, 0], before[:, 0].argmax(1))
+    # Words of an explanation lie near what the picture shows.
+    many = made.explained(300, seed=2)
+    near = made.word_values()[many.words].mean(1)
+    apart = np.abs(near - near[::-1]).mean()
+    spread = np.abs(made.word_values()[many.words] - near[:, None]).mean()
+    assert spread < apart

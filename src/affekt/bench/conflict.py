@@ -149,7 +149,7 @@ def planted(clip: Clip, voice: int, labels: int, neutral: int) -> Pair:
     return Pair(clip, kind, voice, text)
 
 
-def _texts(split: str, data: str | Path | None) -> list[list[str]]:
+def texts_by_label(split: str, data: str | Path | None) -> list[list[str]]:
     """Texts with one label, by its place in the space."""
     entry = corpus(TEXTS)
     labels = space(entry.space).labels
@@ -190,7 +190,7 @@ def answered(
 
     entry, target = chosen.corpus, chosen.space
     examples = list(read(entry, split=ALL, data=data))
-    vectors = _vectors(examples, entry, folder, data, progress)
+    vectors = heard_once(examples, entry, folder, data, progress)
     speakers = np.array([speaker_of(entry, clip) for clip, _ in examples])
     heard = Heard(
         np.array([clip.id for clip, _ in examples]),
@@ -218,7 +218,7 @@ def answered(
         )
         for clip, gold in examples
     ]
-    read_as = {split: _read_texts(reader, pairs, _texts(split, data), target.id) for split in ("dev", "test")}
+    read_as = {split: _read_texts(reader, pairs, texts_by_label(split, data), target.id) for split in ("dev", "test")}
     carries = {"text": np.array([p.text for p in pairs]), "voice": np.array([p.voice for p in pairs])}
     kinds = tuple(p.kind for p in pairs)
     fold = np.select(folds, range(len(folds)))
@@ -242,7 +242,7 @@ def answered(
     return made(read_as["test"], plans, fold), fitted(np.ones(len(pairs), bool), "1.0")
 
 
-def _vectors(
+def heard_once(
     examples: list[Any], entry: Any, folder: Path, data: str | Path | None, progress: Callable[[int, int], None] | None
 ) -> NDArray[np.float32]:
     file = folder / "heard.npz"
@@ -265,10 +265,15 @@ def _vectors(
     return out
 
 
+def drawn_text(pair: Pair, texts: list[list[str]]) -> str:
+    """The text of a pair: that which its id draws among those of its label, as `texts_by_label` gives them."""
+    own = texts[pair.text]
+    return own[zlib.crc32(b"text " + pair.clip.id.encode()) % len(own)]
+
+
 def _read_texts(reader: Recogniser, pairs: list[Pair], texts: list[list[str]], target: str) -> NDArray[np.float64]:
     """What the reader says of the text of each pair; each takes the one that its id draws among those of its label."""
-    drawn = [texts[p.text][zlib.crc32(b"text " + p.clip.id.encode()) % len(texts[p.text])] for p in pairs]
-    said = reader.predict([Clip(p.clip.id, text) for p, text in zip(pairs, drawn, strict=True)])
+    said = reader.predict([Clip(p.clip.id, drawn_text(p, texts)) for p in pairs])
     return np.stack([carried(prediction, target=target) for prediction in said])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from affekt.bench.fusions import clips, conversations, names, scenes
+from affekt.bench.fusions import clips, conversations, isolated, names, pictures, scenes
 from affekt.bench.fusions.base import Found, Ground
 from affekt.catalog.studies import Study
 from affekt.core.errors import UnknownNameError
@@ -17,9 +17,12 @@ __all__ = ["PLANS", "Found", "Ground", "run_fusions"]
 _PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
     "conversations": (conversations.Plan, conversations.made_conversations),
     "meld": (conversations.Plan, conversations.meld_conversations),
+    "planted": (conversations.Plan, conversations.planted_pairs),
     "moments": (clips.Plan, clips.clips_of_moments),
     "conflicts": (clips.Plan, clips.clips_in_conflict),
     "scenes": (scenes.Plan, scenes.made_scenes),
+    "rated": (isolated.Plan, isolated.rated_apart),
+    "explained": (pictures.Plan, pictures.explained_pictures),
     "names": (names.Plan, names.features_to_names),
     "meld-scenes": (scenes.Plan, scenes.dialogues_as_scenes),
 }

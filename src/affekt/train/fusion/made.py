@@ -13,7 +13,20 @@ from numpy.typing import NDArray
 
 from affekt.train.fusion.scenes import Scenes
 
-__all__ = ["SCENE_LABELS", "Clips", "Conversations", "clips", "conversations", "moments", "scenes"]
+__all__ = [
+    "SCENE_LABELS",
+    "Clips",
+    "Conversations",
+    "Explained",
+    "Rated",
+    "clips",
+    "conversations",
+    "explained",
+    "moments",
+    "rated",
+    "scenes",
+    "word_values",
+]
 
 Array = NDArray[np.float32]
 
@@ -221,3 +234,91 @@ def scenes(count: int, *, seed: int, people: int = 3, width: int = 16, noise: fl
         {"face": faces, "text": speaks, "scene": nobody},
         np.concatenate([whole, labels], 1),
     )
+
+
+@dataclass(frozen=True)
+class Rated:
+    """Music videos with the ratings of three groups of people.
+
+    Attributes:
+        channels: `music` and `visual` -> shape (clips, width).
+        alone: Channel -> valence and arousal of those who had it alone, shape (clips, 2).
+        both: Valence and arousal of those who had both, shape (clips, 2).
+    """
+
+    channels: Mapping[str, Array]
+    alone: Mapping[str, Array]
+    both: Array
+
+
+def rated(count: int, *, seed: int, width: int = 40, noise: float = 1.0) -> Rated:
+    """Music videos in which valence is heard and seen, and arousal for the most part heard, as MuVi found it.
+
+    What a channel says of a dimension is a bent function of a few directions in it; ratings have noise of their own.
+
+    Args:
+        count: Number of clips.
+        seed: Seed of what happens.
+        width: Numbers in a channel.
+        noise: Standard deviation of the noise in each number.
+    """
+    rng, look = np.random.default_rng(seed), np.random.default_rng(0)
+    shares = {"music": np.array([0.5, 0.85]), "visual": np.array([0.5, 0.15])}
+    channels, alone = {}, {}
+    both = np.zeros((count, 2))
+    for name, share in shares.items():
+        looks = _directions(look, 4, width)
+        hidden = rng.normal(size=(count, 4))
+        channels[name] = (hidden @ looks * 2 + rng.normal(0, noise, (count, width)) / 2).astype(np.float32)
+        says = np.tanh(hidden[:, :2] + 0.5 * hidden[:, 2:] * hidden[:, :2])
+        alone[name] = (says + rng.normal(0, 0.2, says.shape)).astype(np.float32)
+        both += share * says
+    return Rated(channels, alone, (both + rng.normal(0, 0.1, both.shape)).astype(np.float32))
+
+
+_WORDS = 60  # of the language of made explanations
+_FEELINGS = 6
+
+
+def word_values() -> Array:
+    """Valence, arousal and dominance of each word of made explanations, -1 to 1: shape (words, 3)."""
+    return np.random.default_rng(0).uniform(-1, 1, (_WORDS, 3)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Pictures with an emotion and an explanation.
+
+    Attributes:
+        pictures: Shape (pictures, width).
+        emotions: Shape (pictures,).
+        words: Explanations, shape (pictures, length).
+    """
+
+    pictures: Array
+    emotions: NDArray[np.int64]
+    words: NDArray[np.int64]
+
+
+def explained(count: int, *, seed: int, length: int = 5, width: int = 24, noise: float = 0.5) -> Explained:
+    """Pictures that show a place in valence, arousal and dominance, and words that lie near it.
+
+    The emotion is the nearest of six places; each word is drawn by its nearness to the picture's place, so that there
+    are many right explanations of a picture, alike in their values and not in their words.
+
+    Args:
+        count: Number of pictures.
+        seed: Seed of what happens.
+        length: Words in an explanation.
+        width: Numbers of a picture.
+        noise: Standard deviation of the noise in each number.
+    """
+    rng, look = np.random.default_rng(seed), np.random.default_rng(1)
+    places = rng.uniform(-1, 1, (count, 3))
+    anchors, looks = look.uniform(-1, 1, (_FEELINGS, 3)), _directions(look, 3, width)
+    emotions = ((places[:, None] - anchors) ** 2).sum(-1).argmin(1)
+    nearness = np.exp(-8 * ((places[:, None] - word_values()) ** 2).sum(-1))
+    shares = np.cumsum(nearness / nearness.sum(1, keepdims=True), 1)
+    words = (rng.random((count, length, 1)) > shares[:, None]).sum(-1).clip(max=_WORDS - 1)
+    pictures = 3 * places @ looks + rng.normal(0, noise, (count, width))
+    return Explained(pictures.astype(np.float32), emotions, words)
