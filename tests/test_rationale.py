@@ -16,7 +16,7 @@ from sounds import voice, write
 import affekt
 from affekt.analysis import Policy
 from affekt.cli.explain import command
-from affekt.core.channel import Channel, Statement
+from affekt.core.channel import Channel, Conflict, Statement
 from affekt.core.prediction import Evidence, Prediction
 from affekt.explain.rationale import check_statement, explain_channels, rationale, valid_share
 from affekt.report.terminal import render
@@ -49,6 +49,14 @@ def test_channels_say_what_each_says_alone():
     said = {s.sentence: s.evidence for s in explain_channels(replace(READ, channels=channels))}
     assert said["The voice by itself says anger (80 %)."] == (2, 3)
     assert said["The text by itself says fear (70 %)."] == (0, 1)
+    assert not any("do not carry" in sentence for sentence in said)
+    apart = replace(READ, channels=channels, conflict=Conflict(0.83, ("text", "voice")))
+    told = {s.sentence: s.evidence for s in explain_channels(apart)}
+    sentence = "The text says fear and the voice says anger: most likely they do not carry the same emotion (83 %)."
+    assert told[sentence] == (0, 1, 2, 3)
+    assert told.keys() - {sentence} == said.keys()
+    agreeing = explain_channels(replace(apart, conflict=Conflict(0.2, ("text", "voice"))))
+    assert {s.sentence for s in agreeing} == said.keys()
 
 
 def test_nothing_is_said_without_evidence_or_answer():

@@ -38,6 +38,7 @@ __all__ = ["Rationale", "check_statement", "explain_channels", "fault_rates", "r
 
 _FOR, _AGAINST = 3, 2  # so many clues of one label and kind are named
 _WEAK, _SMALL = 0.2, 0.05  # a clue below this share of the strongest, and below this weight, is not named beside it
+_LIKELY = 0.5  # of a conflict that is told
 _SLACK = 0.051  # seconds by which a time that is written with one decimal may lie outside
 _QUOTED = re.compile(r"[\"“”«»„]([^\"“”«»„]+)[\"“”«»„]")
 _TIMES = re.compile(r"(\d+(?:\.\d+)?)(?:\s*(?:s|seconds?))?\s*(?:to|-|–|and)\s*(\d+(?:\.\d+)?)\s*(?:s|seconds?)\b")
@@ -220,7 +221,7 @@ def _from_templates(prediction: Prediction) -> list[Statement]:
             add("other_seen", [(i, e)], channel=e.modality, cues=_plainly(e.cue))
     if len(prediction.channels) > 1:
         for name, channel in prediction.channels.items():
-            top = max(channel.scores, key=channel.scores.__getitem__, default=None)
+            top = _first(prediction, name)
             rests = [(i, e) for i, e in every if e.modality == name]
             if rests and top is not None:
                 out.append(
@@ -229,6 +230,7 @@ def _from_templates(prediction: Prediction) -> list[Statement]:
                         tuple(i for i, _ in rests),
                     )
                 )
+    out += _conflict(prediction)
     told = [(i, prediction.evidence[i]) for i in sorted({i for s in out for i in s.evidence})]
     borne = tuple(label for label in labels if any(_bears(e, label, prediction) for _, e in told))
     rests_on = tuple(i for i, e in told if any(_bears(e, label, prediction) for label in borne))
@@ -236,6 +238,26 @@ def _from_templates(prediction: Prediction) -> list[Statement]:
         kind = "reading" if prediction.labels else "nearest"
         out.append(Statement(say[kind].format(labels=_shown(prediction, prediction.scores, borne)), rests_on))
     return out
+
+
+def _first(prediction: Prediction, channel: str) -> str | None:
+    """The label that a channel puts first."""
+    said = prediction.channels.get(channel)
+    return max(said.scores, key=said.scores.__getitem__, default=None) if said else None
+
+
+def _conflict(prediction: Prediction) -> list[Statement]:
+    """The two channels that are furthest apart, where it is likelier than not that they disagree."""
+    if prediction.conflict is None or prediction.conflict.score < _LIKELY:
+        return []
+    names = prediction.conflict.between
+    first, second = (_first(prediction, name) for name in names)
+    at = tuple(i for i, e in enumerate(prediction.evidence) if e.modality in names)
+    if first is None or second is None or {prediction.evidence[i].modality for i in at} != set(names):
+        return []
+    fields = {"one": names[0], "other": names[1], "first": first, "second": second}
+    said = _said().sentences["conflict"].format(**fields, percent=_percent(prediction.conflict.score))
+    return [Statement(said, at)]
 
 
 def _strongest(some: list[tuple[int, Evidence]]) -> list[tuple[int, Evidence]]:
@@ -384,9 +406,7 @@ def _bears(e: Evidence, label: str, prediction: Prediction) -> bool:
     """Whether evidence speaks for a label: by itself, or as the channel whose first label that is."""
     if _same(e.label, label):
         return e.weight > 0
-    channel = prediction.channels.get(e.modality)
-    top = max(channel.scores, key=channel.scores.__getitem__, default=None) if channel else None
-    return top is not None and _same(top, label)
+    return _same(_first(prediction, e.modality), label)
 
 
 @cache
