@@ -64,7 +64,7 @@ def scores(entry: Study, *, data: str | Path | None, limit: int | None, progress
     own, partner = _earlier(rows)
     nothing = np.zeros((1, vectors.shape[1]), np.float32)
     padded = np.concatenate([vectors, nothing])  # -1 is the last: no such turn
-    beside: list[NDArray[np.float32]] = [vectors, padded[own] / 2, padded[partner] / 2]
+    beside: list[NDArray[Any]] = [vectors, padded[own] / 2, padded[partner] / 2]
     read_with = {"turn": 1, "own": 2, "partner": 3}
     labels = [given[0] if given else plan.left_out[0] for _, given in rows]
     asked = np.flatnonzero([label not in plan.left_out for label in labels])
