@@ -140,6 +140,13 @@ def test_what_is_made_is_as_it_is_said_to_be():
         means = np.stack([x[tells & (y == label)].mean(0) for label in range(4)])
         found = (x @ means.T).argmax(1)
         assert (found == y)[tells].mean() > 0.9 > 0.5 > (found == y)[~tells].mean()
+    small = made.subtle(400, seed=1)
+    told = {}
+    for name, x in small.channels.items():
+        flat = x.mean(1)
+        means = np.stack([flat[:200][small.labels[:200] == label].mean(0) for label in range(4)])
+        told[name] = ((flat[200:, None] - means) ** 2).sum(-1).argmin(1) == small.labels[200:]
+    assert told["face"].mean() > 0.9 > told["frames"].mean()
     clips = made.clips(400, seed=1, conflicts=0.5)
     assert clips.channels["voice"].shape[1] == 16 and clips.channels["face"].shape[1] == 3
     assert 0.4 < (clips.subset != "consistent").mean() < 0.6

@@ -19,6 +19,7 @@ _PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
     "meld": (conversations.Plan, conversations.meld_conversations),
     "planted": (conversations.Plan, conversations.planted_pairs),
     "moments": (clips.Plan, clips.clips_of_moments),
+    "small-movements": (clips.Plan, clips.clips_of_small_movements),
     "conflicts": (clips.Plan, clips.clips_in_conflict),
     "scenes": (scenes.Plan, scenes.made_scenes),
     "rated": (isolated.Plan, isolated.rated_apart),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,10 +14,10 @@ from affekt.metrics.classification import accuracy, accuracy_statistic
 from affekt.metrics.statistic import Statistic, divide
 from affekt.train.fusion.attention import ClipReader, Joins
 from affekt.train.fusion.loop import fit, parameters
-from affekt.train.fusion.made import Clips, clips, moments
+from affekt.train.fusion.made import Clips, clips, moments, subtle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import torch
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Plan", "clips_in_conflict", "clips_of_moments"]
+__all__ = ["Plan", "clips_in_conflict", "clips_of_moments", "clips_of_small_movements"]
 
 _SHIFTS = tuple(k / 10 for k in range(16))
 _COST = 0.01  # of accuracy on consistent development clips that moving attention may take
@@ -35,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     Attributes:
         joins: How channels meet.
+        channels: Channels that are read; default all.
         experts: Whether each channel has low-rank experts, and
         even: weight of the term that has them used evenly.
         reallocate: Whether attention is moved to the face after training, by as much as makes the two kinds of
@@ -45,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """
 
     joins: Joins = "late"
+    channels: tuple[str, ...] = ()
     experts: bool = False
     even: float = 0.0
     reallocate: bool = False
@@ -83,10 +86,28 @@ def _said(net: ClipReader, some: Clips, *, shift: Mapping[str, float] | None = N
 
 def clips_of_moments(ground: Ground) -> Found:
     """Clips whose emotion lies in what two channels do at the same moment."""
+    return _accuracies(ground, moments)
+
+
+def clips_of_small_movements(ground: Ground) -> Found:
+    """Clips whose emotion is faint in the frames and clear in the face that is cut out of them."""
+    return _accuracies(ground, subtle)
+
+
+def _accuracies(ground: Ground, make: Callable[..., Clips]) -> Found:
     plans, found = ground.plans(Plan), Found()
-    dev, test = moments(300, seed=2), moments(1500, seed=3)
+
+    def made(plan: Plan, count: int, seed: int) -> Clips:
+        whole = make(count, seed=seed)
+        kept = {c: x for c, x in whole.channels.items() if not plan.channels or c in plan.channels}
+        return replace(whole, channels=kept)
+
     for name, plan, seed in ground.runs(plans):
-        train = moments(min(plan.rows, ground.limit or plan.rows), seed=1)
+        train, dev, test = (
+            made(plan, min(plan.rows, ground.limit or plan.rows), 1),
+            made(plan, 300, 2),
+            made(plan, 1500, 3),
+        )
         net = _trained(plan, train, dev, seed=seed)
         found.parameters[name] = parameters(net)
         found.add("accuracy", name, accuracy_statistic(truth=test.labels, prediction=_said(net, test)))

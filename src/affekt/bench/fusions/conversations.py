@@ -218,8 +218,8 @@ def planted_pairs(ground: Ground) -> Found:
         )
         whose = speakers[rows]
     train, dev, test = parts
-    truth, tells = test.labels[:, 0], test.tells[:, 0]
-    clear = tells >= 0
+    truth, teller = test.labels[:, 0], test.tells[:, 0]
+    clear = teller >= 0
     for name, plan, seed in ground.runs(plans):
         net = _trained(plan, train, dev, len(labels), seed=seed)
         found.parameters[name] = parameters(net)
@@ -228,7 +228,7 @@ def planted_pairs(ground: Ground) -> Found:
         found.add("weighted_f1", name, score.by(whose))
         if plan.gate == "learned" and {"voice", "text"} <= set(plan.experts):
             leans = shares[:, plan.experts.index("text")] - shares[:, plan.experts.index("voice")]
-            gate = pearson_cc_statistic(truth=tells[clear], prediction=leans[clear])
+            gate = pearson_cc_statistic(truth=teller[clear], prediction=leans[clear])
             found.add("gate_pcc", name, gate.by(whose[clear]))
     return found
 

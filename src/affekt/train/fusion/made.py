@@ -25,6 +25,7 @@ __all__ = [
     "moments",
     "rated",
     "scenes",
+    "subtle",
     "word_values",
 ]
 
@@ -186,6 +187,34 @@ def clips(
         x = (strength[:, None] * looks[shown])[:, None].repeat(n, 1)
         channels[name] = (x + rng.normal(0, noise, x.shape)).astype(np.float32)
     return Clips(channels, label, subset)
+
+
+def subtle(count: int, *, seed: int, labels: int = 4, width: int = 16, noise: float = 0.8) -> Clips:
+    """Clips whose emotion is a small movement of a face: faint in the frames, clear in what is cut out of them.
+
+    The frames also show a setting, and the voice goes with the emotion in half of the clips.
+
+    Args:
+        count: Number of clips.
+        seed: Seed of what happens.
+        labels: Number of emotions.
+        width: Numbers of a token.
+        noise: Standard deviation of the noise in each number.
+    """
+    rng, look = np.random.default_rng(seed), np.random.default_rng(0)
+    label, setting = rng.integers(0, labels, count), rng.integers(0, labels, count)
+    spoken = np.where(rng.random(count) < 0.5, label, rng.integers(0, labels, count))
+    frames, voice, face = (_directions(look, n, width) for n in (2 * labels, labels, labels))
+    shows = {
+        "frames": (0.4 * frames[label] + 2 * frames[labels + setting], 4),
+        "voice": (voice[spoken], 4),
+        "face": (1.2 * face[label], 4),
+    }
+    channels = {
+        name: (x[:, None] + rng.normal(0, noise, (count, n, width))).astype(np.float32)
+        for name, (x, n) in shows.items()
+    }
+    return Clips(channels, label, np.full(count, "all"))
 
 
 SCENE_LABELS = {"happy": "face", "angry": "face", "honest": "text", "hurt": "text", "festive": "scene"}
