@@ -107,3 +107,31 @@ def film(
             for packet in track.encode(None):
                 out.mux(packet)
     return path
+
+
+def eventful(seed: int, *, seconds: float = 20.0, rate: int = 12) -> tuple[list[Pixels], float, float]:
+    """Frames in which a disc darts across for 0.4 s, among what always moves; with the start and end of that.
+
+    A patterned ground drifts as under a camera, discs swim at their own pace, and the light comes and goes.
+    """
+    random = np.random.RandomState(seed)
+    wide, tall, count = 160, 90, round(seconds * rate)
+    y, x = np.mgrid[0:tall, 0:wide].astype(float)
+    waves = [(random.uniform(0.05, 0.2, 2), random.uniform(0, 6)) for _ in range(4)]
+    drift, light = random.uniform(-6, 6, 2), random.uniform(0.3, 1.0)  # pixels and turns by second
+    discs = [(random.rand(2) * (wide, tall), random.uniform(-15, 15, 2), random.uniform(5, 12)) for _ in range(3)]
+    start = random.uniform(1.5, seconds - 2.0)
+    side = random.choice((-1, 1))
+    out = []
+    for number in range(count):
+        t = number / rate
+        ground = sum(np.sin(a * (x + drift[0] * t) + b * (y + drift[1] * t) + c) for (a, b), c in waves)
+        grey = 110 + 14 * ground + 18 * np.sin(2 * np.pi * light * t)
+        for place, pace, radius in discs:
+            px, py = (place + pace * t) % (wide, tall)
+            grey[(x - px) ** 2 + (y - py) ** 2 < radius**2] += 45
+        if start <= t < start + 0.4:
+            px = wide / 2 + side * (t - start - 0.2) * 300
+            grey[(x - px) ** 2 + (y - 45) ** 2 < 18**2] = 240
+        out.append(np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2))
+    return out, start, start + 0.4

@@ -361,7 +361,8 @@ class Watcher(Listener):
         """Judge what was kept of a video or picture."""
         if not isinstance(block, Seen):
             heard = super().answer(block)
-            return [Reading(clip, self._finished({"voice": prediction}, ())) for clip, prediction in heard]
+            finished = [(clip, p, self._finished({"voice": p}, ())) for clip, p in heard]
+            return [Reading(clip, replace(done, shift=p.shift)) for clip, p, done in finished]
         said = self._said(block)
         out = []
         for i, (read, choice, part) in enumerate(zip(block.reads, block.choices, block.parts, strict=True)):
