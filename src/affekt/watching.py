@@ -211,10 +211,9 @@ class Watcher(Listener):
     def _face(self) -> FaceReader:
         if not isinstance(self._reads_faces, Path):
             return self._reads_faces
-        from importlib import import_module
+        from affekt.models.registry import load_face
 
-        reader: FaceReader = import_module("affekt.models.face").FaceRecogniser(self._reads_faces, jobs=self._jobs)
-        return reader
+        return load_face(self._reads_faces, jobs=self._jobs)
 
     @cached_property
     def _finder(self) -> FaceFinder:
@@ -474,13 +473,13 @@ def watcher_for(source: Input, **asked: Any) -> Listener:
 
 def _face_model(named: object) -> Path | None:
     """The folder of a model of faces: the one that is named, else the bundled one; `None` where there is none."""
-    from affekt.models.registry import bundled, model_folder
+    from affekt.models.registry import FACE, bundled, model_folder
 
     if isinstance(named, str | PathLike):
         folder = model_folder(named if isinstance(named, str) else Path(fspath(named)))
         if Way(folder, space=None, jobs=None).card.get("face"):
             return folder
-    return bundled().get("face")
+    return bundled().get(FACE)
 
 
 _NO_FACE = "no face: none was found in the picture"

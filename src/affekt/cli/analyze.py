@@ -44,10 +44,10 @@ _SHOWN = 200
 @click.option(
     "--input-format",
     metavar="NAME",
-    help="txt, csv, tsv, jsonl, parquet, json, names, whatsapp, webvtt, srt, textgrid, eaf or sound; default by the "
-    "extension.",
+    help="txt, csv, tsv, jsonl, parquet, json, names, whatsapp, webvtt, srt, textgrid, eaf, sound, video or image; "
+    "default by the extension.",
 )
-@click.option("--sound", "input_format", flag_value="sound", help="What comes in is sound: --input-format sound.")
+@click.option("--sound", "input_format", flag_value="sound", help="What is read is sound: --input-format sound.")
 @click.option("--rate", type=click.IntRange(min=1), help="Samples a second of raw sound that comes in; default 16,000.")
 @click.option("--channels", type=click.IntRange(min=1), help="Channels of raw sound that comes in; default 1.")
 @click.option(
@@ -66,7 +66,8 @@ _SHOWN = 200
     "measures",
     metavar="NAME",
     multiple=True,
-    help="Also measure each stretch of a recording: quality (level, noise, clipping, bandwidth), rhythm. Repeatable.",
+    help="Also measure each stretch of a recording: quality (level, noise, clipping, bandwidth), rhythm; of a video "
+    "scene (brightness, colour, movement, cuts). Repeatable.",
 )
 @click.option("--changes", is_flag=True, help="Cut stretches of a recording where the expression of the voice changes.")
 @click.option(
@@ -166,10 +167,12 @@ def command(
 
     SOURCE is a sentence in quotation marks, a file (.txt: one text a line; .csv, .tsv, .jsonl, .parquet: one a
     row; .vtt, .srt, .TextGrid, .eaf: one a segment of a transcript), several files, or - for what comes in. Or it
-    is a recording (.wav, .flac, .mp3, .m4a, .ogg, .mp4 and others), or a folder of them: each turn of its transcript,
-    or without one each stretch of speech, is a row with its times. With --sound, - is sound that comes in live, as a
-    WAV stream or raw samples; a row comes as soon as its stretch is over, and the first interrupt ends it. Without
-    --out, or with --out -, readings are shown on a terminal and printed as JSON Lines elsewhere.
+    is a recording (.wav, .flac, .mp3, .m4a, .ogg and others), or a folder of them: each turn of its transcript,
+    or without one each stretch of speech, is a row with its times. Videos (.mp4, .mov, .mkv, .webm, .avi) are looked at
+    too, as pictures are (.jpg, .png, .webp, .gif): each face of each segment is a row. With --sound, videos are heard
+    alone, and - is sound that comes in live, as a WAV stream or raw samples; a row comes as soon as its stretch is
+    over, and the first interrupt ends it. Without --out, or with --out -, readings are shown on a terminal and printed
+    as JSON Lines elsewhere.
 
     Transcripts, tables with a column of speakers or dialogues, texts with lines "Name: words", .json and the exports
     of WhatsApp, Telegram, Slack, Discord and Messenger are conversations: each turn is read after the turns before it
@@ -187,6 +190,7 @@ def command(
       affekt analyze call.wav --transcript call.vtt --out call.html
       arecord -f S16_LE -r 16000 | affekt analyze - --sound
       affekt analyze chat.json -o chat.html
+      affekt analyze interview.mp4 --explain -o interview.html
     """  # noqa: D301
     from affekt.analysis import Policy, analyzer_for
     from affekt.media.kinds import kind_named

@@ -85,7 +85,7 @@ class Prediction:
         shift: What changed since earlier turns; `None` for what is no turn of a dialogue.
         causes: Words of the dialogue that caused the emotion, the most probable first, by the places of their turns
             there; `None` where that was not asked.
-        channels: Channel -> what it says by itself and how much it counts; empty where only one was read.
+        channels: Channel -> what it says by itself and how much it counts; empty for clips that have one alone.
         conflict: How much the channels disagree; `None` where fewer than two were read.
         explanation: Sentences that say why, each with the evidence that it rests on; empty where that was not asked.
     """
