@@ -469,8 +469,8 @@ def analyze(
             `.parquet` file; see `affekt.media.text` for what a row is. Or it is a recording (`.wav`, `.mp3`, `.mp4`
             and others, or a folder of them), in which each stretch of speech is a row; `stream` gives their times.
             Videos (`.mp4`, `.mov` and others) and pictures (`.jpg`, `.png` and others) are looked at: each face of each
-            segment is a row. A `Sound`, or blocks of it, are a recording too, and blocks from an iterator one that comes in live.
-            Anything else is iterated over: strings, clips, or mappings.
+            segment is a row. A `Sound`, or blocks of it, are a recording too, and blocks from an iterator one that
+            comes in live. Anything else is iterated over: strings, clips, or mappings.
         column: Column of the text; default a well-known name, or the only column of strings.
         space: Id of the label space to answer in; default the main one of the model that reads the text. Where a
             model has no head for it, a map leads there.
