@@ -102,6 +102,8 @@ def test_a_row_for_each_segment_and_person(clip: Path, tmp_path: Path) -> None:
     first = rows[0]["faces"]
     assert len(first) >= 12 and all(70 < f["x"] < 95 and 100 < f["width"] < 145 for f in first)
     assert [f["time"] for f in first] == sorted(f["time"] for f in first)
+    write(open_input(clip), tmp_path / "r.vtt", watcher())
+    assert "<v person 2><c.emotion>[sadness" in (tmp_path / "r.vtt").read_text()
 
 
 def test_words_are_a_channel_where_a_transcript_lies_beside(clip: Path, tmp_path: Path) -> None:

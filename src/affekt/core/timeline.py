@@ -215,7 +215,7 @@ def timelines_of(rows: Iterable[Row], *, needed_by: str | None = None) -> list[T
     """The recordings that rows come from, in the order of their first row.
 
     Rows of one `source` are one recording. Its length is the end of its last row. Of a row without an answer, times,
-    speaker and text are kept; what was withheld stays withheld.
+    speaker (else the person whose face is read) and text are kept; what was withheld stays withheld.
 
     Args:
         rows: Published rows.
@@ -243,13 +243,13 @@ def timelines_of(rows: Iterable[Row], *, needed_by: str | None = None) -> list[T
 def _segment(row: Row) -> Segment:
     assert row.start is not None and row.end is not None
     if row.abstained is not None:
-        return Segment(row.start, row.end, speaker=row.speaker, text=row.text, id=row.id)
+        return Segment(row.start, row.end, speaker=row.speaker or row.person, text=row.text, id=row.id)
     own = {name: v for name in OWN if (v := value_of(row, name)) is not None}
     return Segment(
         start=row.start,
         end=row.end,
         labels=tuple(row.labels),
-        speaker=row.speaker,
+        speaker=row.speaker or row.person,
         text=row.text,
         scores=row.scores or {},
         dimensions={**own, **(row.dimensions or {})},
