@@ -16,9 +16,11 @@ pytest.importorskip("cv2", reason="needs the test extra")
 from drawn import EXPRESSIONS, face, jpeg, write_fer2013  # noqa: E402
 
 from affekt.bench import run_task  # noqa: E402
-from affekt.catalog.recipes import Disturbance, FaceRecipe, recipe, text_recipe  # noqa: E402
+from affekt.catalog.recipes import Disturbance, FaceRecipe, View, recipe, text_recipe  # noqa: E402
 from affekt.cli.train import command as train  # noqa: E402
 from affekt.core.errors import CatalogError, InputError, ModelError, UnknownNameError  # noqa: E402
+from affekt.explain.face import REGIONS, covered, face_evidence, occlusion_map  # noqa: E402
+from affekt.explain.face_faithfulness import check_faces  # noqa: E402
 from affekt.models.face import FaceRecogniser, grey_square  # noqa: E402
 from affekt.models.registry import load, load_any, load_voice  # noqa: E402
 from affekt.train.face.alike import groups, learnable  # noqa: E402
@@ -93,6 +95,31 @@ def test_a_reading_hangs_on_no_other_face_and_holds_for_colour_and_size(made):
         eye.predict(faces[:1], space="ravdess")
 
 
+def test_what_moved_a_label_is_named_and_costs_it_more_than_what_lies_elsewhere(made):
+    eye = FaceRecogniser(made / "model", jobs=1)
+    rng = np.random.default_rng(12)
+    faces = [face(EXPRESSIONS[k % 3], rng) for k in range(30)]
+    found = face_evidence(eye, [*faces, np.full((48, 48), 9, np.uint8)], times=[*range(31)])
+    assert found[30] == ()
+    assert sum(map(bool, found)) >= 10
+    for k, each in enumerate(found[:30]):
+        assert [e.start for e in each] == [k] * len(each)
+        assert [abs(e.weight) for e in each] == sorted((abs(e.weight) for e in each), reverse=True)
+        for e in each:
+            box = REGIONS[e.cue.removesuffix(" region")]
+            whole, without = eye.predict([faces[k], covered(faces[k], box)])
+            assert e.label == whole.top
+            assert e.weight == pytest.approx(whole.scores[e.label] - without.scores[e.label])
+    checked = check_faces(eye, faces)
+    assert checked.rows == 30 and sum(checked.named.values()) == pytest.approx(1)
+    assert checked.gains["covered"][1] > 0
+    assert checked.falls["covered"]["least"][0] < checked.falls["covered"]["named"][0]
+    seen = occlusion_map(eye, faces[0], "happy", cells=4)
+    assert seen.shape == (4, 4) and np.abs(seen).max() <= 1
+    with pytest.raises(InputError, match="no faces"):
+        check_faces(eye, [])
+
+
 def test_a_model_of_faces_is_loaded_as_one_and_as_nothing_else(made):
     assert isinstance(load_any(made / "model"), FaceRecogniser)
     for other in (load, load_voice):
@@ -107,18 +134,27 @@ def test_a_model_of_faces_is_loaded_as_one_and_as_nothing_else(made):
         FaceRecogniser(broken).predict([np.zeros((48, 48), np.uint8)])
 
 
-def test_the_graph_says_what_the_network_says_and_a_mirrored_one_the_mean_of_both_sides(tmp_path):
+def test_the_graph_says_what_the_network_says_and_the_mean_over_its_views(tmp_path):
     import onnxruntime as ort
 
     rng = np.random.default_rng(3)
     faces = np.stack([face(EXPRESSIONS[k % 3], rng) for k in range(96)])
     gold = np.arange(96) % 3
     net, _ = fit(msgspec.structs.replace(SMALL, epochs=1), faces, gold, (faces[:6], gold[:6]), tmp_path, labels=3)
-    both = {False: logits_of(net, faces[:9]), True: logits_of(net, np.ascontiguousarray(faces[:9, :, ::-1]))}
-    for mirrored, wanted in ((False, both[False]), (True, (both[False] + both[True]) / 2)):
-        graph = face_graph(net, size=48, mirrored=mirrored).SerializeToString()
+    seen = standard(torch.from_numpy(faces[:9])[:, None])
+    left = torch.cat([seen[..., 12:], seen[..., -1:].expand(-1, -1, -1, 12)], dim=3)
+    with torch.no_grad():
+        whole, mirror, moved = (net.eval()(x).numpy() for x in (seen, seen.flip(3), left))
+    aside = View(across=-0.25)
+    for views, wanted in (
+        ((View(),), whole),
+        ((View(), View(mirrored=True)), (whole + mirror) / 2),
+        ((aside, View()), (moved + whole) / 2),
+    ):
+        graph = face_graph(net, size=48, views=views).SerializeToString()
         session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
         np.testing.assert_allclose(session.run(None, {"faces": faces[:9, None]})[0], wanted, atol=1e-4)
+    np.testing.assert_allclose(logits_of(net, faces[:9]), whole, atol=1e-4)
 
 
 def test_too_few_pictures_are_named(made, tmp_path):

@@ -28,6 +28,7 @@ __all__ = [
     "Tandem",
     "Teachers",
     "Term",
+    "View",
     "VoiceRecipe",
     "recipe",
     "recipes",
@@ -494,6 +495,22 @@ class Disturbance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     cover: float = 0.5
 
 
+class View(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A way to see a crop again.
+
+    Attributes:
+        scale: What it is enlarged by.
+        across: Share of a side that it is moved by to the right, and
+        down: downwards.
+        mirrored: Whether it is mirrored.
+    """
+
+    scale: float = 1.0
+    across: float = 0.0
+    down: float = 0.0
+    mirrored: bool = False
+
+
 class FaceRecipe(Entry, frozen=True, kw_only=True):
     """A model of faces and how it is made: a small residual network on grey crops.
 
@@ -526,7 +543,7 @@ class FaceRecipe(Entry, frozen=True, kw_only=True):
         average: Share that the running mean of the weights keeps at each step.
         watch: Every so many epochs the dev split is answered, for the record.
         precision: Of the products of matrices; `bfloat16` is faster on processors that have it.
-        mirrored: Whether the model answers with the mean over a face and its mirror image, for twice the work.
+        views: How the model sees a face when it answers: the answer is the mean over all, each for the work of one.
         seed: Seed of weights, order, disturbance and dropout.
         works: Ids of the works whose data or mechanisms it uses.
         not_for: What the model must not be used for.
@@ -559,7 +576,7 @@ class FaceRecipe(Entry, frozen=True, kw_only=True):
     average: float = 0.998
     watch: int = 3
     precision: Literal["float32", "bfloat16"] = "float32"
-    mirrored: bool = False
+    views: tuple[View, ...] = (View(),)
     seed: int = 1
     works: tuple[str, ...] = ()
     not_for: tuple[str, ...] = ()

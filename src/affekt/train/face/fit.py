@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int, float], None]
 
 _BATCH_OF_ANSWERS = 512
 # What of a recipe says something about the weights and does not change them.
-_UNTRAINED = {"title", "version", "licence", "terms", "works", "not_for", "caveats", "places", "mirrored", "watch"}
+_UNTRAINED = {"title", "version", "licence", "terms", "works", "not_for", "caveats", "places", "views", "watch"}
 
 
 def build(recipe: FaceRecipe, *, labels: int) -> Net:

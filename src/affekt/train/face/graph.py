@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from affekt.catalog.recipes import View
 from affekt.extras import need
 from affekt.train.face.net import Net
 from affekt.train.writing import UINT8, Graph
@@ -33,13 +35,13 @@ class _Writer(Graph):
         return self.add("Relu", [made], output) if rectified else made
 
 
-def face_graph(net: Net, *, size: int, mirrored: bool) -> Any:
+def face_graph(net: Net, *, size: int, views: Sequence[View]) -> Any:
     """Input `faces`, uint8 (rows, 1, size, size); output `logits`, float32 (rows, labels).
 
     Args:
         net: The trained network.
         size: Pixels a side.
-        mirrored: Whether the answer is the mean over a face and its mirror image, for twice the work.
+        views: How a face is seen; the answer is the mean over all views, each for the work of one.
     """
     g = _Writer()
     whole: dict[str, Any] = {"axes": [1, 2, 3], "keepdims": 1}
@@ -48,9 +50,12 @@ def face_graph(net: Net, *, size: int, mirrored: bool) -> Any:
     variance = g.add("ReduceMean", [g.add("Mul", [apart, apart], "squares")], "variance", **whole)
     spread = g.add("Max", [g.add("Sqrt", [variance], "root"), g.constant("least", 1.0)], "spread")
     x = g.add("Div", [apart, spread], "standard")
-    if mirrored:
-        bounds = [g.constant(k, [v], np.int64) for k, v in {"from": -1, "to": -size - 1, "axis": 3, "by": -1}.items()]
-        x = g.add("Concat", [x, g.add("Slice", [x, *bounds], "mirror")], "both", axis=0)
+    # Scaling, moving and mirroring are a matrix for the rows of a picture and one for its columns.
+    down = np.stack([_samples(size, view.scale, view.down) for view in views])
+    across = [_samples(size, view.scale, view.across)[:: -1 if view.mirrored else 1].T for view in views]
+    x = g.add("MatMul", [g.constant("rows to read", down), x], "moved down")
+    x = g.add("MatMul", [x, g.constant("columns to read", np.stack(across))], "moved")
+    x = g.add("Reshape", [x, g.constant("one by one", [-1, 1, size, size], np.int64)], "seen")
     x = g.convolution(x, net.stem, "stem", rectified=True)
     for number, block in enumerate(net.stages):
         name = f"block{number}"
@@ -64,13 +69,18 @@ def face_graph(net: Net, *, size: int, mirrored: bool) -> Any:
     product = g.add("MatMul", [means, weight], "product")
     bias = g.constant("head.bias", net.head.bias.detach().numpy())
     labels = net.head.out_features
-    if mirrored:
-        each = g.add("Add", [product, bias], "each")
-        sides = g.add("Reshape", [each, g.constant("sides", [2, -1, labels], np.int64)], "apart sides")
-        g.add("ReduceMean", [sides], OUTPUT, axes=[0], keepdims=0)
-    else:
-        g.add("Add", [product, bias], OUTPUT)
+    each = g.add("Add", [product, bias], "each")
+    each = g.add("Reshape", [each, g.constant("by view", [-1, len(views), labels], np.int64)], "each view")
+    g.add("ReduceMean", [each], OUTPUT, axes=[1], keepdims=0)
     return g.wrapped("affekt-face", {"faces": (UINT8, ("rows", 1, size, size))}, {OUTPUT: ["rows", labels]})
+
+
+def _samples(size: int, scale: float, shift: float) -> NDArray[np.float32]:
+    """How much each pixel of a line counts in each of a line that is scaled and moved; beyond its ends they repeat."""
+    places = np.clip(((np.arange(size) + 0.5) / size - 0.5) * size / scale + (0.5 - shift) * size - 0.5, 0, size - 1)
+    apart = np.abs(np.arange(size)[None] - places[:, None])
+    out: NDArray[np.float32] = np.maximum(1 - apart, 0).astype(np.float32)
+    return out
 
 
 class _Rows:
@@ -105,7 +115,7 @@ def in_int8(model: Any, faces: NDArray[np.uint8], out: Path) -> None:
             _Rows(faces),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Add"],
-            nodes_to_exclude=[OUTPUT, "each"],
+            nodes_to_exclude=["each"],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,

@@ -102,7 +102,7 @@ def make_face(
         labels=len(labels),
         progress=progress,
     )
-    model = face_graph(net, size=recipe.size, mirrored=recipe.mirrored)
+    model = face_graph(net, size=recipe.size, views=recipe.views)
     floats = out / "training" / "floats"
     floats.mkdir(exist_ok=True)
     need("onnx", extra="train").save(model, str(floats / "model.onnx"))
