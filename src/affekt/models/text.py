@@ -263,7 +263,9 @@ class TextRecogniser:
         """The text that is read for a clip: its own, and turns before or fields where the model was trained so."""
         card = self._card
         text = with_context(clip, 0, card.fields)
-        return with_context(clip, card.context, card.fields, card.speakers) if text.strip() else text
+        # A turn without a letter says nothing, whatever was said before it.
+        said = any(c.isalpha() for c in text)
+        return with_context(clip, card.context, card.fields, card.speakers) if said else text
 
     def windows(self, text: str) -> list[tuple[int, int]]:
         """The (start, end) characters of the pieces in which a text is read; one piece for a short text."""
