@@ -506,6 +506,18 @@ def test_every_registered_metric_scores_within_its_bounds(key):
             {side: [random_links(rng) for _ in range(50)] for side in ("truth", "prediction")}
             | {"labels": ["joy", "anger"]}
         ),
+        "words": lambda: (
+            {
+                side: [rng.choice(["glad", "happy", "cross", "low"], rng.integers(1, 3)).tolist() for _ in range(50)]
+                for side in ("truth", "prediction")
+            }
+            | {"groupings": [{"glad": "joy", "happy": "joy", "cross": "anger", "low": "sadness"}]}
+        ),
+        "conflicts": lambda: (
+            {"truth": truth, "probability": rng.random((50, 3))}
+            if key.startswith("conflict")
+            else {"truth": truth, "prediction": np.eye(3)[rng.integers(0, 3, 50)]}
+        ),
     }[found.takes]()
     statistic = found.statistic(**given_)
     assert statistic.n == 50

@@ -48,7 +48,10 @@ def list_(as_json: bool = False) -> None:
 
     heads = ("name", "version", "size", "licence", "label spaces", "dimensions", "languages")
     table = NarrowTable(
-        *heads, left=heads, drop=("version", "dimensions"), wrap=("licence", "label spaces", "dimensions", "languages")
+        *heads,
+        left=heads,
+        drop=("version", "dimensions", "size"),
+        wrap=("licence", "label spaces", "dimensions", "languages"),
     )
     for card, size in sized:
         table.add_row(

@@ -48,7 +48,7 @@ def windows(frames: Frames, *, window: float, hop: float) -> NDArray[np.float32]
         Shape (moments, 2 * width); at least one moment.
     """
     step, half = max(round(hop / FRAME), 1), max(round(window / FRAME) // 2, 1)
-    middles = np.arange(step // 2, max(len(frames), step // 2 + 1), step)
+    middles = np.minimum(np.arange(step // 2, max(len(frames), step // 2 + 1), step), len(frames))
     first, last = np.maximum(middles - half, 0), np.minimum(middles + half, len(frames))
     # Sums in float64 about the mean of all: what is subtracted below is then small.
     middle = frames.mean(0, dtype=np.float64)
