@@ -528,7 +528,8 @@ def _moments(
     found = sorted((e for e in out if abs(e.weight) >= _MOVED), key=lambda e: -abs(e.weight))[:_MOST]
     if not found:
         start, end = shown.times[0], shown.times[-1] + (1 / RATE if len(shown.times) > 1 else 0.0)
-        found = [Evidence("face", "the look throughout", start, end, scores[top] - 1 / len(labels), top)]
+        cue = "the look throughout" if len(shown.times) > 1 else "the look"
+        found = [Evidence("face", cue, start, end, scores[top] - 1 / len(labels), top)]
     return tuple(found)
 
 
