@@ -35,15 +35,17 @@ class SentenceVectors(TextRecogniser):
 
     Args:
         model: Name of a bundled model, or a folder; default `text-en`.
+        every_layer: Whether a vector is that of every layer, one behind the other, and not of the last but one alone.
         jobs: Threads; default all cores.
 
     Raises:
         ModelError: The model has no encoder that gives vectors.
     """
 
-    def __init__(self, model: str | Path | None = None, *, jobs: int | None = None) -> None:
+    def __init__(self, model: str | Path | None = None, *, every_layer: bool = False, jobs: int | None = None) -> None:
+        self._every = every_layer
         super().__init__(model_folder(model), jobs=jobs)
-        self._outputs = [self._mean]
+        self._outputs = self._means
 
     def _graph(self, file: Path) -> str | bytes:
         raw = file.read_bytes()
@@ -55,11 +57,12 @@ class SentenceVectors(TextRecogniser):
                 hint="Take text-en, or a model that `affekt train` made of an encoder.",
             )
         # The layer below the last one, where the graph has its mean: the last is shaped by the heads' own labels.
-        self._mean = f"x{layers[-2:][0]}.mean"
-        return raw + _message(_GRAPH, _message(_OUTPUT, _message(_NAME, self._mean.encode())))
+        self._means = [f"x{layer}.mean" for layer in (layers if self._every else layers[-2:][:1])]
+        outputs = (_message(_OUTPUT, _message(_NAME, mean.encode())) for mean in self._means)
+        return raw + b"".join(_message(_GRAPH, output) for output in outputs)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The mean of the last layer but one over the tokens of each text, of length 1.
+        """The mean of the last layer but one over the tokens of each text, of length 1; of every layer where asked.
 
         A text is cut at the model's `max_tokens`; one without words has a vector too, of its two signs.
 
@@ -67,10 +70,12 @@ class SentenceVectors(TextRecogniser):
             texts: The texts.
 
         Returns:
-            Shape (texts, width).
+            Shape (texts, width), or (texts, layers * width).
         """
         most = self._card.max_tokens
         rows = [row if len(row) <= most else np.concatenate([row[: most - 1], row[-1:]]) for row in self._tokens(texts)]
-        found = self._run(rows).logits[self._mean]
-        out: NDArray[np.float32] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+        said = self._run(rows).logits
+        found = np.stack([said[mean] for mean in self._means], 1)
+        found = found / np.maximum(np.linalg.norm(found, axis=2, keepdims=True), 1e-9)
+        out: NDArray[np.float32] = found.reshape(len(found), -1)
         return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -51,6 +51,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         epochs: Passes over the conversations.
         rows: Conversations that are made to train on.
         balanced: Whether turns count by the inverse square root of how often their label comes.
+        dropout: Share of numbers set to 0 while training.
+        masked: Share of the numbers of the vectors that come in set to 0 while training.
+        every_layer: Whether words are the vectors of every layer of the encoder, of a corpus of words alone.
     """
 
     experts: tuple[str, ...] = ("voice", "text", TOGETHER)
@@ -63,6 +66,9 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     epochs: int = 12
     rows: int = 300
     balanced: bool = False
+    dropout: float = 0.2
+    masked: float = 0.0
+    every_layer: bool = False
 
 
 def _tensors(some: Conversations) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -77,7 +83,13 @@ def _trained(plan: Plan, train: Conversations, dev: Conversations, labels: int, 
     often = torch.tensor(np.sqrt(counts.max() / np.maximum(counts, 1)), dtype=torch.float32)
 
     def make() -> Experts:
-        return Experts(widths, labels, experts=plan.experts, gate=plan.gate, around=plan.around, hidden=plan.hidden)
+        how: dict[str, Any] = {
+            "around": plan.around,
+            "hidden": plan.hidden,
+            "dropout": plan.dropout,
+            "masked": plan.masked,
+        }
+        return Experts(widths, labels, experts=plan.experts, gate=plan.gate, **how)
 
     def loss(net: Experts, at: Tensor) -> Tensor:
         longest = int(lengths[at].max())
@@ -134,15 +146,23 @@ def made_conversations(ground: Ground) -> Found:
     return found
 
 
-def _of_corpus(name: str, labels: tuple[str, ...], ground: Ground) -> list[Conversations]:
-    """Train, dev and test of a corpus of dialogues, each turn as the vector of its words."""
+def _of_corpus(name: str, labels: tuple[str, ...], ground: Ground, *, every_layer: bool) -> list[Conversations]:
+    """Train, dev and test of a corpus of dialogues, each turn as the vector of its words.
+
+    Vectors of every layer are put on the mean and spread of the turns that are trained on, since what all turns share
+    is most of a lower layer.
+    """
     out = []
-    reader = SentenceVectors()
+    reader = SentenceVectors(every_layer=every_layer)
+    middle, spread = np.float32(0), np.float32(1)
     for split in ("train", "dev", "test"):
         rows = list(read(name, split=split, data=ground.data))
         if ground.limit and split == "train":
             rows = rows[: ground.limit * 10]
         vectors = _standard(reader, [clip.text or "" for clip, _ in rows])
+        if every_layer and split == "train":
+            middle, spread = vectors.mean(0), np.maximum(vectors.std(0), 1e-6)
+        vectors = (vectors - middle) / spread
         ground.progress("all", f"read {split}", len(rows), 0, 0.0)
         dialogues: dict[str, list[int]] = {}
         for i, (clip, _) in enumerate(rows):
@@ -163,10 +183,13 @@ def meld_conversations(ground: Ground) -> Found:
     if wrong := [name for name, plan in plans.items() if plan.experts != ("text",)]:
         raise CatalogError(f"MELD has words alone here, so {wrong[0]} can only have the expert text")
     labels = space("meld").labels
-    train, dev, test = _of_corpus("meld", labels, ground)
+    kinds = {plan.every_layer for plan in plans.values()}
+    read_as = {every: _of_corpus("meld", labels, ground, every_layer=every) for every in sorted(kinds)}
+    test = next(iter(read_as.values()))[2]
     truth = test.labels[test.inside]
     whose = np.repeat(np.arange(len(test.lengths)), test.lengths)
     for name, plan, seed in ground.runs(plans):
+        train, dev, test = read_as[plan.every_layer]
         net = _trained(plan, train, dev, len(labels), seed=seed)
         found.parameters[name] = parameters(net)
         said = _said(net, test)[0].argmax(1)

@@ -50,6 +50,7 @@ class Experts(nn.Module):
         around: Turns that count beside the one that is read.
         hidden: Numbers that stand for a turn in each channel.
         dropout: Share of numbers set to 0 while training.
+        masked: Share of the numbers of the vectors that come in set to 0 while training.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Experts(nn.Module):
         around: Around = "both",
         hidden: int = 32,
         dropout: float = 0.2,
+        masked: float = 0.0,
     ) -> None:
         super().__init__()
+        self.mask = nn.Dropout(masked)
         heard = [c for c in widths if c in experts or TOGETHER in experts]
         if strays := [e for e in experts if e != TOGETHER and e not in widths]:
             raise ValueError(f"there is no channel {strays[0]} for an expert, only {', '.join(widths)}")
@@ -81,7 +84,7 @@ class Experts(nn.Module):
             x: Channel -> vectors, shape (conversations, turns, width).
             lengths: Turns of each conversation, shape (conversations,).
         """
-        inner = {c: self.context[c](nn.functional.gelu(self.enter[c](x[c])), lengths) for c in self.channels}
+        inner = {c: self.context[c](nn.functional.gelu(self.enter[c](self.mask(x[c]))), lengths) for c in self.channels}
         every = torch.cat(list(inner.values()), -1)
         logits = torch.stack([self.heads[e](every if e == TOGETHER else inner[e]) for e in self.names], -2)
         weights = torch.zeros(logits.shape[:-1]) if self.gate is None else self.gate(every)
