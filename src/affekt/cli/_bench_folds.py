@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from affekt.cli._bench_options import ALONE, BOOTSTRAP_SEED, DATA, JSON, LABELS, OUT, SAMPLES
+from affekt.cli._progress import progress_line
 
 __all__ = ["folds"]
 
@@ -47,9 +48,6 @@ def folds(
     corpora. The folds come with the corpus (EmoBox's of RAVDESS; of Emo-DB each speaker is one). Needs the `train`
     extra.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from affekt.bench.folds import run_folds
     from affekt.catalog.recipes import voice_recipe
     from affekt.cli._bench_tables import show_run
@@ -59,9 +57,7 @@ def folds(
     chosen = voice_recipe(recipe)
     data_folder(data)
     need("sklearn", extra="train")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(task, total=None)
+    with progress_line(task) as report:
         record = run_folds(
             task,
             chosen,
@@ -72,6 +68,6 @@ def folds(
             encoder=encoder,
             samples=samples,
             seed=seed,
-            progress=lambda what, done, total: bar.update(line, description=what, completed=done, total=total),
+            progress=lambda what, done, total: report(done, total, what),
         )
     show_run(record, as_json=as_json, per_label=per_label, stored_in=out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from affekt.cli._bench_options import BOOTSTRAP_SEED, DATA, JSON, SAMPLES
+from affekt.cli._progress import progress_line
 
 if TYPE_CHECKING:
     from affekt.bench.robustness import Robustness
@@ -67,9 +68,6 @@ def robustness(
     tempo. Heads learn from the recordings as they are, and for each --learn from these and a copy under its conditions
     too; what that brings back is said. Needs the `train` extra.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from affekt.bench import robustness as room
     from affekt.catalog.recipes import voice_recipe
     from affekt.corpora.files import data_folder
@@ -78,9 +76,7 @@ def robustness(
     chosen = voice_recipe(recipe)
     data_folder(data)
     need("sklearn", extra="train")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(task, total=None)
+    with progress_line(task) as report:
         found = room.robustness(
             task,
             chosen,
@@ -92,7 +88,7 @@ def robustness(
             encoder=encoder,
             samples=samples,
             seed=seed,
-            progress=lambda what, done, total: bar.update(line, description=what, completed=done, total=total),
+            progress=lambda what, done, total: report(done, total, what),
         )
     if out is not None:
         found.save(out)

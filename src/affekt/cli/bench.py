@@ -12,6 +12,7 @@ from affekt.cli._bench_options import ALONE, BOOTSTRAP_SEED, DATA, JSON, LABELS,
 from affekt.cli._bench_reliance import reliance
 from affekt.cli._bench_robustness import robustness
 from affekt.cli._bench_transition import transition
+from affekt.cli._progress import progress_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,9 +132,6 @@ def run(
     as_json: bool,
 ) -> None:
     """Run a model on TASK, store every prediction, and print the scores with 95 % intervals."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from affekt.bench.causes import CAUSES
     from affekt.bench.runs import run_causes, run_conflicts, run_task
     from affekt.bench.tasks import task as look_up
@@ -151,20 +149,14 @@ def run(
         raise InputError(f"{task!r} gives the emotions, or asks for nothing else", hint="Leave out --emotions.")
     from affekt.models.registry import load, load_any, load_causes
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task(f"{task} {split or ''}".strip(), total=None)
-
-        def progress(done: int, total: int) -> None:
-            bar.update(line, completed=done, total=total)
-
+    with progress_line(f"{task} {split or ''}".strip()) as report:
         kept: dict[str, Any] = {
             "out": out,
             "data": data,
             "split": split,
             "samples": samples,
             "seed": seed,
-            "progress": progress,
+            "progress": report,
         }
         if chosen.entry.target in CAUSES:
             finder, teller = load_causes(model), load(emotions) if emotions else None

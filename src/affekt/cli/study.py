@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from affekt.cli._progress import progress_line
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -83,7 +85,6 @@ def run(*, name: str, out: Path, data: str | None, encoder: str, limit: int | No
     Runs that are there are not made again, so that a study that was broken off goes on.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from affekt.bench.studies import plain, run_study
     from affekt.catalog.studies import study
@@ -93,18 +94,14 @@ def run(*, name: str, out: Path, data: str | None, encoder: str, limit: int | No
     if threads:
         torch.set_num_threads(threads)
     entry = study(name)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        at = bar.add_task(name, total=None)
+    with progress_line(name, kept=True) as report:
         found = run_study(
             entry,
             out,
             data=Path(data) if data else None,
             encoder=encoder,
             limit=limit,
-            progress=lambda variant, what, step, total, loss: bar.update(
-                at, completed=step, total=total, description=f"{variant}  loss {loss:.3f}"
-            ),
+            progress=lambda variant, what, step, total, loss: report(step, total, f"{variant}  loss {loss:.3f}"),
         )
     console = Console()
     console.print(f"[bold]{entry.title}[/]  {entry.question}")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from affekt.cli._progress import progress_line
+
 if TYPE_CHECKING:
     from affekt.catalog.recipes import FaceRecipe, VoiceRecipe
+    from affekt.cli._progress import Report
 
 __all__ = ["command"]
 
@@ -150,27 +154,32 @@ def command(
     torch = need("torch", extra="train")
     if threads:
         torch.set_num_threads(threads)
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from affekt.train.make import make_model
 
     where = Path(data) if data else None
-    if (out / "affekt.json").exists():
-        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        at = bar.add_task(name, total=None)
-        figures = make_model(
+    _make(
+        name,
+        out,
+        lambda report: make_model(
             chosen,
             name,
             out,
             data=where,
             limit=limit,
-            progress=lambda what, step, total, loss: bar.update(
-                at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
-            ),
-        )
+            progress=lambda what, step, total, loss: report(step, total, f"{name}, {what}  loss {loss:.3f}"),
+        ),
+    )
+
+
+def _make(name: str, out: Path, how: Callable[[Report], dict[str, Any]]) -> None:
+    """Make a model in a folder that holds none, and print what it came to."""
+    from affekt.core.errors import InputError
+
+    if (out / "affekt.json").exists():
+        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
+    with progress_line(name, kept=True) as report:
+        figures = how(report)
     click.echo(json.dumps(figures, indent=1))
     click.echo(f"Written: {out}", err=True)
 
@@ -180,11 +189,8 @@ def train_voice(
 ) -> None:
     """Make a model of the voice, and print what it came to on speakers that it never heard."""
     import msgspec
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from affekt.catalog.corpora import corpus
-    from affekt.core.errors import InputError
     from affekt.corpora.files import data_folder
     from affekt.extras import need
 
@@ -194,22 +200,19 @@ def train_voice(
     need("sklearn", extra="train")
     from affekt.train.voice.make import make_voice
 
-    if (out / "affekt.json").exists():
-        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
     chosen = msgspec.structs.replace(recipe, corpora=corpora or recipe.corpora)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        at = bar.add_task(name, total=None)
-        figures = make_voice(
+    _make(
+        name,
+        out,
+        lambda report: make_voice(
             chosen,
             name,
             out,
             data=Path(data) if data else None,
             encoder=Path(encoder) if encoder else None,
-            progress=lambda what, done, total: bar.update(at, description=what, completed=done, total=total),
-        )
-    click.echo(json.dumps(figures, indent=1))
-    click.echo(f"Written: {out}", err=True)
+            progress=lambda what, done, total: report(done, total, what),
+        ),
+    )
 
 
 def train_face(
@@ -224,10 +227,7 @@ def train_face(
 ) -> None:
     """Make a model of faces, and print what it came to."""
     import msgspec
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from affekt.core.errors import InputError
     from affekt.corpora.files import data_folder
     from affekt.extras import need
 
@@ -237,23 +237,18 @@ def train_face(
         torch.set_num_threads(threads)
     from affekt.train.face.make import make_face
 
-    if (out / "affekt.json").exists():
-        raise InputError("There is a model in the folder already", where=str(out), hint="Name another folder.")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        at = bar.add_task(name, total=None)
-        figures = make_face(
+    _make(
+        name,
+        out,
+        lambda report: make_face(
             recipe if seed is None else msgspec.structs.replace(recipe, seed=seed),
             name,
             out,
             data=Path(data) if data else None,
             limit=limit,
-            progress=lambda what, step, total, loss: bar.update(
-                at, completed=step, total=total, description=f"{name}, {what}  loss {loss:.3f}"
-            ),
-        )
-    click.echo(json.dumps(figures, indent=1))
-    click.echo(f"Written: {out}", err=True)
+            progress=lambda what, step, total, loss: report(step, total, f"{name}, {what}  loss {loss:.3f}"),
+        ),
+    )
 
 
 def score_floor(
@@ -329,12 +324,8 @@ def tune_adapter(
     held = Demonstrations.load(demonstrations, jobs=threads) if demonstrations else None
     writer = PromptWriter(prompt, space=entry.space, reader=load(jobs=threads), held=held)
     rows = [(clip, gold.labels) for clip, gold in islice(read(source, split="train", data=data), limit)]
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        at = bar.add_task("adapter", total=None)
+    with progress_line("adapter", kept=True) as report:
         tuned = tune(
             folder,
             rows,
@@ -343,9 +334,7 @@ def tune_adapter(
             epochs=epochs,
             seed=seed,
             curriculum=Curriculum() if easy_first else None,
-            progress=lambda what, step, total, loss: bar.update(
-                at, completed=step, total=total, description=f"{what}  loss {loss:.3f}"
-            ),
+            progress=lambda what, step, total, loss: report(step, total, f"{what}  loss {loss:.3f}"),
         )
     losses = [round(loss, 4) for loss in tuned.losses]
     click.echo(json.dumps({"rows": tuned.rows, "steps": tuned.steps, "losses": losses}))

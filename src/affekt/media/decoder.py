@@ -248,6 +248,42 @@ def _open(av: Any, settings: dict[str, Any], demuxers: str, decoders: str) -> An
     )
 
 
+class _Course:
+    """Goes through the packets of a track, and counts those that hold something and those that are broken."""
+
+    def __init__(self) -> None:
+        self.packets = self.broken = 0
+        self.ended_early = False
+
+    def run(
+        self, container: Any, track: Any, take: Callable[[Any], None], *, enough: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Decode the track, whatever of it can be.
+
+        Args:
+            container: The opened file.
+            track: The track.
+            take: Called with each frame.
+            enough: Asked after each packet that was decoded; the rest is left where it says so.
+        """
+        from av.error import FFmpegError
+
+        try:
+            for packet in container.demux(track):
+                self.packets += packet.size > 0
+                try:
+                    decoded = packet.decode()
+                except FFmpegError:
+                    self.broken += 1
+                    continue
+                for frame in decoded:
+                    take(frame)
+                if enough():
+                    break
+        except FFmpegError:
+            self.ended_early = True
+
+
 def _decode(av: Any, settings: dict[str, Any]) -> None:
     from av.error import FFmpegError
     from av.stream import Discard
@@ -278,8 +314,8 @@ def _decode(av: Any, settings: dict[str, Any]) -> None:
         raise RefusedError("duration", limit=settings["duration"], announced=announced)
     timeline = _Timeline(settings["rate"], _seconds(container.start_time) or 0.0, whole)
     resampler = Resampler(settings["rate"], settings["channel"])
-    packets = broken = frames = 0
-    ended_early = False
+    course = _Course()
+    frames = 0
 
     def take(frame: Any) -> None:
         nonlocal frames
@@ -306,30 +342,20 @@ def _decode(av: Any, settings: dict[str, Any]) -> None:
         for block in resampler.push(frame):
             out.data(block)
 
-    try:
-        for packet in container.demux(track):
-            packets += packet.size > 0
-            try:
-                decoded = packet.decode()
-            except FFmpegError:
-                broken += 1
-                continue
-            for frame in decoded:
-                take(frame)
-    except FFmpegError:
-        ended_early = True
+    course.run(container, track, take)
     for block in resampler.flush():
         out.data(block)
     if not frames:
-        raise RefusedError("broken" if broken or ended_early else "empty", packets=packets, codec=codec.name)
+        why = "broken" if course.broken or course.ended_early else "empty"
+        raise RefusedError(why, packets=course.packets, codec=codec.name)
     out.flush()
     out.message(
         b"E",
         {
             "samples": out.samples,
-            "packets": packets,
-            "broken": broken,
-            "ended_early": ended_early,
+            "packets": course.packets,
+            "broken": course.broken,
+            "ended_early": course.ended_early,
             "filled": timeline.filled,
             "jumps": timeline.jumps,
         },
@@ -371,16 +397,16 @@ def _decode_pictures(av: Any, settings: dict[str, Any]) -> None:
     if settings["rate"] is not None and settings["rate"] * 4 <= rate:
         codec.skip_frame = "NONREF"  # enough are left, and those that nothing is built on cost most
     reformatter = VideoReformatter()
-    packets = broken = frames = given = jumps = 0
-    ended_early = False
+    course = _Course()
+    frames = given = jumps = 0
     at = -1 / rate  # of the last frame
 
     def take(frame: Any) -> None:
-        nonlocal frames, given, jumps, at, broken
+        nonlocal frames, given, jumps, at
         if frame.width * frame.height > settings["pixels"]:
             raise RefusedError("pixels", width=frame.width, height=frame.height, limit=settings["pixels"])
         if frame.is_corrupt:
-            broken += 1
+            course.broken += 1
             return
         time = at + 1 / rate if frame.time is None else frame.time - origin
         if still:
@@ -421,24 +447,11 @@ def _decode_pictures(av: Any, settings: dict[str, Any]) -> None:
         out.picture(time, width, height, turn, _rows(small, 1 if settings["grey"] else 3))
         given += 1
 
-    try:
-        for packet in container.demux(track):
-            packets += packet.size > 0
-            try:
-                decoded = packet.decode()
-            except FFmpegError:
-                broken += 1
-                continue
-            for frame in decoded:
-                take(frame)
-            if (still and given) or pace.over:
-                break
-    except FFmpegError:
-        ended_early = True
+    course.run(container, track, take, enough=lambda: (still and given > 0) or pace.over)
     if not frames:
-        raise RefusedError("no picture decoded", packets=packets, codec=codec.name)
-    ends = {"frames": frames, "given": given, "packets": packets, "broken": broken, "jumps": jumps}
-    out.message(b"E", {**ends, "ended_early": ended_early, "end": 0.0 if still else at + 1 / rate})
+        raise RefusedError("no picture decoded", packets=course.packets, codec=codec.name)
+    ends = {"frames": frames, "given": given, "packets": course.packets, "broken": course.broken, "jumps": jumps}
+    out.message(b"E", {**ends, "ended_early": course.ended_early, "end": 0.0 if still else at + 1 / rate})
 
 
 class _Pace:
