@@ -32,11 +32,11 @@ LAYERS = (
 RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
 # Rooms that may know less than their place allows: what is shown depends on what is spoken, not on what computes.
 ONLY = {"core": set(), "report": {"core", "catalog", "media"}}
-# `affekt.analyze` in several files: what is opened, read, heard, and followed from turn to turn, what comes of that,
-# and how it is written so that a broken-off run can go on.
+# `affekt.analyze` in several files: what is opened, read, heard, seen, and followed from turn to turn, what comes of
+# that, and how it is written so that a broken-off run can go on.
 # `python -m affekt` is the command line.
 SAME_ROOM = {
-    **dict.fromkeys(("writing", "listening", "watching", "opening", "conversing", "dynamics"), "analysis"),
+    **dict.fromkeys(("writing", "listening", "looking", "watching", "opening", "conversing", "dynamics"), "analysis"),
     "__main__": "cli",
 }
 # Modules beside the rooms: the gate for optional imports, the version.

@@ -8,13 +8,12 @@ few numbers are kept.
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +23,17 @@ from affekt.catalog.fusion import fusion
 from affekt.catalog.maps import space_map
 from affekt.catalog.spaces import space
 from affekt.conversing import Conversing
-from affekt.core.channel import FaceBox
 from affekt.core.clip import Clip
 from affekt.core.errors import AffektError, InputError, MissingExtraError, ModelError
-from affekt.core.prediction import Evidence, Prediction, kind_of
+from affekt.core.prediction import Evidence, Prediction
 from affekt.core.space import Dimension
 from affekt.explain.conflict import conflict_of
 from affekt.extras import need
 from affekt.features.measures import measures
-from affekt.features.scene import Look, LookMeter, scene_cues, scene_of
+from affekt.features.scene import scene_cues
 from affekt.listening import Listener, apart, measured
-from affekt.media.faces import CROP, Face, FaceFinder, People, crop_of, quality_of
+from affekt.looking import MOST_FACES, FaceReader, FacesInTurn, Scan, Segment, Shown
+from affekt.media.faces import FaceFinder
 from affekt.media.recording import RecordingSource
 from affekt.media.text import Read
 from affekt.media.watched import ImageSource, VideoSource
@@ -43,86 +42,20 @@ from affekt.models.fusion import fuse
 from affekt.opening import Input, refuse_bad
 
 if TYPE_CHECKING:
-    from affekt.core.protocols import Recogniser, RecogniserSpec
+    from affekt.core.protocols import Recogniser
     from affekt.explain.voice import Examined
     from affekt.listening import Explained
-    from affekt.media.video import Frame
     from affekt.models.choice import Licence
     from affekt.models.voice import Baseline, VoiceRecogniser
 
-__all__ = ["RATE", "FaceReader", "Seen", "Shown", "Watcher", "watcher_for"]
+__all__ = ["RATE", "Seen", "Watcher", "watcher_for"]
 
 RATE = 4.0
 """Frames a second that are looked at."""
 
-_PIECE = 10.0  # seconds of the longest segment in which nobody speaks
-_LEAST = 1.0  # seconds of the shortest one
 _TICK = 30.0  # seconds of video between two signs of life
-_BATCH = 32  # faces that are read at once
-_MOST_FACES = 16  # of a frame, the largest
-_CHANCE = 2  # frames in which somebody is seen: what is seen in fewer of a video is taken for a mistake
 _PRESENT = 0.25  # of the frames of a segment with the person seen most: less is somebody who comes or goes
 _MOVED, _MOST = 0.02, 4  # as in `affekt.explain.voice`
-
-
-class FaceReader(Protocol):
-    """What is needed of a model of faces."""
-
-    @property
-    def spec(self) -> RecogniserSpec:
-        """What it is."""
-        ...
-
-    def predict(self, faces: Sequence[NDArray[np.uint8]], *, ids: Sequence[str] | None = None) -> list[Prediction]:
-        """Read faces that were cut out and set upright."""
-        ...
-
-
-@dataclass(slots=True)
-class Shown:
-    """What is kept of one person's face in a segment.
-
-    Attributes:
-        boxes: Where it stands, in pixels of the picture as it is shown.
-        times: Seconds of the frames in which it could be read.
-        weights: What each of these counts.
-        scores: What the model says of each, in the order of its labels.
-        dimensions: Its dimensions of each.
-        confidences: Its confidence in each.
-        reasons: Why faces of other frames could not be read: kind -> how many.
-        first: The first reason of each kind.
-    """
-
-    boxes: list[FaceBox] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    scores: list[NDArray[np.float32]] = field(default_factory=list)
-    dimensions: list[NDArray[np.float32]] = field(default_factory=list)
-    confidences: list[float] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def refuse(self, reason: str) -> None:
-        """Count a face that cannot be read."""
-        self.reasons[kind_of(reason)] += 1
-        self.first.setdefault(kind_of(reason), reason)
-
-
-@dataclass(slots=True)
-class _Segment:
-    start: float
-    end: float
-    read: Read | None = None
-    vector: NDArray[np.float32] | None = None
-    explained: Explained = None
-    people: dict[str, Shown] = field(default_factory=dict)
-    looks: list[Look] = field(default_factory=list)
-    scene: Mapping[str, float] = field(default_factory=dict)
-
-    def close(self, end: float | None = None) -> _Segment:
-        self.end = self.end if end is None else end
-        self.scene, self.looks = scene_of(self.looks), []
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +175,9 @@ class Watcher(Listener):
                 raise
             whole = replace(whole, problem=f"cannot be read: {err.what}")
         else:
-            faces = self._finder.find(frame.pixels)[:_MOST_FACES]
+            faces = self._finder.find(frame.pixels)[:MOST_FACES]
             shown = [Shown() for _ in faces]
-            reading = _Reader(self._face)
+            reading = FacesInTurn(self._face)
             for kept, face in zip(shown, faces, strict=True):
                 reading.take(frame, face, [kept])
             reading.flush()
@@ -264,7 +197,7 @@ class Watcher(Listener):
     def _video(
         self, video: VideoSource, source: Input, *, strict: bool, several: bool, before: float
     ) -> Iterator[Block]:
-        segments: list[_Segment] = []
+        segments: list[Segment] = []
         examined: list[Examined | None] = []
         silent: InputError | None = None
         said = 0.0
@@ -274,7 +207,7 @@ class Watcher(Listener):
                 clip = stretch.clip
                 assert clip.start is not None and clip.end is not None
                 vector = self._heard(video, stretch.sound)
-                segments.append(_Segment(clip.start, clip.end, measured(stretch, taken), vector))
+                segments.append(Segment(clip.start, clip.end, measured(stretch, taken), vector))
                 examined.append(self._examine(stretch.sound, vector))
                 if video.heard >= said + _TICK:
                     said = video.heard
@@ -289,7 +222,7 @@ class Watcher(Listener):
         for segment, read, why in zip(segments, reads, self._beside_others(reads, examined), strict=True):
             segment.read, segment.explained = read, why
         notes, said = video.notes, 0.0
-        scan = _Scan(self._finder, self._face, segments)
+        scan = Scan(self._finder, self._face, segments)
         try:
             for frame in video.frames(RATE):
                 scan.take(frame)
@@ -322,7 +255,7 @@ class Watcher(Listener):
         video.heard = max(video.heard, video.seen)
         yield Seen(rows, choices, source.fraction, before + video.heard, Conversing(), parts, baselines)
 
-    def _rows(self, segments: Sequence[_Segment], video: VideoSource) -> tuple[list[Read], list[_Part]]:
+    def _rows(self, segments: Sequence[Segment], video: VideoSource) -> tuple[list[Read], list[_Part]]:
         """A row for each segment and person. What is said is of the only person to be seen, else of nobody's face."""
         cues = scene_cues([(s.start, s.end, s.scene) for s in segments]) if self.explain else [[]] * len(segments)
         measure = "scene" in video.options.measures
@@ -531,116 +464,3 @@ def _moments(
         cue = "the look throughout" if len(shown.times) > 1 else "the look"
         found = [Evidence("face", cue, start, end, scores[top] - 1 / len(labels), top)]
     return tuple(found)
-
-
-class _Reader:
-    """Reads faces in batches, and puts what is said of each where it is kept."""
-
-    def __init__(self, face: FaceReader) -> None:
-        self._face = face
-        self._waiting: list[tuple[NDArray[np.uint8], float, float, list[Shown]]] = []
-
-    def take(self, frame: Frame, face: Face, kept: Sequence[Shown]) -> None:
-        """Take a face of a frame for those who keep it."""
-        crop = crop_of(frame.pixels, face, size=CROP)
-        quality = quality_of(crop, size=face.width * frame.scale, front=face.front)
-        x, y, width, height = (round(frame.scale * value, 1) for value in face.box)
-        for each in kept:
-            each.boxes.append(FaceBox(round(frame.time, 3), x, y, width, height))
-        if quality.problem is not None:
-            for each in kept:
-                each.refuse(quality.problem)
-            return
-        self._waiting.append((crop, frame.time, quality.weight, list(kept)))
-        if len(self._waiting) >= _BATCH:
-            self.flush()
-
-    def flush(self) -> None:
-        """Read those that wait."""
-        if not self._waiting:
-            return
-        names = [str(k) for k in range(len(self._waiting))]
-        found = self._face.predict([crop for crop, *_ in self._waiting], ids=names)
-        dimensions = self._face.spec.dimensions
-        for (_, time, weight, kept), p in zip(self._waiting, found, strict=True):
-            for each in kept:
-                if not p.scores:
-                    each.refuse(p.abstained or "face not read")
-                    continue
-                each.times.append(time)
-                each.weights.append(weight)
-                each.scores.append(np.fromiter(p.scores.values(), np.float32))
-                each.dimensions.append(np.array([p.dimensions.get(name, np.nan) for name in dimensions], np.float32))
-                each.confidences.append(p.confidence or 0.0)
-        self._waiting.clear()
-
-
-class _Scan:
-    """Frames of a video into segments and people."""
-
-    def __init__(self, finder: FaceFinder, face: FaceReader, spoken: Sequence[_Segment]) -> None:
-        finder.forget()
-        self._finder, self._people, self._reader = finder, People(), _Reader(face)
-        self._meter = LookMeter()
-        self._waiting = deque(sorted(spoken, key=lambda segment: segment.start))
-        self._active: list[_Segment] = []
-        self._gap: _Segment | None = None
-        self._done: list[_Segment] = []
-        self._times: Counter[str] = Counter()
-        self._frames = 0
-        self._last: tuple[Frame, Look, list[tuple[str, Face]]] | None = None
-
-    def take(self, frame: Frame) -> None:
-        """The next frame."""
-        look = self._meter.take(frame)
-        faces = self._finder.follow(frame.time, frame.pixels)[:_MOST_FACES]
-        names = self._people.tell(frame.time, faces, frame.pixels)
-        found = list(zip(names, faces, strict=True))
-        self._times.update(names)
-        self._frames += 1
-        self._open(frame.time)
-        if self._active or (self._gap is not None and (look.cut or frame.time - self._gap.start >= _PIECE - 1e-6)):
-            self._leave(frame.time)
-        if not self._active and self._gap is None:
-            self._gap = _Segment(frame.time, frame.time)
-        self._put(frame, look, found, self._active or [self._gap] if self._gap else self._active)
-        self._last = frame, look, found
-
-    def _open(self, time: float) -> None:
-        """Segments of speech up to a time. The frame before it stands until then, and is theirs too."""
-        while self._waiting and self._waiting[0].start <= time:
-            segment = self._waiting.popleft()
-            if self._last is not None and segment.start < time:
-                self._put(*self._last, [segment])
-            self._active.append(segment)
-        for segment in [each for each in self._active if each.end <= time]:
-            self._active.remove(segment)
-            self._done.append(segment.close())
-
-    def _leave(self, time: float) -> None:
-        if self._gap is not None:
-            self._done.append(self._gap.close(max(time, self._gap.start)))
-            self._gap = None
-
-    def _put(self, frame: Frame, look: Look, found: Sequence[tuple[str, Face]], here: Sequence[_Segment]) -> None:
-        for segment in here:
-            segment.looks.append(look)
-        for name, face in found:
-            self._reader.take(frame, face, [segment.people.setdefault(name, Shown()) for segment in here])
-
-    def end(self, seconds: float) -> list[_Segment]:
-        """All segments in order, those in silence without anybody left out, and so are faces seen by chance."""
-        self._open(seconds)
-        self._leave(seconds)
-        self._reader.flush()
-        self._done += [segment.close() for segment in (*self._active, *self._waiting)]
-        if self._frames > 2 * _CHANCE:
-            for segment in self._done:
-                chance = [name for name in segment.people if self._times[name] < _CHANCE]
-                for name in chance:
-                    del segment.people[name]
-        long = [s for s in self._done if s.read is not None or s.end - s.start >= _LEAST]
-        kept = long or self._done
-        return sorted(
-            (s for s in kept if s.read is not None or s.people), key=lambda segment: (segment.start, segment.end)
-        )
