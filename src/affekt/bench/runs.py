@@ -157,7 +157,7 @@ def run_task(
         "versions": {**files, **_weights(recogniser)},
         "samples": samples,
         "seed": seed,
-        "timing": {"seconds": round(seconds, 3), "rows_per_second": round(len(clips) / max(seconds, 1e-9), 1)},
+        "timing": _timing(seconds, len(clips)),
     }
     if way is None:
         return store_whole(chosen, words_by(examples, given), **kept)
@@ -231,7 +231,7 @@ def run_causes(
         versions={**data_checksums(chosen, used, data), **{k: v for w in weights for k, v in checksums_of(w).items()}},
         samples=samples,
         seed=seed,
-        timing={"seconds": round(seconds, 3), "rows_per_second": round(len(answers.ids) / max(seconds, 1e-9), 1)},
+        timing=_timing(seconds, len(answers.ids)),
     )
 
 
@@ -288,7 +288,7 @@ def run_conflicts(
         versions={**data_checksums(chosen, used, data), **_weights(reader)},
         samples=samples,
         seed=seed,
-        timing={"seconds": round(seconds, 3), "rows_per_second": round(len(answers.ids) / max(seconds, 1e-9), 1)},
+        timing=_timing(seconds, len(answers.ids)),
     )
 
 
@@ -351,6 +351,10 @@ def store_whole(
     scored = score_all(chosen, read(folder / PREDICTIONS), samples=samples, seed=seed)
     kept: dict[str, Any] = {"spec": spec, "versions": versions, "samples": samples, "seed": seed, "timing": timing}
     return _record(chosen, scored, folder=folder, model=model, split=split, **kept)
+
+
+def _timing(seconds: float, rows: int) -> dict[str, float]:
+    return {"seconds": round(seconds, 3), "rows_per_second": round(rows / max(seconds, 1e-9), 1)}
 
 
 def _facts(chosen: Task, split: str, model: str) -> dict[str, str]:
