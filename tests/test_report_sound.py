@@ -306,6 +306,11 @@ def paused(page) -> bool:
     return page.evaluate("document.querySelector('audio').paused")
 
 
+def until_said(page, words: str) -> None:
+    """The page follows the sound by its events, which come a moment after what they tell of."""
+    until(page, f"document.querySelector('#lines li.now .t')?.textContent === {json.dumps(words)}")
+
+
 def press(page, seconds: float, name: str, lane: int = 0) -> None:
     """Press a place of a track. Which second is where says what the pointer shows; heights are those of `tracks.js`."""
     page.evaluate("document.getElementById('over').scrollIntoView({ block: 'center' })")
@@ -330,22 +335,23 @@ def test_a_press_plays_a_stretch_or_from_any_place(near: Path, show) -> None:
     assert at(page) == 0 and paused(page)
     press(page, 5.5, "lane", 1)
     until(page, "document.querySelector('audio').currentTime > 5.05")
-    assert page.inner_text("#lines li.now .t") == "I told you it is not!"
+    until_said(page, "I told you it is not!")
     assert page.get_attribute("#lines li.now button", "aria-current") == "true"
     assert page.get_attribute(".t-row.now", "data-row") == "5"
     until(page, "document.querySelector('audio').paused")
     assert at(page) == pytest.approx(6.0, abs=0.02)  # the stretch and no more
-    assert page.inner_text("#lines li.now .t") == "I told you it is not!"
+    until_said(page, "I told you it is not!")
     press(page, 2.5, "waveform")
     until(page, "!document.querySelector('audio').paused && document.querySelector('audio').currentTime > 2.6")
     assert at(page) < 4
-    until(page, "document.querySelector('#lines li.now .t').textContent === 'Not yet.'")  # on through the next
+    until_said(page, "Not yet.")  # on through the next
     page.click("#play")
-    assert paused(page) and page.get_attribute("#play", "aria-label") == "Play"
+    until(page, "document.getElementById('play').getAttribute('aria-label') === 'Play'")
+    assert paused(page)
     page.click("#lines button:has-text('Sorry.')")
     until(page, "document.querySelector('audio').currentTime >= 6")
     page.click(".t-row[data-row='2']")
-    until(page, "document.querySelector('#lines li.now .t').textContent === 'Did you find it?'")
+    until_said(page, "Did you find it?")
     assert page.is_visible("#panel")
 
 
@@ -387,7 +393,7 @@ PIXELS = """([y0, y1]) => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_waveform_spectrogram_lanes_and_curves_have_pixels(near: Path, show, scheme: str) -> None:
     page = show(near, color_scheme=scheme)
-    page.wait_for_timeout(150)
+    page.wait_for_timeout(500)
     # Sound in four colours of labels; shades of the spectrogram; lanes; the curve of valence.
     for part, colours, least in (
         ((2, 78), 4, 4000),
@@ -409,7 +415,7 @@ def test_the_player_needs_no_mouse(near: Path, show) -> None:
     assert page.get_attribute("#over", "role") == "application"
     page.keyboard.press("Space")
     until(page, "document.querySelector('audio').currentTime > 0.1")
-    assert page.get_attribute("#play", "aria-label") == "Pause"
+    until(page, "document.getElementById('play').getAttribute('aria-label') === 'Pause'")
     page.keyboard.press("Space")
     assert paused(page)
     page.keyboard.press("ArrowRight")

@@ -63,7 +63,7 @@ def test_faces_are_framed_where_they_are(page_file: Path, show) -> None:
         page,
         "() => !document.querySelector('#screen').hidden && document.querySelector('#clock').textContent === '0:04.5'",
     )
-    page.wait_for_timeout(150)
+    page.wait_for_timeout(500)
     # The colour of a frame stands where the drawn faces are, and nowhere between them.
     framed = page.evaluate("""() => {
       const canvas = document.getElementById('boxes'), k = canvas.width / 360;
