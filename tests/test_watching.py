@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from films import face, film, scene
 from numpy.typing import NDArray
 from sounds import voice
@@ -20,12 +21,17 @@ from test_analyze_recordings import LoudVoice, save
 
 from affekt.analysis import Policy, analyze, analyzer_for
 from affekt.catalog.spaces import space
+from affekt.cli.explain import command as explain
 from affekt.cli.main import main
 from affekt.core.errors import InputError, MissingExtraError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
+from affekt.explain.face import REGIONS, covered
 from affekt.listening import Listener
+from affekt.media.faces import FaceFinder, crop_of
 from affekt.media.text import ReadOptions
+from affekt.models.face import grey_square
+from affekt.models.registry import load_face
 from affekt.opening import open_input
 from affekt.watching import Watcher, watcher_for
 from affekt.writing import write
@@ -235,6 +241,49 @@ def test_explained(clip: Path, tmp_path: Path) -> None:
     assert rows[0]["explanation"][-1]["sentence"]
     assert rows[0]["measures"]["brightness"] == pytest.approx(0.4, abs=0.1)
     assert {"brightness", "contrast", "saturation", "warmth", "motion", "cuts"} <= rows[0]["measures"].keys()
+
+
+def test_regions_of_a_face_are_what_the_model_loses_without_them(tmp_path: Path) -> None:
+    eye = load_face(jobs=1)
+    using = Watcher(face=eye, model=LoudVoice(), policy=Policy(min_confidence=0), explain=True)
+    picture = scene((60, 40, PALE))
+    (row,) = rows_of(still(tmp_path / "a.png", picture), tmp_path / "r.jsonl", using=using)
+    (found,) = FaceFinder().find(picture)
+    crop = grey_square(crop_of(picture, found), eye.face.size)
+    (whole,) = eye.predict([crop])
+    told = {e["cue"]: e["weight"] for e in row["evidence"] if e["cue"].startswith("the region of")}
+    assert told and {e["start"] for e in row["evidence"]} == {0}
+    for name, box in REGIONS.items():
+        (without,) = eye.predict([covered(crop, box)])
+        fall = whole.scores[whole.top] - without.scores[whole.top]
+        assert told.get(f"the region of the {name}", 0) == (pytest.approx(fall, abs=1e-5) if abs(fall) >= 0.02 else 0)
+    said = [s["sentence"] for s in row["explanation"]]
+    assert any("the region of the" in sentence for sentence in said)
+    clips = rows_of(
+        film(tmp_path / "a.mp4", lambda k: scene((60, 40, PALE), ground=(20 * k, 90, 90)), frames=10, rate=5),
+        tmp_path / "v.jsonl",
+        using=using,
+    )
+    times = [e for r in clips for e in r["evidence"] if e["cue"].startswith("the region of")]
+    assert times and len({e["start"] for e in times}) == 1, "one frame of a segment is looked at"
+    assert all(e["cue"].endswith(f" at {e['start']:.1f} s") and 0 <= e["start"] < 2 for e in times)
+
+
+def test_the_command_checks_what_is_named_in_faces(tmp_path: Path) -> None:
+    for k in range(3):
+        still(tmp_path / f"{k}.png", scene((40 + 20 * k, 40, face(skin=(205 - 30 * k, 165, 140), smile=k - 1))))
+    told = CliRunner().invoke(explain, [str(tmp_path), "--check", "--json"])
+    found = json.loads(told.stdout)
+    assert told.exit_code == 0 and found["rows"] == 3 and sum(found["named"].values()) == pytest.approx(1)
+    covered_falls = {order: numbers[0] for order, numbers in found["falls"]["covered"].items()}
+    assert covered_falls["named"] >= max(covered_falls["random"], covered_falls["least"])
+    assert found["gains"]["covered"][0] == pytest.approx(covered_falls["named"] - covered_falls["random"])
+    table = CliRunner().invoke(explain, [str(tmp_path / "0.png"), "--check"])
+    assert table.exit_code == 0 and "1 faces" in table.stdout and "random box" in table.stdout
+    (tmp_path / "nobody").mkdir()
+    still(tmp_path / "nobody" / "a.png", scene())
+    with pytest.raises(InputError, match="no faces"):
+        CliRunner().invoke(explain, [str(tmp_path / "nobody"), "--check"], catch_exceptions=False)
 
 
 def test_what_channels_say_is_put_together(clip: Path, tmp_path: Path) -> None:

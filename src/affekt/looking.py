@@ -19,13 +19,14 @@ from affekt.core.prediction import Prediction, kind_of
 from affekt.features.scene import Look, LookMeter, scene_of
 from affekt.media.faces import CROP, Face, FaceFinder, People, crop_of, quality_of
 from affekt.media.text import Read
+from affekt.models.face import grey_square
 
 if TYPE_CHECKING:
     from affekt.core.protocols import RecogniserSpec
     from affekt.listening import Explained
     from affekt.media.video import Frame
 
-__all__ = ["MOST_FACES", "FaceReader", "FacesInTurn", "Scan", "Segment", "Shown"]
+__all__ = ["MOST_FACES", "FaceReader", "FacesInTurn", "Scan", "Segment", "Shown", "Telling"]
 
 _PIECE = 10.0  # seconds of the longest segment in which nobody speaks
 _LEAST = 1.0  # seconds of the shortest one
@@ -47,6 +48,21 @@ class FaceReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A frame that speaks for a label.
+
+    Attributes:
+        share: The probability of the label in it times what the frame counts.
+        time: Its time in seconds.
+        crop: The face in grey, uint8, shape (side, side).
+    """
+
+    share: float
+    time: float
+    crop: NDArray[np.uint8]
+
+
 @dataclass(slots=True)
 class Shown:
     """What is kept of one person's face in a segment.
@@ -60,6 +76,7 @@ class Shown:
         confidences: Its confidence in each.
         reasons: Why faces of other frames could not be read: kind -> how many.
         first: The first reason of each kind.
+        telling: Of each label, by its number, the frame that speaks most for it, where such are kept.
     """
 
     boxes: list[FaceBox] = field(default_factory=list)
@@ -70,11 +87,18 @@ class Shown:
     confidences: list[float] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
+    telling: dict[int, Telling] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> None:
         """Count a face that cannot be read."""
         self.reasons[kind_of(reason)] += 1
         self.first.setdefault(kind_of(reason), reason)
+
+    def keep(self, time: float, weight: float, scores: NDArray[np.float32], crop: NDArray[np.uint8]) -> None:
+        """Keep a frame for the labels for which it speaks more than those before it."""
+        for label, share in enumerate((weight * scores).tolist()):
+            if label not in self.telling or share > self.telling[label].share:
+                self.telling[label] = Telling(share, time, crop)
 
 
 @dataclass(slots=True)
@@ -109,10 +133,15 @@ class Segment:
 
 
 class FacesInTurn:
-    """Reads faces in batches, and puts what is said of each where it is kept."""
+    """Reads faces in batches, and puts what is said of each where it is kept.
 
-    def __init__(self, face: FaceReader) -> None:
-        self._face = face
+    Args:
+        face: The model.
+        side: Pixels a side of the crops that are kept to explain a reading; 0 keeps none.
+    """
+
+    def __init__(self, face: FaceReader, *, side: int = 0) -> None:
+        self._face, self._side = face, side
         self._waiting: list[tuple[NDArray[np.uint8], float, float, list[Shown]]] = []
 
     def take(self, frame: Frame, face: Face, kept: Sequence[Shown]) -> None:
@@ -137,7 +166,8 @@ class FacesInTurn:
         names = [str(k) for k in range(len(self._waiting))]
         found = self._face.predict([crop for crop, *_ in self._waiting], ids=names)
         dimensions = self._face.spec.dimensions
-        for (_, time, weight, kept), p in zip(self._waiting, found, strict=True):
+        for (crop, time, weight, kept), p in zip(self._waiting, found, strict=True):
+            small = grey_square(crop, self._side) if self._side else None
             for each in kept:
                 if not p.scores:
                     each.refuse(p.abstained or "face not read")
@@ -147,15 +177,17 @@ class FacesInTurn:
                 each.scores.append(np.fromiter(p.scores.values(), np.float32))
                 each.dimensions.append(np.array([p.dimensions.get(name, np.nan) for name in dimensions], np.float32))
                 each.confidences.append(p.confidence or 0.0)
+                if small is not None:
+                    each.keep(time, weight, each.scores[-1], small)
         self._waiting.clear()
 
 
 class Scan:
     """Frames of a video into segments and people."""
 
-    def __init__(self, finder: FaceFinder, face: FaceReader, spoken: Sequence[Segment]) -> None:
+    def __init__(self, finder: FaceFinder, reader: FacesInTurn, spoken: Sequence[Segment]) -> None:
         finder.forget()
-        self._finder, self._people, self._reader = finder, People(), FacesInTurn(face)
+        self._finder, self._people, self._reader = finder, People(), reader
         self._meter = LookMeter()
         self._waiting = deque(sorted(spoken, key=lambda segment: segment.start))
         self._active: list[Segment] = []

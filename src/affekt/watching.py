@@ -28,6 +28,7 @@ from affekt.core.errors import AffektError, InputError, MissingExtraError, Model
 from affekt.core.prediction import Evidence, Prediction
 from affekt.core.space import Dimension
 from affekt.explain.conflict import conflict_of
+from affekt.explain.face import face_evidence
 from affekt.extras import need
 from affekt.features.measures import measures
 from affekt.features.scene import scene_cues
@@ -38,6 +39,7 @@ from affekt.media.recording import RecordingSource
 from affekt.media.text import Read
 from affekt.media.watched import ImageSource, VideoSource
 from affekt.models.choice import Choice, Chooser, Way, check_licence
+from affekt.models.face import FaceRecogniser
 from affekt.models.fusion import fuse
 from affekt.opening import Input, refuse_bad
 
@@ -152,6 +154,15 @@ class Watcher(Listener):
     def _finder(self) -> FaceFinder:
         return FaceFinder()
 
+    @property
+    def _explained(self) -> FaceRecogniser | None:
+        """The model whose readings are explained by covering regions of the face, where that is asked for."""
+        return self._face if self.explain and isinstance(self._face, FaceRecogniser) else None
+
+    def _reader(self) -> FacesInTurn:
+        eye = self._explained
+        return FacesInTurn(self._face, side=eye.face.size if eye is not None else 0)
+
     # --- Blocks -------------------------------------------------------------------------------------------------------
 
     def _one(
@@ -177,7 +188,7 @@ class Watcher(Listener):
         else:
             faces = self._finder.find(frame.pixels)[:MOST_FACES]
             shown = [Shown() for _ in faces]
-            reading = FacesInTurn(self._face)
+            reading = self._reader()
             for kept, face in zip(shown, faces, strict=True):
                 reading.take(frame, face, [kept])
             reading.flush()
@@ -222,7 +233,7 @@ class Watcher(Listener):
         for segment, read, why in zip(segments, reads, self._beside_others(reads, examined), strict=True):
             segment.read, segment.explained = read, why
         notes, said = video.notes, 0.0
-        scan = Scan(self._finder, self._face, segments)
+        scan = Scan(self._finder, self._reader(), segments)
         try:
             for frame in video.frames(RATE):
                 scan.take(frame)
@@ -366,8 +377,21 @@ class Watcher(Listener):
         )
         prediction = self._sure(way, prediction)
         if self.explain and prediction.abstained is None:
-            prediction = replace(prediction, evidence=_moments(shown, labels, weights, table, scores))
+            evidence = _moments(shown, labels, weights, table, scores) + self._regions(clip, shown, scores)
+            if not any(e.weight > 0 for e in evidence):
+                evidence = (_look(shown, scores), *evidence)
+            prediction = replace(prediction, evidence=evidence)
         return prediction if way.map is None else prediction.to(way.map)
+
+    def _regions(self, clip: Clip, shown: Shown, scores: Mapping[str, float]) -> tuple[Evidence, ...]:
+        """The regions of the face that moved its label, in the one frame that speaks most for that label."""
+        eye, top = self._explained, max(scores, key=scores.__getitem__)
+        telling = shown.telling.get(self._face_labels.index(top))
+        if eye is None or telling is None:
+            return ()
+        times = None if clip.start is None else [telling.time]
+        (found,) = face_evidence(eye, [telling.crop], times=times, labels=[top])
+        return found
 
     @cached_property
     def _face_labels(self) -> tuple[str, ...]:
@@ -439,10 +463,7 @@ def _moments(
     table: NDArray[np.float64],
     scores: Mapping[str, float],
 ) -> tuple[Evidence, ...]:
-    """The times that moved the label of a face: by how much the mean would be lower without these frames.
-
-    Where the look does not change, all frames together moved it away from chance.
-    """
+    """The times that moved the label of a face: by how much the mean would be lower without these frames."""
     top = max(scores, key=scores.__getitem__)
     column = table[:, labels.index(top)]
     runs: list[list[int]] = []
@@ -458,9 +479,12 @@ def _moments(
         rest = float(weights[left] @ column[left] / weights[left].sum())
         start, end = shown.times[run[0]], shown.times[run[-1]] + 1 / RATE
         out.append(Evidence("face", f"{start:.1f} to {end:.1f} s", start, end, scores[top] - rest, top))
-    found = sorted((e for e in out if abs(e.weight) >= _MOVED), key=lambda e: -abs(e.weight))[:_MOST]
-    if not found:
-        start, end = shown.times[0], shown.times[-1] + (1 / RATE if len(shown.times) > 1 else 0.0)
-        cue = "the look throughout" if len(shown.times) > 1 else "the look"
-        found = [Evidence("face", cue, start, end, scores[top] - 1 / len(labels), top)]
-    return tuple(found)
+    return tuple(sorted((e for e in out if abs(e.weight) >= _MOVED), key=lambda e: -abs(e.weight))[:_MOST])
+
+
+def _look(shown: Shown, scores: Mapping[str, float]) -> Evidence:
+    """Where no time and no region speaks for the label: all frames together moved it away from chance."""
+    top = max(scores, key=scores.__getitem__)
+    start, end = shown.times[0], shown.times[-1] + (1 / RATE if len(shown.times) > 1 else 0.0)
+    cue = "the look throughout" if len(shown.times) > 1 else "the look"
+    return Evidence("face", cue, start, end, scores[top] - 1 / len(scores), top)

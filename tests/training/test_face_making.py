@@ -106,7 +106,8 @@ def test_what_moved_a_label_is_named_and_costs_it_more_than_what_lies_elsewhere(
         assert [e.start for e in each] == [k] * len(each)
         assert [abs(e.weight) for e in each] == sorted((abs(e.weight) for e in each), reverse=True)
         for e in each:
-            box = REGIONS[e.cue.removesuffix(" region")]
+            assert e.cue.endswith(f" at {k:.1f} s")
+            box = REGIONS[e.cue.removeprefix("the region of the ").partition(" at ")[0]]
             whole, without = eye.predict([faces[k], covered(faces[k], box)])
             assert e.label == whole.top
             assert e.weight == pytest.approx(whole.scores[e.label] - without.scores[e.label])

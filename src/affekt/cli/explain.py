@@ -1,9 +1,9 @@
-"""`affekt explain`: which words or which parts of a stretch of speech moved a reading, and whether they did."""
+"""`affekt explain`: which words, parts of a stretch of speech or regions of a face moved a reading, and if they did."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +13,16 @@ import click
 from affekt.core.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from affekt.explain.faithfulness import Faithfulness, Named
     from affekt.media.sound import Sound
     from affekt.models.text import TextRecogniser
 
 __all__ = ["command"]
+
+Numbers = tuple[float, float, float]
 
 _MOST_TOKENS = 600  # of an explanation
 
@@ -27,13 +32,17 @@ _MOST_TOKENS = 600  # of an explanation
 @click.option("--check", "measure", is_flag=True, help="Measure how faithful the explanations of SOURCE are.")
 @click.option("--split", default="dev", show_default=True, help="With --check: split of a corpus.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=500, show_default=True, help="With --check: most texts or stretches."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="With --check: most texts, stretches or faces.",
 )
 @click.option("--column", metavar="NAME", help="Column of the text, where SOURCE is a table.")
 @click.option(
     "--model",
     metavar="NAME|DIR",
-    help="Model to explain, see `affekt models list`.  [default: by language; text-en or voice with --check]",
+    help="Model to explain, see `affekt models list`.  [default: by language; text-en, voice or face with --check]",
 )
 @click.option("--space", metavar="NAME", help="One of the model's own label spaces.")
 @click.option("--data", metavar="DIR", help="Folder that holds the corpora.  [default: the variable AFFEKT_DATA]")
@@ -70,7 +79,8 @@ def command(
     top label falls when the words that the explanation names are taken out (comprehensiveness, high is good) and
     when only they stay (sufficiency, low is good), beside words in random and in reverse order. Of recordings, or a
     corpus of them, what is taken out is the part of each stretch of speech that moved the label most, beside parts of
-    the same length that begin anywhere.
+    the same length that begin anywhere. Of pictures, or a corpus of faces, it is the region of each face whose covering
+    costs the label most, beside boxes of the same size anywhere.
 
     \b
     Examples:
@@ -79,6 +89,7 @@ def command(
       affekt explain goemotions --check --split dev --limit 200
       affekt explain reviews.csv --column comment --check
       affekt explain ravdess --check
+      affekt explain fer2013 --check --limit 400
       affekt explain "Anna was furious because he broke the vase." --roles
     """  # noqa: D301
     if language is not None and not by_role:
@@ -98,6 +109,9 @@ def command(
         return
     if writer is not None:
         raise InputError("What is checked is explained by templates", where="--check", hint="Leave out --writer.")
+    if (faces := _faces(source, split, limit, data)) is not None:
+        _check_faces(faces, model, seed, as_json=as_json, name=_named(source, split))
+        return
     if (stretches := _stretches(source, split, limit, data)) is not None:
         _check_voice(stretches, model, limit, seed, as_json=as_json, name=_named(source, split))
         return
@@ -196,9 +210,7 @@ def _show_roles(text: str, language: str | None, *, as_json: bool) -> None:
 
 
 def _texts(source: str, split: str, limit: int, column: str | None, data: str | None) -> list[str]:
-    from affekt.catalog.corpora import corpora
-
-    if source in corpora():
+    if _is_corpus(source):
         from affekt.corpora import read
 
         rows = (clip.text or "" for clip, _ in read(source, split=split, data=data))
@@ -206,12 +218,20 @@ def _texts(source: str, split: str, limit: int, column: str | None, data: str | 
         from affekt.media.text import Columns, FileSource, ReadOptions
 
         if not Path(source).exists():
+            from affekt.catalog.corpora import corpora
             from affekt.core.errors import UnknownNameError
 
             raise UnknownNameError("file or corpus", source, corpora())
         file = FileSource(Path(source), ReadOptions(columns=Columns(text=column)))
         rows = (read.clip.text or "" for read in file if read.problem is None)
     return [text for text in islice(rows, limit) if text.strip()]
+
+
+def _is_corpus(source: str) -> bool:
+    """Whether it is the name of a corpus, or of a view or part of one."""
+    from affekt.catalog.corpora import corpora
+
+    return source.partition(":")[0] in corpora()
 
 
 def _named(source: str, split: str) -> str:
@@ -225,13 +245,13 @@ def _stretches(
 
     Of a corpus, every so many rows, so that few of them are of many speakers.
     """
-    from affekt.catalog.corpora import corpora, corpus
+    from affekt.catalog.corpora import corpus
     from affekt.corpora import read
     from affekt.media.kinds import EXTENSIONS
     from affekt.media.recording import RecordingSource
     from affekt.opening import open_files
 
-    if source not in corpora():
+    if not _is_corpus(source):
         path = Path(source)
         if not path.exists() or not (path.is_dir() or EXTENSIONS.get(path.suffix.lower()) in ("sound", "video")):
             return None
@@ -264,6 +284,85 @@ def _stretches(
     return of_corpus
 
 
+def _faces(source: str, split: str, limit: int, data: str | None) -> list[NDArray[np.uint8]] | None:
+    """The faces of pictures, or of a corpus of them; `None` where SOURCE is neither.
+
+    Of a corpus, every so many rows.
+    """
+    from affekt.catalog.corpora import corpus
+    from affekt.corpora import read
+
+    if _is_corpus(source):
+        entry = corpus(source)
+        if not entry.columns.picture:
+            return None
+        from affekt.corpora.faces import faces_of
+
+        clips = [clip for clip, _ in read(entry, split=split, data=data)]
+        some = clips[:: max(1, len(clips) // limit)][:limit]
+        return list(faces_of(entry, some, split=split, data=data))
+    from affekt.media.faces import FaceFinder, crop_of
+    from affekt.media.kinds import EXTENSIONS
+    from affekt.media.watched import ImageSource
+    from affekt.opening import open_files
+
+    path = Path(source)
+    if not path.exists() or not (path.is_dir() or EXTENSIONS.get(path.suffix.lower()) == "image"):
+        return None
+    files = [file for file in open_files([path]) if isinstance(file, ImageSource)]
+    if not files:
+        return None
+    finder = FaceFinder()
+
+    def seen() -> Iterator[NDArray[np.uint8]]:
+        for file in files:
+            pixels = file.frame().pixels
+            yield from (crop_of(pixels, face) for face in finder.find(pixels))
+
+    return list(islice(seen(), limit))
+
+
+def _check_faces(faces: Sequence[NDArray[np.uint8]], model: str | None, seed: int, *, as_json: bool, name: str) -> None:
+    from affekt.explain.face_faithfulness import ORDERS, check_faces
+    from affekt.models.registry import load_face
+
+    found = check_faces(load_face(model), faces, seed=seed)
+    if as_json:
+        content = {"rows": found.rows, "named": found.named, "falls": found.falls, "gains": found.gains}
+        click.echo(json.dumps(content, indent=1))
+        return
+    shares = ", ".join(f"{region} {share:.0%}" for region, share in found.named.items())
+    _print_falls(
+        f"Faithfulness on {name}: {found.rows} faces, 95 % intervals",
+        {order: f"{order} region" if order != "random" else "random box" for order in ORDERS},
+        found.falls,
+        found.gains,
+        f"Fall of the probability of the top label. The named region was found by covering, so blurring is the test.\n"
+        f"Regions that are named: {shares}.",
+    )
+
+
+def _print_falls(
+    title: str,
+    orders: Mapping[str, str],
+    falls: Mapping[str, Mapping[str, Numbers]],
+    gains: Mapping[str, Numbers],
+    note: str,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in ("taken out", *orders.values(), "named over random"):
+        table.add_column(heading, justify="left" if heading == "taken out" else "right")
+    for way, fall in falls.items():
+        cells = (*(fall[order] for order in orders), gains[way])
+        table.add_row(way, *("{:.3f} [{:.3f}, {:.3f}]".format(*cell) for cell in cells))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(note)
+
+
 def _check_voice(
     stretches: Callable[[float], Iterator[tuple[Sound, str]]],
     model: str | None,
@@ -275,7 +374,6 @@ def _check_voice(
 ) -> None:
     from rich.console import Console
     from rich.progress import Progress
-    from rich.table import Table
 
     from affekt.explain.voice_faithfulness import ORDERS, check_voice
     from affekt.models.registry import load_voice
@@ -289,17 +387,12 @@ def _check_voice(
         content = {"rows": found.rows, "speakers": found.speakers, "falls": found.falls, "gains": found.gains}
         click.echo(json.dumps(content, indent=1))
         return
-    title = f"Faithfulness on {name}: {found.rows} stretches of {found.speakers} speakers, 95 % intervals"
-    table = Table(title=title, title_justify="left")
-    for heading in ("taken out", *(f"{order} part" for order in ORDERS), "named over random"):
-        table.add_column(heading, justify="left" if heading == "taken out" else "right")
-    for way, falls in found.falls.items():
-        cells = (falls[order] for order in ORDERS)
-        table.add_row(way, *("{:.3f} [{:.3f}, {:.3f}]".format(*cell) for cell in (*cells, found.gains[way])))
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
-        "Fall of the probability of the top label. The named part was found by cutting out, so hushing is the test."
+    _print_falls(
+        f"Faithfulness on {name}: {found.rows} stretches of {found.speakers} speakers, 95 % intervals",
+        {order: f"{order} part" for order in ORDERS},
+        found.falls,
+        found.gains,
+        "Fall of the probability of the top label. The named part was found by cutting out, so hushing is the test.",
     )
 
 

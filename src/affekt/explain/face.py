@@ -102,6 +102,7 @@ def face_evidence(
     faces: Sequence[NDArray[np.uint8]],
     *,
     times: Sequence[float] | None = None,
+    labels: Sequence[str] | None = None,
     space: str | None = None,
 ) -> list[tuple[Evidence, ...]]:
     """The regions of each face that moved its label, the strongest first.
@@ -110,24 +111,28 @@ def face_evidence(
         eye: The model.
         faces: As for `FaceRecogniser.predict`.
         times: When each is seen, in seconds; default 0, as in a picture.
+        labels: The label of each that is asked about; default its own top label.
         space: Label space; its own or none.
 
     Returns:
-        For each face its evidence: `cue` is such as "mouth region", `weight` the fall of the probability of the top
-        label where the region is covered, negative where it rises. Falls of less than 0.02 are left out, and a face
-        that got no answer has none.
+        For each face its evidence: `cue` is such as "the region of the mouth", with the time where there is one;
+        `weight` the fall of the probability of the label where the region is covered, negative where it rises. Falls of
+        less than 0.02 are left out, and a face that got no answer has none.
     """
     found: list[tuple[Evidence, ...]] = []
     seen = [0.0] * len(faces) if times is None else list(times)
-    for face, reading, time in zip(faces, eye.predict(faces, space=space), seen, strict=True):
-        if reading.top is None:
+    asked = [None] * len(faces) if labels is None else list(labels)
+    for face, reading, time, label in zip(faces, eye.predict(faces, space=space), seen, asked, strict=True):
+        label = label or reading.top
+        if label is None or reading.top is None:
             found.append(())
             continue
+        when = "" if times is None else f" at {time:.1f} s"
         crop = grey_square(face, eye.face.size)
         pictures = [crop, *(covered(crop, box) for box in REGIONS.values())]
-        falls = falls_of(eye, pictures, _number(eye, reading.top, space), space=space)
+        falls = falls_of(eye, pictures, _number(eye, label, space), space=space)
         moved = [
-            Evidence("face", f"{region} region", time, time, float(fall), reading.top)
+            Evidence("face", f"the region of the {region}{when}", time, time, float(fall), label)
             for region, fall in zip(REGIONS, falls, strict=True)
             if abs(fall) >= _MOVED
         ]
