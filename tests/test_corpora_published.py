@@ -8,8 +8,12 @@ import pytest
 
 from affekt.catalog.corpora import corpora, corpus, variants
 from affekt.catalog.spaces import space
+from affekt.core.errors import InputError, UnknownNameError
+from affekt.core.ratings import majority
 from affekt.corpora import ratings, read
 from affekt.corpora.check import check
+from affekt.corpora.mirrors import MIRRORS, mirror
+from affekt.metrics.annotators import agreement
 
 
 def table(*rows: tuple[object, ...], delimiter: str = ",") -> str:
@@ -147,7 +151,7 @@ PUBLISHED: dict[str, tuple[dict[str, str], dict[str, list[tuple[str | None, tupl
                 ("name", "emotion", "chinese"), ("G00009/G00009_42/G00009_42_14/G00009_42_14_024", "angry", "走吧。")
             )
         },
-        {"ours": [("走吧。", ("anger",))]},
+        {"train": [("走吧。", ("anger",))], "dev": [], "test": []},
     ),
     "isear": (
         {
@@ -333,10 +337,53 @@ def test_wrime_keeps_writer_and_readers_apart(tmp_path):
     assert len(ratings("wrime", perspective="writer", data=tmp_path)) == 1
 
 
-def test_emotionlines_votes_and_ties(tmp_path):
+def test_emotionlines_votes_make_the_labels_of_the_release(tmp_path):
+    lines_ = [
+        ("What?", "surprise", "1000130"),
+        ("Hm.", "non-neutral", "2002010"),
+        # The most votes are not enough: the release gives no label with two of five.
+        ("So.", "non-neutral", "2101100"),
+        ("Oh.", "joy", "0300200"),
+    ]
+    turns = [{"speaker": "A", "utterance": text, "emotion": e, "annotation": a} for text, e, a in lines_]
     (tmp_path / "emotionlines").mkdir()
-    for path, content in PUBLISHED["emotionlines"][0].items():
-        (tmp_path / "emotionlines" / path).write_text(content, encoding="utf-8")
-    (_, first), (_, tie) = read("emotionlines:votes", split="test", data=tmp_path)
-    assert first.labels == ("surprise",) and first.intensities["surprise"] == pytest.approx(0.6)
-    assert tie.labels == () and tie.intensities["neutral"] == tie.intensities["fear"] == pytest.approx(0.4)
+    for part in ("train", "dev", "test"):
+        (tmp_path / "emotionlines" / f"friends_{part}.json").write_text(json.dumps([turns]), encoding="utf-8")
+    voted = [gold for _, gold in read("emotionlines:votes", split="test", data=tmp_path)]
+    assert [gold.labels for gold in voted] == [(label,) for _, label, _ in lines_]
+    assert voted[0].intensities["surprise"] == pytest.approx(0.6)
+    assert voted[1].intensities["neutral"] == voted[1].intensities["fear"] == pytest.approx(0.4)
+    seven = list(read("emotionlines:seven", split="test", data=tmp_path))
+    assert [clip.text for clip, _ in seven] == ["What?", "Oh."]
+    assert seven[1][0].context == ("What?", "Hm.", "So.")
+    single = ratings("emotionlines:votes", data=tmp_path)
+    assert len(single.items) == 12 and len(single) == 60
+    assert majority(single).labels()[:4] == [("surprise",), None, None, ("joy",)]
+
+
+def test_mirrors_are_read_as_their_releases(tmp_path):
+    for name in MIRRORS:
+        mirror(name, tmp_path / name, seed=3)
+    for split in ("train", "dev", "test"):
+        given = [gold.labels for _, gold in read("emotionlines", split=split, data=tmp_path)]
+        assert given == [gold.labels for _, gold in read("emotionlines:votes", split=split, data=tmp_path)]
+        assert ("non-neutral",) in given
+        texts = [(clip.id, clip.text) for clip, _ in read("emotiontalk", split=split, data=tmp_path)]
+        assert texts == [(clip.id, clip.text) for clip, _ in read("emotiontalk:together", split=split, data=tmp_path)]
+        voted = {clip.id: gold.labels for clip, gold in read("emotiontalk:votes", split=split, data=tmp_path)}
+        assert voted == {clip.id: gold.labels for clip, gold in read("emotiontalk", split=split, data=tmp_path)}
+    with pytest.raises(InputError, match="not empty"):
+        mirror("emotiontalk", tmp_path / "emotiontalk")
+    with pytest.raises(UnknownNameError, match="emotionlines"):
+        mirror("emotionline", tmp_path / "other")
+
+
+def test_emotiontalk_has_votes_within_and_labels_across_modalities(tmp_path):
+    mirror("emotiontalk", tmp_path / "emotiontalk", seed=3)
+    across = ratings("emotiontalk:modalities", data=tmp_path)
+    within = [ratings("emotiontalk:votes", perspective=p, data=tmp_path) for p in across.annotators]
+    assert across.annotators == ("text", "audio", "video", "together")
+    assert len(across) == 4 * len(across.items) == 4 * 360
+    # By how the mirror is made: all who see a channel see the same, and channels differ.
+    alphas = [agreement(of, samples=1)["labels"]["alpha"].value for of in (across, *within)]
+    assert alphas[0] + 0.02 < min(alphas[1:])

@@ -242,3 +242,33 @@ def test_a_writer_does_not_see_the_words_that_it_is_to_write():
     apart = np.abs(near - near[::-1]).mean()
     spread = np.abs(made.word_values()[many.words] - near[:, None]).mean()
     assert spread < apart
+
+
+def test_a_net_that_lost_channels_while_it_learned_reads_better_without_one(tmp_path):
+    entry = study("fusion-missing")
+    # Fewer conversations to learn from and one seed: the direction, not the figure of the record.
+    short = msgspec.structs.replace(entry, seeds=(1, 2), variants=entry.variants[:2])
+    tables = {table.metric: table for table in run_study(short, tmp_path)}
+    plain, missing = tables["accuracy_one_gone"].outcomes
+    assert missing.mean > plain.mean
+    assert tables["accuracy_lost"].outcomes[0].mean == pytest.approx(
+        tables["accuracy"].outcomes[0].mean - plain.mean, abs=1e-9
+    )
+
+
+def test_lines_before_tell_what_a_line_alone_does_not(tmp_path):
+    entry = study("emotionlines")
+    short = msgspec.structs.replace(
+        entry, seeds=(1,), variants=entry.variants[:2], fusion={**entry.fusion, "epochs": 3}
+    )
+    tables = {table.metric: table for table in run_study(short, tmp_path)}
+    assert {"uar", "accuracy", "recall_joy"} <= set(tables)
+    alone, before = tables["uar"].outcomes
+    assert before.mean > alone.mean + 0.05
+    # Lines without a majority are no rows of the score.
+    given = [line for scene in _scenes(tmp_path) for line in scene]
+    assert tables["uar"].rows == sum(line["emotion"] != "non-neutral" for line in given) < len(given)
+
+
+def _scenes(folder):
+    return json.loads((folder / "mirror" / "emotionlines" / "friends_test.json").read_text(encoding="utf-8"))

@@ -488,3 +488,19 @@ def join(name: str, out: Path, seed: int, data: str | None) -> None:
     for split, rows in write_joined(name, out, seed=seed, data=data).items():
         click.echo(f"{split}: {rows:,} segments")
     click.echo(f"Written: {out / 'segments.csv'}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all that is made.")
+def mirror(name: str, out: Path, seed: int) -> None:
+    """Make a stand-in for a corpus that is not at hand: made rows in the files and the layout of its release.
+
+    NAME is emotionlines or emotiontalk. With --out FOLDER/NAME, `--data FOLDER` has other commands read it.
+    """
+    from affekt.corpora.mirrors import mirror as write
+
+    for kind, rows in write(name, out, seed=seed).items():
+        click.echo(f"{kind}: {rows:,} rows")
+    click.echo(f"Written: {out}")

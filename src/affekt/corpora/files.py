@@ -127,9 +127,9 @@ def files_of(corpus: Corpus, part: CorpusFile, data: str | Path | None = None) -
         return [file_of(corpus, part.path, data)]
     folder = corpus_folder(corpus, data)
     found = sorted(f for f in folder.glob(part.path) if f.is_file())
-    if len(found) != part.count:
+    if len(found) != part.count if part.count else not found:
         raise DataError(
-            f"{corpus.title} has {len(found)} files {part.path} where the release has {part.count}",
+            f"{corpus.title} has {len(found)} files {part.path} where the release has {part.count or 'some'}",
             where=str(folder),
             hint=f"Get it again from {corpus.home}; the entry describes {corpus.release}.",
         )

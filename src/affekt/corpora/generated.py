@@ -13,7 +13,7 @@ import numpy as np
 from affekt.catalog.corpora import Corpus, CorpusFile, Generated
 from affekt.core.errors import CatalogError
 
-__all__ = ["digest", "rows"]
+__all__ = ["ANY", "FEELINGS", "PEOPLE", "THINGS", "digest", "rows"]
 
 _BEGINNINGS = ("Vel", "Kes", "Ord", "Brun", "Tal", "Mir", "Zan", "Pell", "Quor", "Hax")
 _ENDS = ("mora", "trin", "alis", "vik", "onde", "asko")
@@ -120,7 +120,7 @@ def _entity_prior(plan: Generated, split: str, count: int) -> Iterator[dict[str,
         }
 
 
-_FEELINGS = {
+FEELINGS = {
     "anger": (
         "how dare they do that with my {}",
         "I am furious about the {}",
@@ -163,7 +163,7 @@ _FEELINGS = {
     ),
 }
 # What anybody says, whatever they feel.
-_ANY = (
+ANY = (
     "it is about the {} again",
     "you know what I think of the {}",
     "that is how it is with the {}",
@@ -171,8 +171,8 @@ _ANY = (
     "well, the {}",
     "you should have seen the {}",
 )
-_THINGS = ("bridge", "garden", "letter", "engine", "party", "tower", "painting", "bicycle", "house", "ticket", "boat")
-_PEOPLE = ("Ana", "Ben", "Cleo", "Dov", "Esi", "Finn", "Gul", "Hana")
+THINGS = ("bridge", "garden", "letter", "engine", "party", "tower", "painting", "bicycle", "house", "ticket", "boat")
+PEOPLE = ("Ana", "Ben", "Cleo", "Dov", "Esi", "Finn", "Gul", "Hana")
 _FEWEST, _MOST = 6, 12
 # How often words tell the emotion: mostly where it is new, in half of the turns where it goes on.
 _TOLD_NEW, _TOLD_OLD = 0.8, 0.5
@@ -191,10 +191,10 @@ def _shifting(plan: Generated, split: str, count: int) -> Iterator[dict[str, str
     """
     rng = _chance(plan, split)
     made = dialogue = 0
-    labels = tuple(_FEELINGS)
+    labels = tuple(FEELINGS)
     while made < count:
         rate = plan.shifts[int(rng.integers(len(plan.shifts)))]
-        people = rng.choice(_PEOPLE, 2, replace=False)
+        people = rng.choice(PEOPLE, 2, replace=False)
         first = rng.choice(labels)
         feels = [first, first if rng.random() < 0.5 else rng.choice(labels)]
         for turn in range(min(int(rng.integers(_FEWEST, _MOST + 1)), count - made)):
@@ -202,7 +202,7 @@ def _shifting(plan: Generated, split: str, count: int) -> Iterator[dict[str, str
             if not new and rng.random() < rate:
                 feels[who], new = rng.choice([label for label in labels if label != feels[who]]), True
             told = turn < 2 or rng.random() < (_TOLD_NEW if new else _TOLD_OLD)
-            text = str(rng.choice(_FEELINGS[str(feels[who])] if told else _ANY)).format(rng.choice(_THINGS))
+            text = str(rng.choice(FEELINGS[str(feels[who])] if told else ANY)).format(rng.choice(THINGS))
             yield {
                 "id": f"{split}-{dialogue}-{turn}",
                 "dialogue": f"{split}-{dialogue}",

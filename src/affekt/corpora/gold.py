@@ -13,6 +13,7 @@ from typing import Any
 from affekt.catalog.corpora import Corpus
 from affekt.catalog.spaces import space as load_space
 from affekt.core.errors import CatalogError, DataError, nearest
+from affekt.core.ratings.rules import ROUNDING
 from affekt.core.space import LabelSpace
 from affekt.corpora.files import file_of, lines
 from affekt.corpora.layouts import Record, listed
@@ -66,6 +67,7 @@ class GoldReader:
             ("dimensions", self.gold.dimensions),
             ("unrated", self.gold.unrated),
             ("names", [name for name in self.gold.names.values() if name]),
+            ("undecided", [self.gold.undecided] if self.gold.undecided else []),
             ("label_ids", entry.label_ids),
         ):
             if unknown := set(given) - channels:
@@ -123,10 +125,10 @@ class GoldReader:
     def names_of(self, record: Record, columns: str) -> set[str]:
         """The labels in a column, or in several that are named as `a+b`."""
         return {
-            name for column in columns.split("+") for name in self._names_in(record.raw(column), record.where) if name
+            name for column in columns.split("+") for name in self.names_in(record.raw(column), record.where) if name
         }
 
-    def _names_in(self, value: Any, where: str) -> set[str]:
+    def names_in(self, value: Any, where: str) -> set[str]:
         """The labels that a cell holds."""
         assert self.space is not None
         if isinstance(value, str):
@@ -171,7 +173,7 @@ class GoldReader:
         if len(columns) == 1:
             cell = None if "+" in columns[0] else record.raw(columns[0])
             if isinstance(cell, list) and any(isinstance(item, list) for item in cell):
-                return self._of_annotators([self._names_in(item, record.where) - {""} for item in cell])
+                return self._of_annotators([self.names_in(item, record.where) - {""} for item in cell])
             found = self.names_of(record, columns[0])
             if self.space.kind == "single" and len(found) > 1:
                 raise DataError("The row has several labels in a space of one", where=record.where)
@@ -214,7 +216,9 @@ class GoldReader:
             return self._given(shares), shares
         most = max(shares.values())
         first = [label for label, share in shares.items() if share == most]
-        return (tuple(first) if len(first) == 1 and most > 0 else ()), shares
+        if len(first) == 1 and most > self.gold.above + ROUNDING:
+            return (first[0],), shares
+        return ((self.gold.undecided,) if self.gold.undecided else ()), shares
 
     def _given(self, strengths: Mapping[str, float]) -> tuple[str, ...]:
         limit = self.gold.at_least

@@ -22,7 +22,7 @@ from affekt.corpora.generated import rows
 
 _BATCH = 1024  # rows of Parquet that are held at once
 
-__all__ = ["Record", "id_of", "listed", "records", "table_records", "text_of", "wanted"]
+__all__ = ["Record", "decoded", "id_of", "json_records", "listed", "records", "table_records", "text_of", "wanted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +134,15 @@ def records(entry: Corpus, part: CorpusFile, data: str | Path | None) -> Iterato
             if entry.table.turns:
                 stream = _turns_of_lines(stream, entry, tuple(part.beside))
         elif entry.layout == "json":
-            stream = _json_records(file, entry.json, _columns_of(entry), path)
+            stream = json_records(file, entry.json, _columns_of(entry), path)
         elif entry.layout == "parquet":
             stream = _parquet_records(file, _columns_of(entry), path)
         else:
             stream = _xml_records(file, entry, path)
+        for code in entry.codes:
+            stream = map(partial(decoded, code=code), stream)
         if entry.joined is not None:
             stream = _with_joined(stream, entry.joined, joined_file(entry, data))
-        for code in entry.codes:
-            stream = map(partial(_decoded, code=code), stream)
         yield from stream
 
 
@@ -160,8 +160,12 @@ def _with_joined(stream: Iterator[Record], joined: Joined, file: Path) -> Iterat
         yield replace(record, cells={**record.cells, **found})
 
 
-def _decoded(record: Record, code: Code) -> Record:
-    """The record with what its name says as columns."""
+def decoded(record: Record, code: Code) -> Record:
+    """The record with what its name says as columns.
+
+    Raises:
+        DataError: The name is not made as `code` says.
+    """
     found = re.fullmatch(code.pattern, record.text(code.column))
     if found is None:
         raise DataError(
@@ -334,7 +338,18 @@ def _parquet_records(file: Path, columns: tuple[str, ...], path: str) -> Iterato
 # --- JSON
 
 
-def _json_records(file: Path, shape: Json, columns: tuple[str, ...], path: str) -> Iterator[Record]:
+def json_records(file: Path, shape: Json, columns: tuple[str, ...], path: str) -> Iterator[Record]:
+    """Stream the records of a JSON file, or their turns.
+
+    Args:
+        file: The file.
+        shape: How it is nested.
+        columns: Paths that become columns.
+        path: What to call the file in records.
+
+    Raises:
+        DataError: The file cannot be read, or is not nested like that.
+    """
     for key, number, record in _documents(file, shape):
         turns = _turns(record, shape, f"{file}, record {number}") if shape.turns else [("", record, record)]
         for index, (name, around, turn) in enumerate(turns):
@@ -363,6 +378,9 @@ def _documents(file: Path, shape: Json) -> Iterator[tuple[str, int, Any]]:
         return
     text = "".join(line for _, line in lines(file))
     found = _parsed(text, str(file))
+    if shape.whole:
+        yield file.stem, 1, found
+        return
     if shape.records:
         found = _follow(found, shape.records)
     if isinstance(found, Mapping):
@@ -405,6 +423,10 @@ def _follow(value: Any, path: str) -> Any:
     """What stands at a path of names and numbers, `.` being the value itself; `None` where there is nothing."""
     if path == ".":
         return value
+    before, star, after = path.partition(".*.")
+    if star:
+        items = _follow(value, before)
+        return [_follow(item, after) for item in items] if isinstance(items, list) else None
     for step in path.split("."):
         if isinstance(value, Mapping):
             value = value.get(step)

@@ -5,18 +5,29 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from affekt.catalog.corpora import Corpus, RatingsFile, corpus
+from affekt.catalog.corpora import Corpus, CorpusFile, RatingsFile, corpus
 from affekt.catalog.spaces import space as load_space
 from affekt.core.errors import CatalogError, DataError, UnknownNameError
 from affekt.core.ratings import Ratings, mean
 from affekt.core.space import LabelSpace
-from affekt.corpora.files import file_of
+from affekt.corpora.files import corpus_folder, files_of
 from affekt.corpora.gold import GoldReader
-from affekt.corpora.layouts import Record, id_of, records, table_records, text_of, wanted
+from affekt.corpora.layouts import (
+    Record,
+    decoded,
+    id_of,
+    json_records,
+    listed,
+    records,
+    table_records,
+    text_of,
+    wanted,
+)
 
 __all__ = ["means", "ratings"]
 
@@ -66,9 +77,24 @@ def _judgements(
                     yield before + item, annotator, values
 
 
+def _rows(entry: Corpus, part: RatingsFile, data: str | Path | None) -> Iterator[Record]:
+    codes = (*entry.codes, *((part.code,) if part.code else ()))
+    named = (*listed(part.id), part.labels, *part.counts.values(), *part.where, *(code.column for code in codes))
+    for file in files_of(entry, CorpusFile(path=part.path), data):
+        path = file.relative_to(corpus_folder(entry, data)).as_posix()
+        if file.suffix == ".json":
+            rows = json_records(file, entry.json, tuple(dict.fromkeys(n for n in named if n)), path)
+            for code in entry.codes:
+                rows = map(partial(decoded, code=code), rows)
+        else:
+            rows = table_records(file, part.table or entry.table, path=path)
+        if part.code:
+            rows = map(partial(decoded, code=part.code), rows)
+        yield from (row for row in rows if wanted(row, part.where))
+
+
 def _of_file(entry: Corpus, part: RatingsFile, space: LabelSpace, data: str | Path | None) -> Iterator[Judgement]:
-    rows = table_records(file_of(entry, part.path, data), part.table or entry.table, path=part.path)
-    rows = (row for row in rows if wanted(row, part.where))
+    rows = _rows(entry, part, data)
     known = _ids_by_text(entry, data) if part.match else None
     if part.channel:
         yield from _long(part, space, rows, known)
@@ -83,6 +109,10 @@ def _of_file(entry: Corpus, part: RatingsFile, space: LabelSpace, data: str | Pa
             for label, column in part.counts.items():
                 for _ in range(int(_number(row, column) or 0)):
                     yield item, None, {label: 1.0}
+        elif reader is not None and space.kind == "single" and isinstance(given := row.cells.get(part.labels), list):
+            for cell in given:
+                if found := reader.names_in(cell, row.where) - {""}:
+                    yield item, None, {label: float(label in found) for label in space.labels}
         elif reader is not None:
             for annotator in part.annotators or (_annotator(part, row),):
                 found = reader.names_of(row, part.labels.replace("{annotator}", annotator or ""))

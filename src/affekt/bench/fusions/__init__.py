@@ -17,6 +17,8 @@ __all__ = ["PLANS", "Found", "Ground", "run_fusions"]
 _PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
     "conversations": (conversations.Plan, conversations.made_conversations),
     "meld": (conversations.Plan, conversations.meld_conversations),
+    "lines": (conversations.Plan, conversations.voted_lines),
+    "missing": (conversations.Plan, conversations.channels_gone),
     "planted": (conversations.Plan, conversations.planted_pairs),
     "moments": (clips.Plan, clips.clips_of_moments),
     "small-movements": (clips.Plan, clips.clips_of_small_movements),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -15,16 +17,25 @@ from affekt.catalog.corpora import ALL
 from affekt.catalog.maps import space_map
 from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError
+from affekt.core.works import implements
+from affekt.corpora.mirrors import mirror
 from affekt.corpora.read import read
 from affekt.extras import need
-from affekt.metrics.classification import macro_f1_statistic, weighted_f1, weighted_f1_statistic
+from affekt.metrics.classification import (
+    accuracy_statistic,
+    macro_f1_statistic,
+    unweighted_average_recall_statistic,
+    weighted_f1,
+    weighted_f1_statistic,
+)
 from affekt.metrics.regression import pearson_cc_statistic
+from affekt.metrics.statistic import Array, Statistic, divide
 from affekt.models.vectors import SentenceVectors
 from affekt.train.fusion.agreement import consistency, paired_contrast
 from affekt.train.fusion.context import Around
 from affekt.train.fusion.experts import TOGETHER, Experts, mixed
 from affekt.train.fusion.loop import fit, parameters
-from affekt.train.fusion.made import Conversations, conversations
+from affekt.train.fusion.made import Conversations, agreeing, conversations
 from affekt.train.voice.fit import Heard, folds_of, speaker_of
 
 if TYPE_CHECKING:
@@ -34,7 +45,7 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Plan", "made_conversations", "meld_conversations", "planted_pairs"]
+__all__ = ["Plan", "channels_gone", "made_conversations", "meld_conversations", "planted_pairs", "voted_lines"]
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         dropout: Share of numbers set to 0 while training.
         masked: Share of the numbers of the vectors that come in set to 0 while training.
         every_layer: Whether words are the vectors of every layer of the encoder, of a corpus of words alone.
+        missing: Share of the conversations in which one channel, drawn anew each time, is taken away while training.
     """
 
     experts: tuple[str, ...] = ("voice", "text", TOGETHER)
@@ -69,6 +81,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     dropout: float = 0.2
     masked: float = 0.0
     every_layer: bool = False
+    missing: float = 0.0
+
+
+def _share(sums: Array) -> Array:
+    return divide(sums[..., 0], sums[..., 1])
 
 
 def _tensors(some: Conversations) -> tuple[dict[str, Tensor], Tensor, Tensor]:
@@ -93,7 +110,11 @@ def _trained(plan: Plan, train: Conversations, dev: Conversations, labels: int, 
 
     def loss(net: Experts, at: Tensor) -> Tensor:
         longest = int(lengths[at].max())
-        said = net({name: x[at, :longest] for name, x in channels.items()}, lengths[at])
+        heard = {name: x[at, :longest] for name, x in channels.items()}
+        if plan.missing:
+            lost = torch.where(torch.rand(len(at)) < plan.missing, torch.randint(len(heard), (len(at),)), -1)
+            heard = {name: x * (lost != k)[:, None, None] for k, (name, x) in enumerate(heard.items())}
+        said = net(heard, lengths[at])
         label = wanted[at, :longest]
         inside = label >= 0
         label, logits, gates = label[inside], said.logits[inside], said.gates[inside]
@@ -146,17 +167,47 @@ def made_conversations(ground: Ground) -> Found:
     return found
 
 
-def _of_corpus(name: str, labels: tuple[str, ...], ground: Ground, *, every_layer: bool) -> list[Conversations]:
+@implements(works=["emotiontalk"])
+def channels_gone(ground: Ground) -> Found:
+    """Conversations in which three channels each mostly show the emotion, with all of them and with one taken away.
+
+    A channel that is gone is one of zeros, in all turns of a conversation. Conversations are what intervals draw.
+    """
+    plans, found = ground.plans(Plan), Found()
+    dev, test = agreeing(100, seed=2), agreeing(600, seed=3)
+    truth, whose = test.labels[test.inside], np.nonzero(test.inside)[0]
+    for name, plan, seed in ground.runs(plans):
+        net = _trained(plan, agreeing(min(plan.rows, ground.limit or plan.rows), seed=1), dev, 4, seed=seed)
+        found.parameters[name] = parameters(net)
+        right = {"": _said(net, test)[0].argmax(1) == truth}
+        for gone in test.channels:
+            channels = {c: x * np.float32(c != gone) for c, x in test.channels.items()}
+            right[gone] = _said(net, replace(test, channels=channels))[0].argmax(1) == truth
+        one_gone = np.mean([right[gone] for gone in test.channels], 0)
+        rows = np.ones(len(truth))
+        table = np.stack([right[""] - one_gone, rows])
+        found.add("accuracy_lost", name, Statistic(table, _share).by(whose), higher_is_better=False)
+        each = {"accuracy": right[""], "accuracy_one_gone": one_gone}
+        each |= {f"accuracy_without_{gone}": right[gone] for gone in test.channels}
+        for key, hits in each.items():
+            found.add(key, name, Statistic(np.stack([hits.astype(np.float64), rows]), _share).by(whose))
+    return found
+
+
+def _of_corpus(
+    name: str, labels: tuple[str, ...], ground: Ground, *, every_layer: bool, data: str | Path | None = None
+) -> list[Conversations]:
     """Train, dev and test of a corpus of dialogues, each turn as the vector of its words.
 
-    Vectors of every layer are put on the mean and spread of the turns that are trained on, since what all turns share
-    is most of a lower layer.
+    Turns with another label are read with those around them, and neither learned nor asked. Vectors of every layer are
+    put on the mean and spread of the turns that are trained on, since what all turns share is most of a lower layer.
     """
     out = []
     reader = SentenceVectors(every_layer=every_layer)
+    code = {label: i for i, label in enumerate(labels)}
     middle, spread = np.float32(0), np.float32(1)
     for split in ("train", "dev", "test"):
-        rows = list(read(name, split=split, data=ground.data))
+        rows = list(read(name, split=split, data=data or ground.data))
         if ground.limit and split == "train":
             rows = rows[: ground.limit * 10]
         vectors = _standard(reader, [clip.text or "" for clip, _ in rows])
@@ -172,30 +223,57 @@ def _of_corpus(name: str, labels: tuple[str, ...], ground: Ground, *, every_laye
         codes = np.full(x.shape[:2], -1)
         for k, own in enumerate(dialogues.values()):
             x[k, : len(own)] = vectors[own]
-            codes[k, : len(own)] = [labels.index(rows[i][1].labels[0]) for i in own]
+            codes[k, : len(own)] = [code.get(rows[i][1].labels[0], -1) for i in own]
         out.append(Conversations({"text": x}, lengths, codes, np.full_like(codes, -1)))
     return out
 
 
 def meld_conversations(ground: Ground) -> Found:
     """MELD's dialogues, each turn as the vector that the bundled English model makes of its words."""
-    plans, found = ground.plans(Plan), Found()
+    found, codes = Found(), np.arange(len(space("meld").labels))
+    for name, truth, said, whose in _of_words("meld", ground, found):
+        for key, of in (("weighted_f1", weighted_f1_statistic), ("macro_f1", macro_f1_statistic)):
+            found.add(key, name, of(truth=truth, prediction=said, labels=codes).by(whose))
+    return found
+
+
+@implements(works=["emotionlines"])
+def voted_lines(ground: Ground) -> Found:
+    """Scenes of the mirror of EmotionLines, each line as a vector of its words; scores as its authors take them.
+
+    Their weighted accuracy is accuracy, their unweighted accuracy the mean of the emotions' recalls (`uar`); lines
+    without a majority of votes are read with the others and not scored. Scenes are what intervals draw.
+    """
+    folder = ground.out / "mirror"
+    if not folder.exists():
+        mirror("emotionlines", folder / "emotionlines")
+    found, labels = Found(), space("meld").labels
+    for name, truth, said, whose in _of_words("emotionlines", ground, found, data=folder):
+        both: dict[str, Any] = {"truth": truth, "prediction": said}
+        uar = unweighted_average_recall_statistic(**both, labels=np.arange(len(labels)))
+        found.add("uar", name, uar.by(whose))
+        found.add("accuracy", name, accuracy_statistic(**both).by(whose))
+        for k, label in enumerate(labels):
+            hits = np.stack([(truth == k) & (said == k), truth == k]).astype(np.float64)
+            found.add(f"recall_{label}", name, Statistic(hits, _share).by(whose))
+    return found
+
+
+def _of_words(
+    corpus: str, ground: Ground, found: Found, *, data: Path | None = None
+) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Train on a corpus of words; of each variant and seed, truth, answer and conversation of the turns of test."""
+    plans = ground.plans(Plan)
     if wrong := [name for name, plan in plans.items() if plan.experts != ("text",)]:
-        raise CatalogError(f"MELD has words alone here, so {wrong[0]} can only have the expert text")
+        raise CatalogError(f"There are words alone here, so {wrong[0]} can only have the expert text")
     labels = space("meld").labels
     kinds = {plan.every_layer for plan in plans.values()}
-    read_as = {every: _of_corpus("meld", labels, ground, every_layer=every) for every in sorted(kinds)}
-    test = next(iter(read_as.values()))[2]
-    truth = test.labels[test.inside]
-    whose = np.repeat(np.arange(len(test.lengths)), test.lengths)
+    read_as = {every: _of_corpus(corpus, labels, ground, every_layer=every, data=data) for every in sorted(kinds)}
     for name, plan, seed in ground.runs(plans):
         train, dev, test = read_as[plan.every_layer]
         net = _trained(plan, train, dev, len(labels), seed=seed)
         found.parameters[name] = parameters(net)
-        said = _said(net, test)[0].argmax(1)
-        for key, of in (("weighted_f1", weighted_f1_statistic), ("macro_f1", macro_f1_statistic)):
-            found.add(key, name, of(truth=truth, prediction=said, labels=np.arange(len(labels))).by(whose))
-    return found
+        yield name, test.labels[test.inside], _said(net, test)[0].argmax(1), np.nonzero(test.inside)[0]
 
 
 def planted_pairs(ground: Ground) -> Found:

@@ -59,7 +59,7 @@ class CorpusFile(_Part, frozen=True):
             read as that file.
         columns: Names of the columns of a table without header; default those of the entry's `table`.
         split: The split that the whole file belongs to; empty where rows are split otherwise.
-        count: How many files a path with `*` names in the release; 0: it names one file.
+        count: How many files a path with `*` names in the release; 0 where that is not known.
         no_label: Whether its rows have none of the labels, and no column that says so.
         beside: Column -> path of another file with as many lines, whose line is that column of the same row.
     """
@@ -109,10 +109,11 @@ class Json(_Part, frozen=True):
     A column is a path: names and numbers joined by dots, `.` for the whole. Where there are turns, it is looked up in
     the turn, and with `^` before it in the record, or in what the last `*` of `turns` went through. `@key` is the key
     of a record, `@turn` the place of a turn from 0, or its key where turns are an object. In a path, `{turn}` stands
-    for that, and `{nr}` for the place from 1.
+    for that, `{nr}` for the place from 1, and a step `*` for all items of a list, which gives a list.
 
     Attributes:
         lines: Whether each line is a record of its own (JSONL).
+        whole: Whether each file is one record.
         records: Path to the records, a list or an object of records; empty where the whole document is that.
         turns: Path from a record to its turns; empty where a record is one row. `.` where the record is the list.
             A step `*` goes through all items of a list, as in `scenes.*.utterances`; items without turns have none.
@@ -120,6 +121,7 @@ class Json(_Part, frozen=True):
     """
 
     lines: bool = False
+    whole: bool = False
     records: str = ""
     turns: str = ""
     between: str = ""
@@ -226,6 +228,8 @@ class Gold(_Part, frozen=True):
         at_least: The value from which a label counts as given; default anything above 0.
         votes: Whether the columns hold numbers of votes: the label with most is the gold, the shares its
             intensities. A tie has no label.
+        above: Share of the votes that the label with most must have more of, to be the gold; 0.5 is a majority.
+        undecided: Label of what has votes, and by these no label.
         dimensions: Dimension -> column; several columns are several annotators, of whom the mean is taken.
         scale: What strengths and dimensions are multiplied by to come on the range of the space.
         unrated: Labels and dimensions that nobody was asked about.
@@ -240,6 +244,8 @@ class Gold(_Part, frozen=True):
     columns: dict[str, str] = msgspec.field(default_factory=dict)
     at_least: float | None = None
     votes: bool = False
+    above: float = 0.0
+    undecided: str = ""
     dimensions: dict[str, Names] = msgspec.field(default_factory=dict)
     scale: float = 1.0
     unrated: tuple[str, ...] = ()
@@ -248,15 +254,16 @@ class Gold(_Part, frozen=True):
 
 
 class RatingsFile(_Part, frozen=True):
-    """A file of single annotators' judgements, a table.
+    """A file of single annotators' judgements: a table, or in layout `json` what the entry's `json` says.
 
     A judgement's values stand in columns of their own, one a label or dimension (`columns`), or as labels in one
     cell (`labels`). `{annotator}` in a column's name stands for each of `annotators`, `{channel}` in
     `columns` written as one text for the label or dimension.
 
     Attributes:
-        path: Path below the corpus folder.
+        path: Path below the corpus folder; `*` stands for any part of a file name.
         perspective: Whose feeling was rated: `reader`, `writer`; empty where there is only one.
+        code: A name that is taken apart into columns, as the corpus' own.
         id: Column with the item's id; several are joined by `_`. Empty: the file and line, as for rows without id.
         match: Column with the item's text, where the id is another than in the corpus: the item is the row with that
             text, whatever its spacing and case. Texts that no row has keep their id, with the file's path before it.
@@ -267,7 +274,8 @@ class RatingsFile(_Part, frozen=True):
             rating stands in `value`.
         channels: Spelling in that column -> label; "" for rows to leave out.
         value: Column with the rating, where each row is about one label and one annotator.
-        labels: Column with labels in one cell, read as the entry's `gold` says; `a+b` where they stand in two.
+        labels: Column with labels in one cell, read as the entry's `gold` says; `a+b` where they stand in two. Of a
+            list in a space of one label, each item is what one annotator gave.
         list: Column with all ratings of an item as `[1, 2, 3]`, by annotators who are not named.
         counts: Label -> column with a number of votes.
         where: Column -> values; other rows are left out.
@@ -278,6 +286,7 @@ class RatingsFile(_Part, frozen=True):
 
     path: str
     perspective: str = ""
+    code: Code | None = None
     id: Names = "id"
     match: str = ""
     annotator: str = ""

@@ -19,6 +19,7 @@ __all__ = [
     "Conversations",
     "Explained",
     "Rated",
+    "agreeing",
     "clips",
     "conversations",
     "explained",
@@ -92,10 +93,7 @@ def conversations(
     rng, look = np.random.default_rng(seed), np.random.default_rng(world)
     lengths = rng.integers(turns[0], turns[1] + 1, count)
     inside = np.arange(turns[1])[None] < lengths[:, None]
-    emotion = rng.integers(0, labels, (count, turns[1]))
-    for t in range(1, turns[1]):
-        stay = rng.random(count) < stays
-        emotion[stay, t] = emotion[stay, t - 1]
+    emotion = _staying(rng, (count, turns[1]), labels, stays)
     tells = rng.integers(0, 2, (count, turns[1]))
     channels = {}
     for k, name in enumerate(("voice", "text")):
@@ -106,6 +104,57 @@ def conversations(
             x += strength * np.where(tells == k, 0.5, -0.5)[..., None] * looks[labels]
         channels[name] = np.where(inside[..., None], x, 0).astype(np.float32)
     return Conversations(channels, lengths, np.where(inside, emotion, -1), np.where(inside, tells, -1))
+
+
+def agreeing(
+    count: int,
+    *,
+    seed: int,
+    labels: int = 4,
+    turns: tuple[int, int] = (4, 8),
+    stays: float = 0.6,
+    shows: Mapping[str, float] | None = None,
+    width: int = 24,
+    strength: float = 2.5,
+    shared: float = 3.0,
+    noise: float = 0.7,
+) -> Conversations:
+    """Conversations in which every channel mostly shows the emotion, so that one can stand in for another.
+
+    All vectors of a channel share a direction, as those of encoders do: zeros are like none of them.
+
+    Args:
+        count: Number of conversations.
+        seed: Seed of what is said; what emotions look like is the same for all.
+        labels: Number of emotions.
+        turns: Fewest and most turns.
+        stays: Share of the turns whose emotion is that of the turn before.
+        shows: Channel -> share of the turns in which it shows the emotion; in the others it shows any.
+        width: Numbers in a vector.
+        strength: Length of what stands for an emotion.
+        shared: Length of what all vectors of a channel share.
+        noise: Standard deviation of the noise in each number.
+    """
+    rng, look = np.random.default_rng(seed), np.random.default_rng(0)
+    lengths = rng.integers(turns[0], turns[1] + 1, count)
+    inside = np.arange(turns[1])[None] < lengths[:, None]
+    emotion = _staying(rng, (count, turns[1]), labels, stays)
+    channels = {}
+    for name, often in dict(shows or {"text": 0.6, "voice": 0.75, "face": 0.95}).items():
+        looks = _directions(look, labels + 1, width)
+        shown = np.where(rng.random(emotion.shape) < often, emotion, rng.integers(0, labels, emotion.shape))
+        x = strength * looks[shown] + shared * looks[labels] + rng.normal(0, noise, (*emotion.shape, width))
+        channels[name] = np.where(inside[..., None], x, 0).astype(np.float32)
+    return Conversations(channels, lengths, np.where(inside, emotion, -1), np.full(emotion.shape, -1))
+
+
+def _staying(rng: np.random.Generator, shape: tuple[int, int], labels: int, stays: float) -> NDArray[np.int64]:
+    """Emotions of which each is that of the turn before with the share `stays`, shape (conversations, turns)."""
+    emotion = rng.integers(0, labels, shape)
+    for t in range(1, shape[1]):
+        stay = rng.random(shape[0]) < stays
+        emotion[stay, t] = emotion[stay, t - 1]
+    return emotion
 
 
 @dataclass(frozen=True)
