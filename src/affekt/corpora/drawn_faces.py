@@ -8,6 +8,7 @@ and at times something in front of it. What is learned from these says how a met
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from affekt.catalog.face_units import NEUTRAL, face_units
 __all__ = ["DrawnFaces", "draw", "drawn_faces"]
 
 Reals = NDArray[np.float32]
+Some = NDArray[np.floating[Any]] | float  # one number, or one for each face, shape (faces, 1, 1)
 _CHUNK = 64  # pictures that are drawn at once: as many as stay in the cache of a processor
 _WEAKEST = 0.5  # intensity of a unit that is shown, of 1
 _STRAY = 0.1  # of the units that a combination does not need, so many are shown besides
@@ -186,24 +188,24 @@ class _Canvas:
         self.pixel = 2 / size / 0.9
         self.shade = np.broadcast_to(looks["ground"][:, None, None], self.x.shape).copy()
 
-    def soft(self, inside: Reals) -> Reals:
+    def soft(self, inside: NDArray[np.floating[Any]]) -> Reals:
         """From a distance, more being deeper inside, to how much of a pixel is covered."""
         out: Reals = np.clip(inside / self.pixel + 0.5, 0, 1)
         return out
 
-    def ellipse(self, x: Reals | float, y: Reals | float, across: Reals | float, up: Reals | float) -> Reals:
+    def ellipse(self, x: Some, y: Some, across: Some, up: Some) -> Reals:
         """How much is inside of an ellipse."""
         far = np.sqrt(((self.x - x) / across) ** 2 + ((self.y - y) / up) ** 2)
         return self.soft((1 - far) * np.minimum(across, up))
 
     def stroke(
         self,
-        strength: Reals | float,
-        ends: tuple[Reals | float, Reals | float],
-        heights: tuple[Reals | float, Reals | float],
-        arch: Reals | float,
-        thick: Reals | float,
-        shade: Reals | float,
+        strength: Some,
+        ends: tuple[Some, Some],
+        heights: tuple[Some, Some],
+        arch: Some,
+        thick: Some,
+        shade: Some,
     ) -> None:
         """Draw a parabola from one end to the other, lifted by `arch` between them and `thick` to each side."""
         rows = np.flatnonzero(np.broadcast_to(strength, (len(self.x), 1, 1)))
@@ -221,7 +223,7 @@ class _Canvas:
         cover = self.soft(inside) * self.soft(beyond)
         self.shade[rows] += strength * cover * (shade - self.shade[rows])
 
-    def paint(self, cover: Reals, shade: Reals | float) -> None:
+    def paint(self, cover: Reals, shade: Some) -> None:
         """Put a shade where something is."""
         self.shade += cover * (shade - self.shade)
 
@@ -258,7 +260,8 @@ def _drawn(intensities: Reals, attributes: NDArray[np.bool_], looks: dict[str, R
         ring = on.ellipse(*eye, 0.235, 0.185) - on.ellipse(*eye, 0.18, 0.135)
         on.paint(np.clip(ring, 0, 1) * has["glasses"], 0.05)
     on.stroke(has["glasses"], (-0.12, 0.12), (of["eye_line"],) * 2, 0.02, 0.025, 0.05)
-    return np.clip(on.shade * on.light, 0, 1).astype(np.float32)
+    out: Reals = np.clip(on.shade * on.light, 0, 1).astype(np.float32)
+    return out
 
 
 def _half(
@@ -325,10 +328,10 @@ def _occlude(rng: np.random.Generator, pictures: Reals, share: float) -> None:
     """Hold something before some faces; from frame to frame it moves on."""
     count, frames, size, _ = pictures.shape
     wide, high = rng.integers(size // 5, size // 3, (2, count))
-    left, top = (rng.integers(0, size, count) for _ in range(2))
-    step = rng.integers(2, size // 4, count)
-    shades, hidden = rng.random(count), rng.random(count) < share
-    for k in np.flatnonzero(hidden):
+    left, top = rng.integers(0, size, (2, count))
+    step: NDArray[np.int64] = rng.integers(2, size // 4, count)
+    shades, drawn = rng.random((2, count))
+    for k in np.flatnonzero(drawn < share):
         for t in range(frames):
             x, y = (left[k] + t * step[k]) % size, top[k]
             pictures[k, t, y : y + high[k], x : x + wide[k]] = shades[k]

@@ -93,7 +93,7 @@ def read_reason(text: str | Sequence[str], *, attributes: bool = False) -> FaceR
     """
     words = text.split() if isinstance(text, str) else list(text)
     known = face_units()
-    names = {"attributes": known.attributes, "units": known.units, "emotion": known.labels}
+    names = {"attributes": tuple(known.attributes), "units": tuple(known.units), "emotion": known.labels}
     held: dict[str, list[str]] = {}
     at = 0
     for block in BLOCKS if attributes else BLOCKS[1:]:
