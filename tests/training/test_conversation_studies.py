@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import msgspec
 import numpy as np
@@ -11,13 +12,31 @@ import pytest
 pytest.importorskip("sklearn", reason="needs the train extra")
 
 from affekt.bench import conversations
-from affekt.bench.conversations import demonstrations, felt, pairs, partners, plan_of, run_conversations
+from affekt.bench.conversations import (
+    captions,
+    demonstrations,
+    felt,
+    pairs,
+    partners,
+    plan_of,
+    run_conversations,
+    talks,
+    voiced,
+)
 from affekt.catalog.studies import Variant, studies, study
 from affekt.core.errors import CatalogError, UnknownNameError
 from affekt.metrics.dynamics import response_lag
 from affekt.metrics.regression import concordance_cc, pearson_cc
 
-PLANS = {"demonstrations": demonstrations, "felt": felt, "pairs": pairs, "partners": partners}
+PLANS = {
+    "captions": captions,
+    "demonstrations": demonstrations,
+    "felt": felt,
+    "pairs": pairs,
+    "partners": partners,
+    "talks": talks,
+    "voiced": voiced,
+}
 
 
 def values(entry, **how):
@@ -132,3 +151,22 @@ def test_pairs_are_found_in_two_stages_and_gold_emotions_are_the_bound(ecf):
     assert f1["gold-emotions"] >= max(f1["told"], f1["not-told"]) > 0.8
     assert f1["at-once"] > 0.5
     assert all(found["pair_strict_f1"][name][0] <= f1[name] + 1e-6 for name in f1)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng")
+def test_captions_from_what_is_heard_are_nearer_than_ones_dealt_out():
+    entry = study("captions")
+    short = msgspec.structs.replace(entry, seeds=(2,), conversation={**entry.conversation, "dialogues": 8, "turns": 4})
+    found = values(short)
+    assert set(found) == {f"rouge_l_{facet}" for facet in ("speaker", "style", "emotion", "overall")}
+    assert found["rouge_l_overall"]["heard"][0] > found["rouge_l_overall"]["dealt-out"][0]
+
+
+@pytest.mark.data
+def test_the_filter_keeps_conversations_whose_turns_are_more_alike():
+    entry = study("talks")
+    short = msgspec.structs.replace(entry, seeds=(1,), conversation={**entry.conversation, "dialogues": 60})
+    found = values(short)
+    coherence = {name: each[0] for name, each in found["coherence"].items()}
+    assert coherence["kept-half"] > coherence["left-half"]
+    assert coherence["any-half"] > found["coherence_by_chance"]["any-half"][0]

@@ -504,3 +504,65 @@ def mirror(name: str, out: Path, seed: int) -> None:
     for kind, rows in write(name, out, seed=seed).items():
         click.echo(f"{kind}: {rows:,} rows")
     click.echo(f"Written: {out}")
+
+
+@command.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write into.")
+@click.option(
+    "--speakers",
+    metavar="A,B",
+    multiple=True,
+    help="Who speaks with whom: steady, lively, n-gram:CORPUS, or a language model as a folder or an address; several "
+    "times for several pairs.  [default: steady,lively]",
+)
+@click.option("--dialogues", type=click.IntRange(min=1), default=20, show_default=True, help="How many are made.")
+@click.option("--turns", type=click.IntRange(min=2), default=8, show_default=True, help="Turns of each.")
+@click.option("--domain", "domains", metavar="NAME", multiple=True, help="Domain to draw from; several times.")
+@click.option("--emotion", metavar="NAME", help="Emotion of the first turn.  [default: drawn]")
+@click.option(
+    "--keep", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share that the filter keeps."
+)
+@click.option("--voiced", is_flag=True, help="Have espeak-ng speak each turn in its emotion, to a WAV file.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all that is drawn.")
+@_DATA
+def converse(
+    out: Path,
+    speakers: tuple[str, ...],
+    dialogues: int,
+    turns: int,
+    domains: tuple[str, ...],
+    emotion: str | None,
+    keep: float,
+    voiced: bool,
+    seed: int,
+    data: str | None,
+) -> None:
+    """Make emotional conversations of two: a domain, a course of emotion, two speakers, a filter, and voices.
+
+    Rows of turns.jsonl are turns, with text, emotion, domain, and who spoke; `affekt analyze` reads them.
+    """
+    from affekt.core.errors import InputError
+    from affekt.train.converse.speakers import Speaker, open_speaker
+    from affekt.train.converse.talks import write_talks
+
+    pairs = []
+    known: dict[str, Speaker] = {}
+    for given in speakers or ("steady,lively",):
+        names = [name.strip() for name in given.split(",")]
+        if len(names) != 2 or not all(names):
+            raise InputError("A conversation has two speakers", where=given, hint="--speakers steady,lively")
+        known |= {name: open_speaker(name, data=data) for name in names if name not in known}
+        pairs.append((known[names[0]], known[names[1]]))
+    found = write_talks(
+        out,
+        pairs,
+        count=dialogues,
+        turns=turns,
+        domains=domains,
+        start=emotion,
+        keep=keep,
+        sound=voiced,
+        seed=seed,
+    )
+    click.echo(f"{found['made']:,} conversations made, {found['kept']:,} kept, {found['turns']:,} turns")
+    click.echo(f"Written: {out / 'turns.jsonl'}")

@@ -21,7 +21,7 @@ __all__ = ["plan_of", "run_conversations"]
 Said = Callable[[str, str, int, int, float], None]
 
 # Problem -> module here with a function `scores`.
-_PROBLEMS = ("demonstrations", "felt", "pairs", "partners")
+_PROBLEMS = ("captions", "demonstrations", "felt", "pairs", "partners", "talks", "voiced")
 
 
 def run_conversations(

@@ -14,6 +14,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from affekt.core.errors import InputError, MissingExtraError
 from affekt.core.works import implements
 from affekt.media.sound import Sound, sound_of
 
-__all__ = ["EMOTIONS", "LEVELS", "VOICES", "Spoken", "say", "spoken"]
+__all__ = ["EMOTIONS", "LEVELS", "VOICES", "Spoken", "express", "say", "spoken"]
 
 EMOTIONS = (
     "anger", "curiosity", "disappointment", "excitement", "fear", "gratitude", "joy", "love", "nervousness", "relief",
@@ -110,7 +111,7 @@ def say(text: str, *, voice: str, pitch: float, width: float, rate: float, loudn
     program = shutil.which("espeak-ng")
     if program is None:
         raise MissingExtraError("This needs espeak-ng, which is not installed", hint="apt-get install espeak-ng")
-    marked = f'<speak><prosody range="{100 * width:.0f}%">{text}</prosody></speak>'
+    marked = f'<speak><prosody range="{100 * width:.0f}%">{escape(text)}</prosody></speak>'
     settings = {"-v": voice, "-p": round(pitch), "-s": round(rate), "-a": round(loudness)}
     line = [program, "--stdout", "-m", *(str(part) for pair in settings.items() for part in pair), marked]
     try:
@@ -122,6 +123,34 @@ def say(text: str, *, voice: str, pitch: float, width: float, rate: float, loudn
     # A stream has no length in its header, so that the head is read and all the rest are samples.
     (found,) = struct.unpack_from("<I", content, 24)
     return sound_of(np.frombuffer(content[44 : len(content) // 2 * 2], "<i2"), rate=found)
+
+
+def express(
+    text: str, voice: str, valence: float, arousal: float, *, habit: NDArray[np.float64], chance: NDArray[np.float64]
+) -> Sound:
+    """Have a voice say a sentence with a feeling.
+
+    Args:
+        text: The sentence.
+        voice: Which of `VOICES`.
+        valence: From -1 to 1.
+        arousal: Likewise.
+        habit: The speaker's own pitch, width, rate and loudness, of about -2 to 2 each, shape (4,).
+        chance: What varies from one sentence to the next, likewise.
+
+    Raises:
+        MissingExtraError: espeak-ng is not installed.
+        InputError: It did not speak.
+    """
+    width = 1 + 0.5 * arousal + 0.5 * valence + 0.1 * habit[1] + 0.1 * chance[1]
+    return say(
+        text,
+        voice=voice,
+        pitch=float(np.clip(50 + 25 * arousal + 8 * valence + 5 * habit[0] + 2 * chance[0], 5, 95)),
+        width=float(np.clip(width, 0.1, 3)),
+        rate=float(165 + 55 * arousal + 8 * habit[2] + 5 * chance[2]),
+        loudness=float(np.clip(100 + 60 * arousal + 10 * habit[3] + 5 * chance[3], 20, 200)),
+    )
 
 
 def _listened(
@@ -161,14 +190,6 @@ def spoken(*, seed: int = 1, sentences: int = 1) -> Iterator[Spoken]:
                 for text in rng.permutation(_SENTENCES[voice[:2]])[:sentences]:
                     valence, arousal = np.clip(places[k] * level / LEVELS + rng.normal(0, 0.06, 2), -1, 1)
                     chance = rng.normal(0, 1, 4)
-                    width = 1 + 0.5 * arousal + 0.5 * valence + 0.1 * habit[1] + 0.1 * chance[1]
-                    sound = say(
-                        str(text),
-                        voice=voice,
-                        pitch=float(np.clip(50 + 25 * arousal + 8 * valence + 5 * habit[0] + 2 * chance[0], 5, 95)),
-                        width=float(np.clip(width, 0.1, 3)),
-                        rate=float(165 + 55 * arousal + 8 * habit[2] + 5 * chance[2]),
-                        loudness=float(np.clip(100 + 60 * arousal + 10 * habit[3] + 5 * chance[3], 20, 200)),
-                    )
+                    sound = express(str(text), voice, float(valence), float(arousal), habit=habit, chance=chance)
                     votes, intensities = _listened(float(valence), float(arousal), places, rng)
                     yield Spoken(sound, voice, emotion, level, float(valence), float(arousal), votes, intensities)
