@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -10,7 +11,9 @@ torch = pytest.importorskip("torch", reason="needs the train extra")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
+from affekt.bench.studies import run_study  # noqa: E402
 from affekt.catalog.face_units import face_units  # noqa: E402
+from affekt.catalog.studies import study  # noqa: E402
 from affekt.core.errors import UnknownNameError  # noqa: E402
 from affekt.corpora.drawn_faces import drawn_faces  # noqa: E402
 from affekt.models.face_reasons import FaceReason  # noqa: E402
@@ -188,3 +191,14 @@ def test_rewards_teach_and_what_is_kept_is_consistent(faces):
     places, kept = written_and_kept(paid, pictures, emotions, seed=1)
     assert places
     assert all(one.consistent and one.emotion == emotions[k] for k, one in zip(places, kept, strict=True))
+
+
+def test_a_study_of_reasons_runs_through(tmp_path):
+    small = {"people": 6, "labelled": 6, "unlabelled": 6, "epochs": 3, "steps": 2}
+    entry = study("face-units")
+    keep = [v for v in entry.variants if v.name in ("rewarded", "taught-alone", "and-round", "taught-all")]
+    short = msgspec.structs.replace(entry, fusion={**entry.fusion, **small}, seeds=(1,), variants=tuple(keep))
+    tables = {table.metric: table for table in run_study(short, tmp_path)}
+    assert list(tables) == ["units_f1", "emotion_accuracy", "consistent", "answered"]
+    assert {o.name for o in tables["answered"].outcomes} == {v.name for v in keep}
+    assert all(0 <= o.mean <= 1 for o in tables["answered"].outcomes)

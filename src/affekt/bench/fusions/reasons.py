@@ -79,8 +79,8 @@ class ClipsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     reads: Literal["likeliest", "best"] = "likeliest"
     people: int = 240
     labelled: int = 240
-    epochs: int = 60
-    steps: int = 150
+    epochs: int = 45
+    steps: int = 120
     frames: int = 3
 
 
