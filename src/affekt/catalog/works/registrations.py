@@ -244,8 +244,8 @@ class Registrations:
         file = f"catalog/{room}/{name}.toml"
         level, run, note = Level.DESCRIBED, "", ""
         if room == "tasks":
-            corpus = document.get("corpus")
-            if corpus in corpora:
+            corpus = str(document.get("corpus"))
+            if corpus.partition(":")[0] in corpora:  # of a view or a part, the corpus
                 level, run = Level.RUNS, f"affekt bench run {name}"
             else:
                 note = f"its corpus {corpus!r} is not in the catalogue"
