@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import msgspec
@@ -13,7 +14,7 @@ pytest.importorskip("sklearn", reason="needs the train extra")
 
 from affekt.bench import fusions  # noqa: E402
 from affekt.bench.studies import run_study  # noqa: E402
-from affekt.catalog.studies import studies, study  # noqa: E402
+from affekt.catalog.studies import Variant, studies, study  # noqa: E402
 from affekt.core.errors import CatalogError, UnknownNameError  # noqa: E402
 from affekt.train.fusion import made  # noqa: E402
 from affekt.train.fusion.agreement import consistency, paired_contrast  # noqa: E402
@@ -21,6 +22,7 @@ from affekt.train.fusion.attention import ClipReader  # noqa: E402
 from affekt.train.fusion.context import ContextLayer  # noqa: E402
 from affekt.train.fusion.experts import TOGETHER, Experts, mixed  # noqa: E402
 from affekt.train.fusion.scenes import SceneReader  # noqa: E402
+from affekt.train.fusion.turns import TurnReader  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,60 @@ def test_turns_are_read_with_those_that_count():
     assert moved["both"] == [True] * 6
     with pytest.raises(ValueError, match="even width"):
         ContextLayer(7)
+
+
+def test_what_stands_beside_turns_is_heard_of_those_around():
+    x, lengths, beside = torch.randn(2, 5, 8), torch.tensor([5, 3]), torch.zeros(2, 5, 2)
+    other = beside.clone()
+    other[:, 2] = 1
+    layer = ContextLayer(8, beside=2).eval()
+    moved = (layer(x, lengths, beside) - layer(x, lengths, other)).abs().amax(-1) > 1e-6
+    assert moved[0].all() and moved[1].tolist() == [True, True, True, False, False]
+    reader = TurnReader(8, 4, beside=2, hidden=6).eval()
+    assert reader(x, lengths, beside).shape == (2, 5, 4)
+    assert not torch.allclose(reader(x, lengths, beside)[0], reader(x, lengths, other)[0])
+
+
+def _talks(folder, split, count, rng):
+    """Dialogues in the layout of MELD; a plain line feels as the line before if the same person speaks."""
+    said = {"joy": "I am so happy about this!", "sadness": "I feel so sad and lonely.", "anger": "You make me furious!"}
+    names = "Utterance Speaker Emotion Sentiment Dialogue_ID Utterance_ID Season Episode StartTime EndTime"
+    with (folder / f"{split}_sent_emo.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(names.split())
+        for dialogue in range(count):
+            for k in range(0, 8, 2):
+                feels, who, then = str(rng.choice(list(said))), *rng.choice(["A", "B"], 2)
+                tail = ("neutral", dialogue, k, 1, 1, "00:00:00,000", "00:00:01,000")
+                rows.writerow((said[feels], who, feels, *tail))
+                after = feels if then == who else "neutral"
+                rows.writerow(("The table is over there.", then, after, "neutral", dialogue, k + 1, *tail[3:]))
+
+
+def test_turns_are_read_by_who_speaks_again(tmp_path):
+    folder = tmp_path / "meld" / "MELD"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 200), ("dev", 10), ("test", 60)):
+        _talks(folder, split, count, rng)
+    same = {"epochs": 20, "hidden": 32, "dropout": 0.1, "masked": 0.1, "rate": 1e-2, "layers": "one"}
+    ways = {
+        "alone": {"around": "none"},
+        "before": {"around": "before"},
+        "speakers": {"around": "before", "speakers": True, "members": 2, "adjusted": True},
+    }
+    variants = tuple(Variant(name=name, fusion=way) for name, way in ways.items())
+    entry = msgspec.structs.replace(
+        study("meld-turns"), seeds=(1,), baseline="alone", variants=variants, fusion={"problem": "turns", **same}
+    )
+    tables = {t.metric: t for t in run_study(entry, tmp_path / "out", data=tmp_path)}
+    score = {o.name: o.mean for o in tables["weighted_f1"].outcomes}
+    # A plain line says nothing by itself, the line before says what may be felt, and only who speaks says if it is.
+    assert max(score["alone"], score["before"]) < 0.85
+    assert score["speakers"] > 0.95
+    assert tables["weighted_f1_dev"].rows == 80
+    sizes = json.loads((tmp_path / "out" / "study.json").read_text("utf-8"))["measured"]["parameters"]
+    assert sizes["speakers"] > 1.9 * sizes["before"]
 
 
 def test_a_gate_of_equals_is_the_mean_of_the_experts():
@@ -181,7 +237,7 @@ def test_a_study_of_fusion_that_is_none_is_refused(tmp_path):
     with pytest.raises(CatalogError, match="loudness"):
         run_study(msgspec.structs.replace(entry, fusion={**entry.fusion, "loudness": 1}), tmp_path)
     with pytest.raises(CatalogError, match="about channels"):
-        msgspec.structs.replace(study("concordance"), fusion={"problem": "meld"}).check()
+        msgspec.structs.replace(study("concordance"), fusion={"problem": "turns"}).check()
 
 
 def test_a_projector_is_asked_with_other_names_than_it_learned():

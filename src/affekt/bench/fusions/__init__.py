@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from affekt.bench.fusions import clips, conversations, isolated, names, pictures, reasons, scenes
+from affekt.bench.fusions import clips, conversations, isolated, names, pictures, reasons, scenes, turns
 from affekt.bench.fusions.base import Found, Ground
 from affekt.catalog.studies import Study
 from affekt.core.errors import UnknownNameError
@@ -16,7 +16,7 @@ __all__ = ["PLANS", "Found", "Ground", "run_fusions"]
 # Problem -> what a variant can set in it, and what tries the variants.
 _PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
     "conversations": (conversations.Plan, conversations.made_conversations),
-    "meld": (conversations.Plan, conversations.meld_conversations),
+    "turns": (turns.Plan, turns.turns_read),
     "lines": (conversations.Plan, conversations.voted_lines),
     "missing": (conversations.Plan, conversations.channels_gone),
     "planted": (conversations.Plan, conversations.planted_pairs),

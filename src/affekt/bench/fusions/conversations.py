@@ -23,7 +23,6 @@ from affekt.corpora.read import read
 from affekt.extras import need
 from affekt.metrics.classification import (
     accuracy_statistic,
-    macro_f1_statistic,
     unweighted_average_recall_statistic,
     weighted_f1,
     weighted_f1_statistic,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 else:
     torch = need("torch", extra="train")
 
-__all__ = ["Plan", "channels_gone", "made_conversations", "meld_conversations", "planted_pairs", "voted_lines"]
+__all__ = ["Plan", "channels_gone", "made_conversations", "planted_pairs", "voted_lines"]
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,7 +63,6 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         balanced: Whether turns count by the inverse square root of how often their label comes.
         dropout: Share of numbers set to 0 while training.
         masked: Share of the numbers of the vectors that come in set to 0 while training.
-        every_layer: Whether words are the vectors of every layer of the encoder, of a corpus of words alone.
         missing: Share of the conversations in which one channel, drawn anew each time, is taken away while training.
     """
 
@@ -80,7 +78,6 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     balanced: bool = False
     dropout: float = 0.2
     masked: float = 0.0
-    every_layer: bool = False
     missing: float = 0.0
 
 
@@ -195,25 +192,20 @@ def channels_gone(ground: Ground) -> Found:
 
 
 def _of_corpus(
-    name: str, labels: tuple[str, ...], ground: Ground, *, every_layer: bool, data: str | Path | None = None
+    name: str, labels: tuple[str, ...], ground: Ground, *, data: str | Path | None = None
 ) -> list[Conversations]:
     """Train, dev and test of a corpus of dialogues, each turn as the vector of its words.
 
-    Turns with another label are read with those around them, and neither learned nor asked. Vectors of every layer are
-    put on the mean and spread of the turns that are trained on, since what all turns share is most of a lower layer.
+    Turns with another label are read with those around them, and neither learned nor asked.
     """
     out = []
-    reader = SentenceVectors(every_layer=every_layer)
+    reader = SentenceVectors()
     code = {label: i for i, label in enumerate(labels)}
-    middle, spread = np.float32(0), np.float32(1)
     for split in ("train", "dev", "test"):
         rows = list(read(name, split=split, data=data or ground.data))
         if ground.limit and split == "train":
             rows = rows[: ground.limit * 10]
         vectors = _standard(reader, [clip.text or "" for clip, _ in rows])
-        if every_layer and split == "train":
-            middle, spread = vectors.mean(0), np.maximum(vectors.std(0), 1e-6)
-        vectors = (vectors - middle) / spread
         ground.progress("all", f"read {split}", len(rows), 0, 0.0)
         dialogues: dict[str, list[int]] = {}
         for i, (clip, _) in enumerate(rows):
@@ -226,15 +218,6 @@ def _of_corpus(
             codes[k, : len(own)] = [code.get(rows[i][1].labels[0], -1) for i in own]
         out.append(Conversations({"text": x}, lengths, codes, np.full_like(codes, -1)))
     return out
-
-
-def meld_conversations(ground: Ground) -> Found:
-    """MELD's dialogues, each turn as the vector that the bundled English model makes of its words."""
-    found, codes = Found(), np.arange(len(space("meld").labels))
-    for name, truth, said, whose in _of_words("meld", ground, found):
-        for key, of in (("weighted_f1", weighted_f1_statistic), ("macro_f1", macro_f1_statistic)):
-            found.add(key, name, of(truth=truth, prediction=said, labels=codes).by(whose))
-    return found
 
 
 @implements(works=["emotionlines"])
@@ -267,10 +250,8 @@ def _of_words(
     if wrong := [name for name, plan in plans.items() if plan.experts != ("text",)]:
         raise CatalogError(f"There are words alone here, so {wrong[0]} can only have the expert text")
     labels = space("meld").labels
-    kinds = {plan.every_layer for plan in plans.values()}
-    read_as = {every: _of_corpus(corpus, labels, ground, every_layer=every, data=data) for every in sorted(kinds)}
+    train, dev, test = _of_corpus(corpus, labels, ground, data=data)
     for name, plan, seed in ground.runs(plans):
-        train, dev, test = read_as[plan.every_layer]
         net = _trained(plan, train, dev, len(labels), seed=seed)
         found.parameters[name] = parameters(net)
         yield name, test.labels[test.inside], _said(net, test)[0].argmax(1), np.nonzero(test.inside)[0]

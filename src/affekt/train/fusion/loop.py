@@ -30,6 +30,7 @@ def fit(
     batch: int = 32,
     rate: float = 2e-3,
     decay: float = 1e-2,
+    warm_up: float = 0.0,
     score: Callable[[Net], float] | None = None,
 ) -> Net:
     """Make a net and train it.
@@ -43,6 +44,7 @@ def fit(
         batch: Rows a step.
         rate: Highest learning rate; it falls to 0 along a cosine.
         decay: Weight decay (AdamW).
+        warm_up: Share of the steps in which the rate rises first, with momentum falling (one cycle, Smith 2018).
         score: How good the net is on development rows, more being better; the best epoch is kept. Default the last.
 
     Returns:
@@ -52,7 +54,12 @@ def fit(
     order = torch.Generator().manual_seed(seed)
     net = make()
     optimiser = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=rate, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * -(-rows // batch))
+    steps = epochs * -(-rows // batch)
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    if warm_up:
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=warm_up)
+    else:
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     best, kept = float("-inf"), None
     for _ in range(epochs):
         net.train()
