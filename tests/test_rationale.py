@@ -220,3 +220,25 @@ def test_stretches_of_a_recording_are_explained(tmp_path):
     found = [p for p in affekt.analyze(tmp_path / "talk.wav", explain=True) if p.evidence and p.abstained is None]
     assert found and all(p.explanation for p in found) and valid_share(found) == 1
     assert "is heard from" in found[0].explanation[0].sentence
+
+
+def test_what_a_face_does_is_told_and_held_against_its_evidence():
+    smile = Evidence("face", "lip corners up", 2.0, 3.5, 0.0, None, "lip_corners", "above", 4.2)
+    joy = Prediction("1", "ekman-neutral", {"joy": 0.8, "fear": 0.2}, ("joy",), evidence=(smile,))
+    said = [(s.sentence, s.evidence) for s in explain_channels(joy)]
+    assert said == [
+        ("From 2.0 to 3.5 s this face stands out: lip corners raised (lip corners up).", (0,)),
+        ("EMFACS lists that for joy: lip corners raised.", (0,)),
+    ]
+    still = replace(joy, evidence=(replace(smile, start=0.0, end=0.0, direction="below"),))
+    assert [s.sentence for s in explain_channels(still)] == [
+        "This face stands out: lip corners lowered (lip corners up)."
+    ]
+    for sentence, wrong in (
+        ("Lip corners raised is joyful.", None),
+        ("Lip corners raised: fear.", "speaks for fear"),
+        ("The mouth moves, jaw dropped.", "says 'jaw dropped' of a face"),
+        ("The lips are seen, lip corners lowered.", "says 'lip corners lowered' of a face"),
+    ):
+        found = check_statement(Statement(sentence, (0,)), joy)
+        assert (found is None) if wrong is None else (found is not None and wrong in found), found

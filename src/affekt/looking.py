@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affekt.core.channel import FaceBox
-from affekt.core.prediction import Prediction, kind_of
+from affekt.core.prediction import Evidence, Prediction, kind_of
+from affekt.explain.face_cues import face_departures, usual_look
+from affekt.features.landmarks import face_cue_values
 from affekt.features.scene import Look, LookMeter, scene_of
 from affekt.media.faces import CROP, Face, FaceFinder, People, crop_of, quality_of
 from affekt.media.text import Read
@@ -24,9 +26,10 @@ from affekt.models.face import grey_square
 if TYPE_CHECKING:
     from affekt.core.protocols import RecogniserSpec
     from affekt.listening import Explained
+    from affekt.media.landmarks import LandmarkFinder
     from affekt.media.video import Frame
 
-__all__ = ["MOST_FACES", "FaceReader", "FacesInTurn", "Scan", "Segment", "Shown", "Telling"]
+__all__ = ["MOST_FACES", "FaceReader", "FacesInTurn", "Scan", "Segment", "Shown", "Telling", "tell_departures"]
 
 _PIECE = 10.0  # seconds of the longest segment in which nobody speaks
 _LEAST = 1.0  # seconds of the shortest one
@@ -77,6 +80,9 @@ class Shown:
         reasons: Why faces of other frames could not be read: kind -> how many.
         first: The first reason of each kind.
         telling: Of each label, by its number, the frame that speaks most for it, where such are kept.
+        looked: Seconds of the frames in which its landmarks were measured.
+        looks: What they were like, from `affekt.features.landmarks.face_cue_values`.
+        departs: In what it departs from how this person usually looks.
     """
 
     boxes: list[FaceBox] = field(default_factory=list)
@@ -88,6 +94,9 @@ class Shown:
     reasons: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
     telling: dict[int, Telling] = field(default_factory=dict)
+    looked: list[float] = field(default_factory=list)
+    looks: list[NDArray[np.float64]] = field(default_factory=list)
+    departs: tuple[Evidence, ...] = ()
 
     def refuse(self, reason: str) -> None:
         """Count a face that cannot be read."""
@@ -138,10 +147,11 @@ class FacesInTurn:
     Args:
         face: The model.
         side: Pixels a side of the crops that are kept to explain a reading; 0 keeps none.
+        landmarks: What finds landmarks; `None` where none are looked for.
     """
 
-    def __init__(self, face: FaceReader, *, side: int = 0) -> None:
-        self._face, self._side = face, side
+    def __init__(self, face: FaceReader, *, side: int = 0, landmarks: LandmarkFinder | None = None) -> None:
+        self._face, self._side, self._landmarks = face, side, landmarks
         self._waiting: list[tuple[NDArray[np.uint8], float, float, list[Shown]]] = []
 
     def take(self, frame: Frame, face: Face, kept: Sequence[Shown]) -> None:
@@ -155,6 +165,12 @@ class FacesInTurn:
             for each in kept:
                 each.refuse(quality.problem)
             return
+        points = self._landmarks.find(frame.pixels, face) if self._landmarks is not None and face.front else None
+        if points is not None:
+            values = face_cue_values(points)
+            for each in kept:
+                each.looked.append(frame.time)
+                each.looks.append(values)
         self._waiting.append((crop, frame.time, quality.weight, list(kept)))
         if len(self._waiting) >= _BATCH:
             self.flush()
@@ -251,3 +267,16 @@ class Scan:
         return sorted(
             (s for s in kept if s.read is not None or s.people), key=lambda segment: (segment.start, segment.end)
         )
+
+
+def tell_departures(shown: Sequence[Shown], *, step: float = 0.0) -> None:
+    """Say of each stretch of one person in what the face departs from how it is in all of them.
+
+    Args:
+        shown: What was kept of the person in each stretch.
+        step: Seconds from one frame to the next; 0 in a picture.
+    """
+    frames = {time: values for each in shown for time, values in zip(each.looked, each.looks, strict=True)}
+    usual = usual_look(list(frames.values()))
+    for each in shown:
+        each.departs = face_departures(each.looked, each.looks, usual, step=step)

@@ -33,8 +33,9 @@ from affekt.extras import need
 from affekt.features.measures import measures
 from affekt.features.scene import scene_cues
 from affekt.listening import Listener, apart, measured
-from affekt.looking import MOST_FACES, FaceReader, FacesInTurn, Scan, Segment, Shown
+from affekt.looking import MOST_FACES, FaceReader, FacesInTurn, Scan, Segment, Shown, tell_departures
 from affekt.media.faces import FaceFinder
+from affekt.media.landmarks import LandmarkFinder
 from affekt.media.recording import RecordingSource
 from affekt.media.text import Read
 from affekt.media.watched import ImageSource, VideoSource
@@ -161,7 +162,17 @@ class Watcher(Listener):
 
     def _reader(self) -> FacesInTurn:
         eye = self._explained
-        return FacesInTurn(self._face, side=eye.face.size if eye is not None else 0)
+        return FacesInTurn(self._face, side=eye.face.size if eye is not None else 0, landmarks=self._landmarks)
+
+    @cached_property
+    def _landmarks(self) -> LandmarkFinder | None:
+        """What finds landmarks, to explain a face; `None` where that is not asked for or not installed."""
+        if not self.explain:
+            return None
+        try:
+            return LandmarkFinder()
+        except MissingExtraError:
+            return None
 
     # --- Blocks -------------------------------------------------------------------------------------------------------
 
@@ -192,6 +203,8 @@ class Watcher(Listener):
             for kept, face in zip(shown, faces, strict=True):
                 reading.take(frame, face, [kept])
             reading.flush()
+            for kept in shown:
+                tell_departures([kept])
         reads, parts = [whole], [_Part()]
         if shown:
             named = enumerate(shown, 1)
@@ -255,6 +268,12 @@ class Watcher(Listener):
                 return
             video.notes = (*notes, f"Its pictures were not read: {err.what}.")
         found = scan.end(video.seen)
+        people: dict[str, list[Shown]] = {}
+        for segment in found:
+            for person, kept in segment.people.items():
+                people.setdefault(person, []).append(kept)
+        for shown in people.values():
+            tell_departures(shown, step=1 / RATE)
         baselines = self._baselines(reads, vectors)
         rows, parts = self._rows(found, video)
         choices = [self._choice(read) for read in rows]
@@ -380,7 +399,7 @@ class Watcher(Listener):
             evidence = _moments(shown, labels, weights, table, scores) + self._regions(clip, shown, scores)
             if not any(e.weight > 0 for e in evidence):
                 evidence = (_look(shown, scores), *evidence)
-            prediction = replace(prediction, evidence=evidence)
+            prediction = replace(prediction, evidence=evidence + shown.departs)
         return prediction if way.map is None else prediction.to(way.map)
 
     def _regions(self, clip: Clip, shown: Shown, scores: Mapping[str, float]) -> tuple[Evidence, ...]:

@@ -19,7 +19,7 @@ Direction = Literal["above", "below"]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Something seen or heard that moved a prediction, or in which a voice departs from its speaker's manner.
+    """Something seen or heard that moved a prediction, or in which a voice or a face departs from what is usual for it.
 
     Attributes:
         modality: The channel that it was found in.
@@ -27,11 +27,12 @@ class Evidence:
         start: Where it starts: characters in text, seconds in sound and video.
         end: Where it ends (exclusive for characters).
         weight: How much it moved the probability of `label`; negative where it spoke against it, 0 where it is only
-            said how a voice departs from its speaker's manner, which is a claim about no label.
+            said how a voice or a face departs from what is usual, which is a claim about no label.
         label: The label that it speaks for or against.
-        name: The property in which a voice departs, such as `pitch`; `None` for all else.
+        name: The property in which a voice or a face departs, such as `pitch`; `None` for all else.
         direction: The side to which it departs; `None` for all else.
-        z: How far it departs, in standard deviations from the speaker's median; `None` for all else.
+        z: How far it departs, in standard deviations from the person's median (of a face with few frames, from that of
+            neutral faces); `None` for all else.
     """
 
     modality: Modality

@@ -30,6 +30,7 @@ from affekt.core.works import implements
 from affekt.explain.attribution import NEGATOR, word_spans
 from affekt.explain.open_words import mentions
 from affekt.features.cues import CUES
+from affekt.features.landmarks import FACE_CUES
 
 if TYPE_CHECKING:
     from affekt.models.llm import Backend
@@ -192,16 +193,16 @@ def _from_templates(prediction: Prediction) -> list[Statement]:
         out.append(Statement(say[kind].format(weights=weights, **more), at))
 
     departs = [(i, e) for i, e in every if e.z is not None]
-    for span in dict.fromkeys((e.start, e.end) for _, e in departs):
-        some = [(i, e) for i, e in departs if (e.start, e.end) == span]
-        named = {cue.name: cue for cue in CUES}
-        manner = [
-            (named[e.name].more if e.direction == "above" else named[e.name].less) if e.name in named else e.cue
-            for _, e in some
-        ]
-        start, end = (f"{second:.1f}" for second in span)
-        add("departs", some, start=start, end=end, manner=", ".join(manner), cues="; ".join(e.cue for _, e in some))
     labels = _labels_of(prediction)
+    for modality, *span in dict.fromkeys((e.modality, e.start, e.end) for _, e in departs):
+        some = [(i, e) for i, e in departs if (e.modality, e.start, e.end) == (modality, *span)]
+        kind = "departs" if modality != "face" else "looks" if span[1] > span[0] else "looks_still"
+        start, end = (f"{second:.1f}" for second in span)
+        manner = ", ".join(_manner(e) for _, e in some)
+        add(kind, some, start=start, end=end, manner=manner, cues="; ".join(e.cue for _, e in some))
+    for label in labels:
+        if listed := [(i, e) for i, e in departs if _listed(e, label)]:
+            add("listed", listed, label=label, manner=", ".join(dict.fromkeys(_manner(e) for _, e in listed)))
     for label in dict.fromkeys((*labels, *(e.label for _, e in every if e.label is not None))):
         for side, most in (("for", _FOR), ("against", _AGAINST)):
             sign = 1 if side == "for" else -1
@@ -238,6 +239,23 @@ def _from_templates(prediction: Prediction) -> list[Statement]:
         kind = "reading" if prediction.labels else "nearest"
         out.append(Statement(say[kind].format(labels=_shown(prediction, prediction.scores, borne)), rests_on))
     return out
+
+
+_SAID = {(c.name, d): w for c in CUES for d, w in (("above", c.more), ("below", c.less))} | {
+    (c.name, d): side.said for c in FACE_CUES for d, side in (("above", c.more), ("below", c.less))
+}
+"""Property and side to which it departs -> what is said of that."""
+
+
+def _manner(e: Evidence) -> str:
+    """A departure in a word or two."""
+    return _SAID.get((e.name or "", e.direction or ""), e.cue)
+
+
+def _listed(e: Evidence, label: str) -> bool:
+    """Whether a departure of a face is what the table of EMFACS has for an emotion."""
+    cue = next((cue for cue in FACE_CUES if e.modality == "face" and cue.name == e.name), None)
+    return cue is not None and any(_same(name, label) for name in cue.side(e.direction).emotions)
 
 
 def _first(prediction: Prediction, channel: str) -> str | None:
@@ -347,14 +365,14 @@ def _wrong_channel(sentence: str, cited: Sequence[Evidence]) -> str | None:
 
 
 def _wrong_property(sentence: str, cited: Sequence[Evidence]) -> str | None:
-    """Properties of the voice that are named must depart, and to the side that is named."""
+    """Properties of the voice and the face that are named must depart, and to the side that is named."""
     # Measured properties as cues say them, and counts in brackets, are the evidence's own words.
     text = f" {' '.join(_words(_BRACKETS.sub(' ', sentence)))} "
     found = {(e.name, e.direction) for e in cited if e.z is not None}
-    for cue in CUES:
-        for word, direction in ((cue.more, "above"), (cue.less, "below")):
-            if f" {word} " in text and (cue.name, direction) not in found:
-                return f"says {word!r} of a voice, and its evidence does not"
+    faces = {cue.name for cue in FACE_CUES}
+    for (name, direction), word in _SAID.items():
+        if f" {word} " in text and (name, direction) not in found:
+            return f"says {word!r} of a {'face' if name in faces else 'voice'}, and its evidence does not"
     return None
 
 
@@ -375,7 +393,7 @@ def _wrong_emotion(sentence: str, cited: Sequence[Evidence], prediction: Predict
         if denied:
             if not any(_same(e.label, label) and e.weight < 0 for e in cited):
                 return f"speaks against {label}, and its evidence does not"
-        elif not any(_bears(e, label, prediction) for e in cited):
+        elif not any(_bears(e, label, prediction) or _listed(e, label) for e in cited):
             return f"speaks for {label}, and its evidence does not"
     return None
 

@@ -55,8 +55,8 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
         ),
         "abstained": ("Why no answer is given; null where one is.", {}),
         "evidence": (
-            "What moved the reading, and how a voice departs from its speaker's manner; empty where it was not asked "
-            "for.",
+            "What moved the reading, and how a voice or a face departs from what is usual for it; empty where it was "
+            "not asked for.",
             {},
         ),
         "trajectory": ("Windows of a long text, in order; null for a text that was read in one piece.", {}),
@@ -150,19 +150,20 @@ _FIELDS: dict[type, dict[str, tuple[str, dict[str, Any]]]] = {
         "end": ("Where it ends; exclusive for characters.", {"minimum": 0}),
         "weight": (
             "How much it moved the probability of `label`; negative where it spoke against it, 0 where it is only said "
-            "how a voice departs from its speaker's manner.",
+            "how a voice or a face departs from what is usual for it.",
             {},
         ),
         "label": ("The label that it speaks for or against; null where it is about the reading as a whole.", {}),
         "name": (
-            "Property in which a voice departs from its speaker's manner, such as `pitch`; null for all else. Since "
-            "1.3.",
+            "Property in which a voice or a face departs from what is usual for it, such as `pitch`; null for all "
+            "else. Since 1.3.",
             {},
         ),
         "direction": ("Side to which it departs; null for all else. Since 1.3.", {"enum": ["above", "below"]}),
         "z": (
-            "How far it departs, in standard deviations from the median of the speaker's other stretches; null for all "
-            "else. Since 1.3.",
+            "How far it departs, in standard deviations: of a voice from the median of the speaker's other stretches, "
+            "of a face from that of the person's frames, or, with few of them, of neutral faces; null for all else. "
+            "Since 1.3.",
             {},
         ),
     },

@@ -338,7 +338,8 @@ class _Page:
         if departs:
             self.line()
         for e in departs:
-            self.line(self._text(_INDENT, (self._flat(e.cue), "bold"), (f" from {e.start:.1f} s", "dim")))
+            when = f" from {e.start:.1f} s" if e.end > e.start else ""
+            self.line(self._text(_INDENT, (self._flat(e.cue), "bold"), (when, "dim")))
         ranked = sorted((e for e in evidence if e.z is None), key=lambda e: -abs(e.weight))
         if not self._wide:
             ranked = ranked[:5]

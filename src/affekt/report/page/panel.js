@@ -74,13 +74,16 @@ function drawPanel() {
   }
   const scales = D.dimensions.map((d) => scaleRow(d, i)).filter(Boolean);
   if (scales.length) parts.push(el('h3', {}, 'Scales'), ...scales);
-  const [heard, moved] = [true, false].map((is) => evidence.filter((e) => (e.modality === 'voice' && e.label < 0 && !e.weight) === is));
-  if (heard.length) parts.push(el('h3', {}, 'Against this speaker\u2019s own manner'), el('ul', { class: 'p-cues' }, ...heard.map((e) => el('li', {}, e.cue, ' (from ', sound.moment(i, e), ')'))));
+  const [departs, moved] = [true, false].map((is) => evidence.filter((e) => (['voice', 'face'].includes(e.modality) && e.label < 0 && !e.weight) === is));
+  for (const [modality, head] of [['voice', 'Against this speaker\u2019s own manner'], ['face', 'How the face stands out']]) {
+    const some = departs.filter((e) => e.modality === modality);
+    if (some.length) parts.push(el('h3', {}, head), el('ul', { class: 'p-cues' }, ...some.map((e) => el('li', {}, e.cue, ...(e.end > e.start ? [' (from ', sound.moment(i, e), ')'] : [])))));
+  }
   if (moved.length) {
     const shown = moved.filter((e) => panel.label < 0 || e.label === panel.label || e.label < 0).sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, 40);
     parts.push(el('h3', {}, panel.label < 0 ? 'Evidence' : `Evidence on ${words(P.labels[panel.label])}`),
       shown.length ? el('table', { class: 'p-evidence' }, el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'What'), el('th', { scope: 'col' }, 'Label'), el('th', { scope: 'col', class: 'num' }, 'Moved its score by'))),
-        el('tbody', {}, ...shown.map((e) => el('tr', {}, el('td', { dir: 'auto' }, el('mark', { class: e.weight < 0 ? 'against' : 'for' }, e.cue || '\u2013'), ...(e.modality === 'text' ? [] : [` (${e.modality}, `, sound.moment(i, e), ')'])),
+        el('tbody', {}, ...shown.map((e) => el('tr', {}, el('td', { dir: 'auto' }, el('mark', { class: e.weight < 0 ? 'against' : 'for' }, e.cue || '\u2013'), ...(e.modality === 'text' ? [] : D.start[i] >= 0 ? [` (${e.modality}, `, sound.moment(i, e), ')'] : [` (${e.modality})`])),
           el('td', {}, e.label < 0 ? '' : words(P.labels[e.label])), el('td', { class: 'num' }, signed(e.weight)))))) : el('p', { class: 'fine' }, 'None for this label.'));
   }
   const order = P.labels.map((_, l) => l).filter((l) => !Number.isNaN(D.score(i, l))).sort((a, b) => D.score(i, b) - D.score(i, a));
