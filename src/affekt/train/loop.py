@@ -516,7 +516,10 @@ def _run_stage(
     if there and mark.items() <= there.items():
         learner.load(out)
     sources = school.sources(stage)
-    of_head = {s.part.head: s.objective for s in sources}
+    teachers = school.recipe.teachers
+    # Teachers may teach a head that has no gold in this stage.
+    taught_there = school.sources(teachers.stage) if teachers else []
+    of_head = {s.part.head: s.objective for s in (*taught_there, *sources)}
     targets = [
         torch.from_numpy(s.objective.mix(s.targets, s.soft.get(s.part.head), stage.taught).astype(np.float32))
         for s in sources
