@@ -30,6 +30,7 @@ __all__ = [
     "movements",
     "scene_cues",
     "scene_of",
+    "telling_tubes",
 ]
 
 Bytes = NDArray[np.uint8]
@@ -179,8 +180,12 @@ class Movement:
     cut: bool
 
 
-def movements(video: Video, *, rate: float = _FLOW_RATE) -> list[Movement]:
+def movements(video: Video | Iterable[Frame], *, rate: float = _FLOW_RATE) -> list[Movement]:
     """Movement through a video, by dense optical flow (Farnebäck 2003) between small frames, so many a second.
+
+    Args:
+        video: A video, or frames in grey, the longer side of 96 pixels, that are at hand.
+        rate: Frames a second that are taken of a video; of frames all are.
 
     Raises:
         InputError: It cannot be read.
@@ -189,7 +194,8 @@ def movements(video: Video, *, rate: float = _FLOW_RATE) -> list[Movement]:
     cv2: Any = need("cv2", extra="video")
     out: list[Movement] = []
     last: tuple[float, Bytes] | None = None
-    for frame in video.frames(rate=rate, longest=_FLOW_SIDE, grey=True):
+    frames = video.frames(rate=rate, longest=_FLOW_SIDE, grey=True) if isinstance(video, Video) else video
+    for frame in frames:
         strength, cut = 0.0, False
         if last is not None and last[1].shape == frame.pixels.shape:
             flow = cv2.calcOpticalFlowFarneback(last[1], frame.pixels, None, 0.5, 2, 11, 2, 5, 1.1, 0)
@@ -261,3 +267,36 @@ def around_events(found: Sequence[Movement], *, seconds: float, budget: int) -> 
         excess[np.abs(times - times[k]) <= _APART] = -math.inf
     rest = budget - len(chosen)
     return sorted([*chosen, *(evenly(seconds, rest) if rest else ())])
+
+
+@implements(works=["stimuvar"])
+def telling_tubes(frames: Bytes, before: Bytes, *, cell: int = 6, share: float = 0.1) -> NDArray[np.bool_]:
+    """The small regions of a few frames in which most changes at once.
+
+    A region counts by how far it is from the same region a moment before, light that changes everywhere taken off.
+    After StimuVAR, which keeps those tubes of tokens that speak most for an emotion; here what moves abruptly is kept.
+
+    Args:
+        frames: Grey, shape (frames, height, width).
+        before: The frame of the video before each, of the same shape.
+        cell: Pixels of the side of a region.
+        share: Share of all regions that is kept, of all frames together.
+
+    Returns:
+        Whether each is kept, shape (frames, height // cell, width // cell).
+
+    Raises:
+        ValueError: The shapes differ, a side is shorter than a cell, or the share is none.
+    """
+    count, tall, wide = frames.shape
+    rows, columns = tall // cell, wide // cell
+    if before.shape != frames.shape:
+        raise ValueError(f"frames have shape {frames.shape}, those before them {before.shape}")
+    if not (rows and columns and 0 < share <= 1):
+        raise ValueError(f"frames of {tall} x {wide} pixels have no share of {share} of regions of {cell}")
+    now, then = (v[:, : rows * cell, : columns * cell].astype(np.float64) for v in (frames, before))
+    apart = (now - now.mean((1, 2), keepdims=True)) - (then - then.mean((1, 2), keepdims=True))
+    change = np.abs(apart).reshape(count, rows, cell, columns, cell).mean(axis=(2, 4))
+    kept = np.zeros(change.size, bool)
+    kept[np.argsort(-change, axis=None, kind="stable")[: max(round(share * change.size), 1)]] = True
+    return kept.reshape(change.shape)

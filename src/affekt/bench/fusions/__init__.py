@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from affekt.bench.fusions import clips, conversations, isolated, names, pictures, reasons, scenes, turns
+from affekt.bench.fusions import clips, conversations, events, isolated, names, pictures, reasons, scenes, turns
 from affekt.bench.fusions.base import Found, Ground
 from affekt.catalog.studies import Study
 from affekt.core.errors import UnknownNameError
@@ -27,6 +27,7 @@ _PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
     "rated": (isolated.Plan, isolated.rated_apart),
     "explained": (pictures.Plan, pictures.explained_pictures),
     "names": (names.Plan, names.features_to_names),
+    "events": (events.Plan, events.clips_with_an_event),
     "face-units": (reasons.UnitsPlan, reasons.faces_to_units),
     "face-trees": (reasons.ClipsPlan, reasons.clips_to_trees),
     "meld-scenes": (scenes.Plan, scenes.dialogues_as_scenes),
