@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
 from itertools import islice, pairwise
@@ -36,6 +37,7 @@ def test_a_course_goes_as_emotions_follow_one_another():
 
 
 @pytest.mark.data
+@pytest.mark.skipif("AFFEKT_DATA" not in os.environ, reason="AFFEKT_DATA is not set")
 def test_the_course_was_counted_on_meld():
     assert counted("meld").tolist() == [list(row) for row in talk().course.counts]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import msgspec
@@ -163,6 +164,7 @@ def test_captions_from_what_is_heard_are_nearer_than_ones_dealt_out():
 
 
 @pytest.mark.data
+@pytest.mark.skipif("AFFEKT_DATA" not in os.environ, reason="AFFEKT_DATA is not set")
 def test_the_filter_keeps_conversations_whose_turns_are_more_alike():
     entry = study("talks")
     short = msgspec.structs.replace(entry, seeds=(1,), conversation={**entry.conversation, "dialogues": 60})
