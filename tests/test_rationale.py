@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
 from browser import browser_test
 from click.testing import CliRunner
@@ -15,10 +16,13 @@ from sounds import voice, write
 
 import affekt
 from affekt.analysis import Policy
+from affekt.catalog.spaces import space
 from affekt.cli.explain import command
 from affekt.core.channel import Channel, Conflict, Statement
 from affekt.core.prediction import Evidence, Prediction
+from affekt.explain.face_cues import face_departures, usual_look
 from affekt.explain.rationale import check_statement, explain_channels, rationale, valid_share
+from affekt.features.landmarks import FACE_CUES
 from affekt.report.terminal import render
 
 SCORES = {"anger": 0.1, "fear": 0.62, "joy": 0.04, "sadness": 0.24}
@@ -242,3 +246,23 @@ def test_what_a_face_does_is_told_and_held_against_its_evidence():
     ):
         found = check_statement(Statement(sentence, (0,)), joy)
         assert (found is None) if wrong is None else (found is not None and wrong in found), found
+
+
+@pytest.mark.parametrize("step", [0.0, 0.25])
+def test_every_cue_of_a_face_can_be_told(step):
+    """Words of the catalogue are no words of emotion, which the check would take for claims."""
+    usual = usual_look([])
+    usual = replace(usual, own=step > 0)
+    for sign in (-1, 1):
+        found = [
+            e
+            for j in range(len(FACE_CUES))
+            for e in face_departures(
+                [2.0], usual.median + sign * 5 * usual.sd * np.eye(len(FACE_CUES))[j], usual, step=step
+            )
+        ]
+        assert [e.name for e in found] == [cue.name for cue in FACE_CUES]
+        for e in found:
+            scores = dict.fromkeys(space("ekman-neutral").labels, 1 / 7)
+            told = rationale(Prediction("1", "ekman-neutral", scores, ("joy",), evidence=(e,)))
+            assert told.statements and not told.removed

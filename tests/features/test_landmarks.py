@@ -132,7 +132,7 @@ def test_a_person_who_always_smiles_does_not_depart_by_smiling_but_a_picture_of_
     always = frames(60, smile=slice(0, 60), rise=0.3)
     assert not face_departures([k / 4 for k in range(60)], always, usual_look(always))
     (found, *_) = face_departures([0.0], always[:1], usual_look(always[:1]))
-    assert found.name == "lip_corners" and found.cue.endswith("SD above that of neutral faces")
+    assert found.name == "lip_corners" and found.cue.endswith("SD above that of faces at rest")
     assert found.start == found.end == 0
 
 

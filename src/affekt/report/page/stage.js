@@ -269,7 +269,7 @@ function drawLines() {
     const item = el('li', { class: i === now ? 'now' : '' }, press);
     if (i === now) {
       const clues = D.evidence(i).filter((e) => e.modality !== 'text').slice(0, 8);
-      if (clues.length) item.append(el('span', { class: 'cues' }, ...clues.map((e) => el('span', { dir: 'auto' }, e.label < 0 ? e.cue : `${e.modality === 'voice' ? '' : `${capital(e.modality)}: `}${evidenceSays(e)}`, momentButton(i, e)))));
+      if (clues.length) item.append(el('span', { class: 'cues' }, ...clues.map((e) => el('span', { dir: 'auto' }, e.label < 0 ? e.cue : `${e.modality === 'voice' ? '' : `${capital(e.cue.replace(/ at [\d.]+ s$/, ''))}: `}${evidenceSays(e)}`, momentButton(i, e)))));
     }
     return item;
   }));
