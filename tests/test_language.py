@@ -75,9 +75,9 @@ def test_what_is_covered_is_the_models_matter() -> None:
 
 def test_long_texts_are_judged_by_their_beginning_and_middle() -> None:
     german = "Das war ein langer und schwerer Tag für uns alle. " * 2000
-    began = time.perf_counter()
+    began = time.process_time()
     assert foreign(german, EN) is not None
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 2  # all of it would take 10
     assert foreign("It was a long day for all of us. " * 2000, EN) is None
 
 

@@ -5,7 +5,6 @@ import math
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -393,14 +392,13 @@ def test_tables_on_a_terminal_never_cut_an_id(
     assert "Beyond Hate" in capsys.readouterr().out
 
 
-def test_listing_takes_less_than_half_a_second() -> None:
-    code = "from affekt.cli.works import command; command(['list'])"
-    best = math.inf
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.5
+def test_listing_reads_what_it_shows_and_no_model() -> None:
+    code = (
+        "import sys; from affekt.cli.works import command; command(['list'], standalone_mode=False);"
+        "heavy = {'numpy', 'onnxruntime', 'tokenizers', 'pyarrow'} & set(sys.modules); sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_page_of_works_is_current() -> None:
