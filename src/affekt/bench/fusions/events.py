@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         budget: Frames of a clip.
         share: Share of the regions that is kept, where not all are read.
         rows: Clips that are drawn to train on.
+        tested: Clips that are drawn to score.
         epochs: Passes over them.
     """
 
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     budget: int = 6
     share: float = 0.1
     rows: int = 200
+    tested: int = 200
     epochs: int = 20
 
 
@@ -88,10 +90,10 @@ def clips_with_an_event(ground: Ground) -> Found:
     plans, found = ground.plans(Plan), Found()
     drawn: dict[tuple[object, ...], tuple[_Seen, _Seen]] = {}
     for name, plan, seed in ground.runs(plans):
-        key = (plan.budget, plan.share, plan.rows)
+        key = (plan.budget, plan.share, plan.rows, plan.tested)
         if key not in drawn:
             rows = min(plan.rows, ground.limit or plan.rows)
-            drawn[key] = _Seen(drawn_events(rows, seed=1), plan), _Seen(drawn_events(200, seed=3), plan)
+            drawn[key] = _Seen(drawn_events(rows, seed=1), plan), _Seen(drawn_events(plan.tested, seed=3), plan)
         train, test = drawn[key]
         chance = np.random.default_rng(seed)
 
