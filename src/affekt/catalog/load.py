@@ -83,6 +83,9 @@ def document(room: str, name: str) -> dict[str, Any]:
     return found
 
 
+_ONE_OF = {"corpora": "corpus", "studies": "study"}  # what an entry of a room is called, where it is not its stem
+
+
 @cache
 def _packaged(room: str) -> tuple[str, ...]:
     folder = resources.files("affekt.catalog") / room
@@ -92,7 +95,7 @@ def _packaged(room: str) -> tuple[str, ...]:
 def _path(room: str, name: str) -> str:
     """Where an entry stands: the full path of one's own, `room/name.toml` of one of the package."""
     if name not in names(room):
-        raise UnknownNameError(room.rstrip("s") if room != "corpora" else "corpus", name, names(room))
+        raise UnknownNameError(_ONE_OF.get(room, room.removesuffix("s")), name, names(room))
     own = user_folder()
     if own is not None and (own / room / f"{name}.toml").is_file():
         return str(own / room / f"{name}.toml")
