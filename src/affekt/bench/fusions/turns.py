@@ -91,6 +91,12 @@ class _Turns:
         out: NDArray[np.int64] = self.labels[self.labels >= 0].numpy()
         return out
 
+    @property
+    def whose(self) -> NDArray[np.int64]:
+        """The conversation that each turn is of, shape (turns,)."""
+        out: NDArray[np.int64] = np.nonzero((self.labels >= 0).numpy())[0]
+        return out
+
 
 def _splits(encoder: str, layers: Literal["one", "every"], ground: Ground) -> dict[str, _Turns]:
     """Train, dev and test; vectors on the mean and spread that the turns of train have."""
@@ -182,15 +188,18 @@ def turns_read(ground: Ground) -> Found:
     plans, found = ground.plans(Plan), Found()
     codes = np.arange(len(space("meld").labels))
     read_as = {way: _splits(*way, ground) for way in sorted({(p.encoder, p.layers) for p in plans.values()})}
+    shares: dict[tuple[Plan, int], float] = {}  # one net tells the share for several
     for name, plan, seed in ground.runs(plans):
         splits = read_as[plan.encoder, plan.layers]
-        train, test = splits["train"], splits["test"]
+        train = splits["train"]
         nets = [_trained(plan, train, len(codes), seed * 100 + k) for k in range(plan.members)]
         found.parameters[name] = sum(map(parameters, nets))
         counts = np.bincount(train.truth, minlength=len(codes)) + 1  # a label that never comes has no logarithm
         often = np.log(counts / counts.sum())
-        share = _offset(plan, train, often, seed) if plan.adjusted else 0.0
-        whose = np.nonzero((test.labels >= 0).numpy())[0]
+        one = msgspec.structs.replace(plan, members=1)
+        if plan.adjusted and (one, seed) not in shares:
+            shares[one, seed] = _offset(one, train, often, seed)
+        share = shares.get((one, seed), 0.0)
         for key, split, of in (
             ("weighted_f1", "test", weighted_f1_statistic),
             ("macro_f1", "test", macro_f1_statistic),
@@ -199,5 +208,5 @@ def turns_read(ground: Ground) -> Found:
             asked = splits[split]
             answers = (_said(plan, nets, asked) - share * often).argmax(1)
             score = of(truth=asked.truth, prediction=answers, labels=codes)
-            found.add(key, name, score.by(whose if split == "test" else np.nonzero((asked.labels >= 0).numpy())[0]))
+            found.add(key, name, score.by(asked.whose))
     return found
