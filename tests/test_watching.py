@@ -279,7 +279,7 @@ def test_the_command_checks_what_is_named_in_faces(tmp_path: Path) -> None:
     assert covered_falls["named"] >= max(covered_falls["random"], covered_falls["least"])
     assert found["gains"]["covered"][0] == pytest.approx(covered_falls["named"] - covered_falls["random"])
     table = CliRunner().invoke(explain, [str(tmp_path / "0.png"), "--check"])
-    assert table.exit_code == 0 and "1 faces" in table.stdout and "random box" in table.stdout
+    assert table.exit_code == 0 and "1 face," in table.stdout and "random box" in table.stdout
     (tmp_path / "nobody").mkdir()
     still(tmp_path / "nobody" / "a.png", scene())
     with pytest.raises(InputError, match="no faces"):

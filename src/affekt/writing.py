@@ -22,7 +22,7 @@ from affekt.core.row import ROW_VERSION
 from affekt.media.kinds import RECORDED
 from affekt.media.recording import RecordingSource
 from affekt.media.sound import Sound, stream_sound
-from affekt.media.watched import VideoSource
+from affekt.media.watched import ImageSource, VideoSource
 from affekt.opening import File, Input
 from affekt.report.exports import Format, check_times, export, format_of
 from affekt.report.exports.spool import Spool, cannot_write
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from affekt.features.picture import Picture
     from affekt.models.choice import Way
     from affekt.report.html import ModelFacts, Recording, ReportFacts
+    from affekt.report.page.photos import Photos
 
 __all__ = ["HELD", "MOST_HELD", "Progress", "Summary", "check_held", "write", "write_stream"]
 
@@ -166,7 +167,7 @@ def write(
         except OSError as err:
             raise cannot_write(out, err) from err
     started = time.monotonic()
-    pictures = _watch(source) if chosen == "html" else []
+    pictures, photos = (_watch(source), _look(source)) if chosen == "html" else ([], None)
     spool = Spool(out, run=_run_of(source, analyzer), restart=restart)
     try:
         resumed = spool.rows
@@ -194,8 +195,10 @@ def write(
                     progress(Progress(spool.rows, resumed, block.fraction, block.heard))
             spool.finish()
         try:
-            if chosen == "html":
-                facts = _facts(source, analyzer, command, spool.notes, _shown(source, pictures, embed_sound))
+            if photos is not None:
+                _look_again(source, photos)
+                shown = _shown(source, pictures, embed_sound)
+                facts = _facts(source, analyzer, command, spool.notes, shown, photos)
                 _put_report(spool, out, facts)
             else:
                 _put(spool, out, chosen, source, analyzer)
@@ -441,8 +444,38 @@ def _size(file: RecordingSource) -> tuple[int, int] | None:
     return None if header is None else (header.width, header.height)
 
 
+def _look(source: Input) -> Photos:
+    """What will show the still pictures as they are decoded."""
+    from affekt.report.page.photos import Photos
+
+    photos = Photos()
+    for file in source.files:
+        if isinstance(file, ImageSource):
+            file.show = partial(photos.take, file.name)
+    return photos
+
+
+def _look_again(source: Input, photos: Photos) -> None:
+    """Decode the still pictures that only an earlier, broken-off run has seen, as long as there is room for them."""
+    for file in source.files:
+        if not isinstance(file, ImageSource):
+            continue
+        if file.fraction != 1 and photos.full:
+            photos.left_out += 1
+        elif file.fraction != 1:
+            # A file that is broken has a row that says so.
+            with contextlib.suppress(InputError):
+                file.frame()
+        file.show = None
+
+
 def _facts(
-    source: Input, analyzer: Analyzer, command: str, notes: Mapping[str, int], recordings: Sequence[Recording]
+    source: Input,
+    analyzer: Analyzer,
+    command: str,
+    notes: Mapping[str, int],
+    recordings: Sequence[Recording],
+    photos: Photos,
 ) -> ReportFacts:
     """What the report says; of several models, those that read rows."""
     from affekt.report.html import ReportFacts
@@ -457,7 +490,10 @@ def _facts(
         title=_title(source),
         heard=source.recorded,
         seen=source.watched and any(way.card.get("face") is not None for way in analyzer.ways),
+        still=_is_still(source),
         recordings=recordings,
+        photos=photos.shown,
+        photos_left_out=photos.left_out,
         input_name=", ".join(names) if len(names) < 5 else f"{names[0]}, {names[1]} and {len(names) - 2} more",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         models=[_model_facts(analyzer, way) for way in used],
@@ -472,7 +508,13 @@ def _facts(
     )
 
 
+def _is_still(source: Input) -> bool:
+    return bool(source.files) and all(isinstance(file, ImageSource) for file in source.files)
+
+
 def _title(source: Input) -> str:
+    if _is_still(source):
+        return "What the faces show"
     if source.watched:
         return "What faces, voices and words say"
     if source.recorded:

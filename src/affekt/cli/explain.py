@@ -333,7 +333,7 @@ def _check_faces(faces: Sequence[NDArray[np.uint8]], model: str | None, seed: in
         return
     shares = ", ".join(f"{region} {share:.0%}" for region, share in found.named.items())
     _print_falls(
-        f"Faithfulness on {name}: {found.rows} faces, 95 % intervals",
+        f"Faithfulness on {name}: {found.rows} face{'s' * (found.rows != 1)}, 95 % intervals",
         {order: f"{order} region" if order != "random" else "random box" for order in ORDERS},
         found.falls,
         found.gains,
@@ -388,7 +388,8 @@ def _check_voice(
         click.echo(json.dumps(content, indent=1))
         return
     _print_falls(
-        f"Faithfulness on {name}: {found.rows} stretches of {found.speakers} speakers, 95 % intervals",
+        f"Faithfulness on {name}: {found.rows} stretch{'es' * (found.rows != 1)} of {found.speakers} "
+        f"speaker{'s' * (found.speakers != 1)}, 95 % intervals",
         {order: f"{order} part" for order in ORDERS},
         found.falls,
         found.gains,
@@ -416,7 +417,10 @@ def _print(found: Faithfulness, told: Named, *, as_json: bool, name: str) -> Non
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Faithfulness on {name}: {found.rows} texts, 95 % intervals", title_justify="left")
+    table = Table(
+        title=f"Faithfulness on {name}: {found.rows} text{'s' * (found.rows != 1)}, 95 % intervals",
+        title_justify="left",
+    )
     for heading in ("words", "comprehensiveness", "sufficiency"):
         table.add_column(heading, justify="left" if heading == "words" else "right")
     for order in found.comprehensiveness:

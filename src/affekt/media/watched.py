@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from affekt.core.clip import Clip
@@ -68,6 +68,9 @@ class VideoSource(RecordingSource):
 class ImageSource(RecordingSource):
     """A still picture; of an animated one, the first.
 
+    Attributes:
+        show: Called with the picture when it has been decoded, where set.
+
     Raises:
         InputError: As for a recording, or options of recordings are given.
     """
@@ -81,6 +84,7 @@ class ImageSource(RecordingSource):
                 "A still picture has no voice", where=self.name, hint="Leave out --measure, --changes and --speakers."
             )
         self.video = Video(path)
+        self.show: Callable[[Frame], None] | None = None
 
     def _transcript(self) -> tuple[Path | None, list[Clip]]:
         if isinstance(self.options.transcript, Path):
@@ -99,6 +103,8 @@ class ImageSource(RecordingSource):
             InputError: It cannot be read.
             MissingExtraError: PyAV is not installed.
         """
-        frames = list(self.video.frames(longest=_STILL))
+        frame, *_ = self.video.frames(longest=_STILL)
         self.notes = self.video.notes
-        return frames[0]
+        if self.show is not None:
+            self.show(frame)
+        return frame

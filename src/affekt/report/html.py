@@ -41,9 +41,20 @@ from affekt.report.page.payload import (
     pack,
     utf8,
 )
+from affekt.report.page.photos import Photo
 from affekt.report.page.sound import Recording, as_json, held
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "MAX_TEXT", "MAX_WINDOWS", "ModelFacts", "Recording", "ReportFacts", "write_report"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ROWS",
+    "MAX_TEXT",
+    "MAX_WINDOWS",
+    "ModelFacts",
+    "Photo",
+    "Recording",
+    "ReportFacts",
+    "write_report",
+]
 
 _BINS = 20  # of the confidence histogram
 _MAX_REASONS = 40
@@ -51,6 +62,7 @@ _SCRIPTS = ("decode.js", "dom.js", "store.js", "text.js", "plots.js", "table.js"
 # For rows that have a place in a recording; `app.js` starts everything and comes last.
 _TIMED_SCRIPTS = ("tracks.js", "stage.js")
 _TALK_SCRIPTS = ("talk.js",)
+_PHOTO_SCRIPTS = ("photos.js",)
 _COLOURS = 8  # --g0 ... --g7 in style.css; 7 is the neutral grey
 # Groups with a customary colour. Others take what is left, in their order.
 _CUSTOMARY = {
@@ -110,7 +122,10 @@ class ReportFacts:
         command: Command line that made it.
         heard: Whether the rows are stretches of recordings that were heard, and not texts.
         seen: Whether these were looked at too, so that rows are segments of them, or faces in pictures.
+        still: Whether all that was looked at are still pictures.
         recordings: What the rows come from, where that can be shown and listened to.
+        photos: Still pictures that rows come from, small.
+        photos_left_out: How many more there are.
 
     Raises:
         ValueError: A colour is not of the form `#rrggbb`, or a range is empty.
@@ -131,7 +146,10 @@ class ReportFacts:
     command: str = ""
     heard: bool = False
     seen: bool = False
+    still: bool = False
     recordings: Sequence[Recording] = ()
+    photos: Sequence[Photo] = ()
+    photos_left_out: int = 0
 
     @property
     def all_dimensions(self) -> tuple[str, ...]:
@@ -330,10 +348,12 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
         *_SCRIPTS,
         *(_TIMED_SCRIPTS if tally.timed else ()),
         *(_TALK_SCRIPTS if tally.talked else ()),
+        *(_PHOTO_SCRIPTS if facts.photos else ()),
         "app.js",
     )
     script = "(() => {\n'use strict';\n" + "\n".join(map(read, scripts)) + "\n})();"
-    style = read("style.css") + (read("stage.css") if tally.timed else "") + (read("talk.css") if tally.talked else "")
+    wanted = {"stage.css": tally.timed, "talk.css": tally.talked, "photos.css": bool(facts.photos)}
+    style = "".join(map(read, ("style.css", *(name for name, is_ in wanted.items() if is_))))
     groups, group_of, colours = _grouping(labels, facts)
     counts = tally.as_json()
     packed = gzip.compress(columns(rows, len(labels), facts.all_dimensions), compresslevel=6, mtime=0)
@@ -354,6 +374,8 @@ def _render(rows: Sample, tally: _Tally, facts: ReportFacts, labels: tuple[str, 
     }
     if tally.timed:
         payload["recordings"] = [as_json(recording, folder) for recording in facts.recordings]
+    if facts.photos:
+        payload["photos"] = [photo.as_json() for photo in facts.photos]
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

@@ -86,7 +86,7 @@ function drawExamples() {
   const found = Array.from(rows.filtered).filter((i) => answered(i) && D.labels(i).includes(l)).sort((a, b) => D.score(b, l) - D.score(a, l) || a - b);
   const seen = new Set(), best = [];
   for (const i of found) {
-    const text = D.text(i).trim() || (Number.isNaN(D.start[i]) ? '' : D.source(i) + stretch(i));
+    const text = D.text(i).trim() || (!Number.isNaN(D.start[i]) ? D.source(i) + stretch(i) : P.heard ? D.source(i) + who(i) : '');
     if (!text || seen.has(text)) continue;
     seen.add(text); best.push(i);
     if (best.length === 6) break;
@@ -95,7 +95,7 @@ function drawExamples() {
     const body = el('span', { class: 't', dir: 'auto' });
     body.append(D.text(i).trim() ? excerpt(i, l) : noText(i));
     const facts = [`${words(P.labels[l])} ${fixed(D.score(i, l))}`, who(i), (D.time(i) || (D.text(i).trim() && !Number.isNaN(D.start[i]))) && shortTime(i)].filter(Boolean);
-    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); sound.press(i); focusPanel(card); } }, body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
+    const card = el('button', { type: 'button', class: 'example', style: { '--tone': styleOfLabel(l) }, onclick: () => { openRow(i, l); sound.press(i); focusPanel(card); } }, sight.photo(i), body, el('span', { class: 'm' }, facts.join(' \u00b7 ')));
     return card;
   }));
   const note = [`The rows that score highest on ${words(P.labels[l])}${isFiltered() ? ' among those that the filters leave' : ''}.`];

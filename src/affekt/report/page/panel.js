@@ -45,7 +45,8 @@ function drawPanel() {
   const button = (text, label, act, keep) => el('button', { type: 'button', class: 'quiet', 'aria-label': label, onclick: act, 'data-keep': keep }, text);
   const parts = [el('div', { class: 'p-head' }, el('h2', { id: 'panel-title' }, `Row ${whole(D.index[i] + 1)}`), sound.listen(i),
     button('\u2191', 'Row before', () => stepPanel(-1), 'up'), button('\u2193', 'Row after', () => stepPanel(1), 'down'), button('Close', 'Close (Esc)', closePanel, 'close'))];
-  const labels = [...D.labels(i)];
+  const labels = [...D.labels(i)], photo = sight.photo(i);
+  if (photo) parts.push(photo);
   const text = el('div', { class: 'p-text', dir: 'auto' });
   text.append(D.text(i) ? marked(i, { label: panel.label }) : noText(i));
   parts.push(text);

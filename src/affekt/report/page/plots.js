@@ -60,7 +60,7 @@ function setUpPlane() {
     look(i);
     if (i < 0) tip.hide();
     else {
-      tip.show(event.clientX, event.clientY, el('div', { class: 't', dir: 'auto' }, D.text(i).slice(0, 260) || 'no text'), el('div', { class: 'm' },
+      tip.show(event.clientX, event.clientY, el('div', { class: 't', dir: 'auto' }, D.text(i).slice(0, 260) || noText(i)), el('div', { class: 'm' },
         `${answerText(i)} \u00b7 V ${fixed(D.numbers.valence.value[i])} A ${fixed(D.numbers.arousal.value[i])}`));
     }
   }, () => { tip.hide(); look(-1); }, (px, py) => { const i = nearest(px, py, 22); if (i >= 0) { tip.hide(); openRow(i); } });

@@ -10,6 +10,8 @@ const emit = (event) => listeners[event].forEach((action) => action());
 
 // What pages with recordings put in place of these: a button that plays row i, the time of evidence, a press on row i.
 const sound = { listen: () => null, moment: (i, e) => `${fixed(e.start, 1)} s`, press: () => {} };
+// What pages with still pictures put in place of this: the picture of row i, small.
+const sight = { photo: () => null };
 
 const isFiltered = () => Boolean(state.q || state.label || state.answer || state.speaker || state.range);
 const answered = (i) => D.reason[i] === 0;

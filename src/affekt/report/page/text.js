@@ -60,7 +60,7 @@ function clock(seconds) {
 }
 const stretch = (i) => `${clock(D.start[i])} to ${clock(D.end[i])}`;
 
-const noText = (i) => el('span', { class: 'none' }, !Number.isNaN(D.start[i]) ? `${D.source(i)} ${stretch(i)}`.trim() : D.source(i) ? `no text (${D.source(i)})` : 'no text');
+const noText = (i) => el('span', { class: 'none' }, !Number.isNaN(D.start[i]) ? `${D.source(i)} ${stretch(i)}`.trim() : D.source(i) ? (P.heard ? D.source(i) : `no text (${D.source(i)})`) : 'no text');
 
 // "gratitude .91, joy .44" of a row, or why there is none.
 // Whose row it is: that of a face, of a speaker, or nobody's.
