@@ -73,6 +73,22 @@ def test_token_vectors_are_those_of_transformers(tmp_path, kind):
         assert torch.allclose(found, wanted, atol=2e-5)
 
 
+def test_signs_that_a_vocabulary_has_twice_are_those_it_learned_with(tmp_path):
+    saved(tmp_path, "mpnet")
+    # MPNet's own vocabulary: BERT's words, among them its signs, between those of RoBERTa.
+    words = [*SIGNS[:4], "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[PAD]", "the", "rain", "film", SIGNS[4]]
+    theirs = Tokenizer(models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    theirs.pre_tokenizer = pre_tokenizers.Whitespace()
+    theirs.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    theirs.add_special_tokens([*SIGNS, "[UNK]"])
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    ours = Tokenizer.from_file(str(as_bert(tmp_path, tmp_path / "start") / "tokenizer.json"))
+    assert [ours.token_to_id(sign) for sign in ("[CLS]", "[PAD]", "[SEP]", "[MASK]")] == [0, 1, 2, 12]
+    assert ours.get_vocab_size() == theirs.get_vocab_size()
+    assert ours.encode("the rain [SEP] film zebra").ids == [0, 9, 10, 2, 11, 4, 2]
+    assert theirs.encode("the rain zebra").ids == ours.encode("the rain zebra").ids
+
+
 def test_mpnet_keeps_its_own_names_where_it_is_saved(tmp_path):
     theirs, _ = saved(tmp_path / "theirs", "mpnet")
     folder = as_bert(tmp_path / "theirs", tmp_path / "start")

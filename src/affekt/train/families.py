@@ -104,7 +104,7 @@ def as_bert(folder: Path, out: Path) -> Path:
     types = state.get("embeddings.token_type_embeddings.weight", np.zeros((1, width), np.float32))
     state["embeddings.token_type_embeddings.weight"] = np.concatenate([types[:1]] * 2)
     save(state, out / "model.safetensors", metadata={"format": "pt"})
-    tokenizer = _signs(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
+    tokenizer = _with_berts_signs(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
     (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     distil = kind == "distilbert"
     made = {
@@ -146,13 +146,31 @@ def _renamed(state: Mapping[str, NDArray[Any]], kind: str) -> dict[str, NDArray[
     return out
 
 
-def _signs(content: Any) -> Any:
-    """The same tokenizer with the names that BERT has for the opening, the end, and the rest."""
+def _with_berts_signs(tokenizer: Any) -> Any:
+    """The same tokenizer with the names that BERT has for the opening, the end, and the rest.
+
+    MPNet's vocabulary has BERT's signs too, as words that were never learned, beside those it learned with; the former
+    give way. Only the sign for what is unknown is BERT's own there, and stays.
+    """
+    vocabulary = tokenizer["model"].get("vocab")
+    names = dict(_SIGNS)
+    if isinstance(vocabulary, dict):
+        for theirs, name in _SIGNS.items():
+            if theirs not in vocabulary or name not in vocabulary:
+                continue
+            if tokenizer["model"].get("unk_token") == name:
+                del names[theirs]
+            else:
+                vocabulary[f"{name} unused"] = vocabulary.pop(name)
+    return _renamed_in(tokenizer, names)
+
+
+def _renamed_in(content: Any, names: Mapping[str, str]) -> Any:
     if isinstance(content, dict):
-        return {_SIGNS.get(k, k): _signs(v) for k, v in content.items()}
+        return {names.get(k, k): _renamed_in(v, names) for k, v in content.items()}
     if isinstance(content, list):
-        return [_signs(v) for v in content]
-    return _SIGNS.get(content, content) if isinstance(content, str) else content
+        return [_renamed_in(v, names) for v in content]
+    return names.get(content, content) if isinstance(content, str) else content
 
 
 def as_mpnet(

@@ -14,7 +14,7 @@ import numpy as np
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import Curriculum, HeadPlan, Part, Recipe, Stage, Teachers
 from affekt.catalog.spaces import space
-from affekt.core.errors import CatalogError, DataError
+from affekt.core.errors import CatalogError, DataError, ModelError
 from affekt.extras import need
 from affekt.models.questions import ANSWER
 from affekt.models.target import CLOSE, OPEN
@@ -379,7 +379,10 @@ def _lessons(
             outputs = answers(model, tokens, precision=stage.precision)
             for head in teachers.heads:
                 # A slice is not stored as it looks: safetensors writes the memory behind an array, strides or not.
-                said[f"{name} {own} {head}"] = np.ascontiguousarray(sources[head].objective.answer(outputs[head]))
+                given = np.ascontiguousarray(sources[head].objective.answer(outputs[head]))
+                if not np.isfinite(given).all():
+                    raise ModelError(f"Teacher {seed} has answers to {name} that are no numbers", where=str(folder))
+                said[f"{name} {own} {head}"] = given
         save(said, folder / "answers.safetensors.new")
         (folder / "history.json").write_text(json.dumps(school.history), encoding="utf-8")
         (folder / "answers.safetensors.new").replace(folder / "answers.safetensors")
