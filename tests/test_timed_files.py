@@ -24,6 +24,7 @@ from affekt.core.errors import InputError
 from affekt.core.timeline import Segment, Timeline
 from affekt.media import timed
 from affekt.media.timed import eaf, rttm, srt, textgrid, webvtt
+from affekt.media.timed.tiers import tier_of_name
 from affekt.report.exports import export, format_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -483,6 +484,12 @@ def test_what_is_broken_is_refused_with_its_place(name, content, message, tmp_pa
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         timed.read(path)
+
+
+def test_a_layer_of_thousands_of_digits_is_part_of_a_name():
+    name = f"emotion: Anna #{'9' * 5000}"
+    assert tier_of_name(name, []).speaker == name.removeprefix("emotion: ")
+    assert tier_of_name("emotion: Anna #12", []).layer == 12
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -166,6 +166,7 @@ def test_captions_from_what_is_heard_are_nearer_than_ones_dealt_out():
 @pytest.mark.data
 @pytest.mark.skipif("AFFEKT_DATA" not in os.environ, reason="AFFEKT_DATA is not set")
 def test_the_filter_keeps_conversations_whose_turns_are_more_alike():
+    pytest.importorskip("torch", reason="needs the train extra")
     entry = study("talks")
     short = msgspec.structs.replace(entry, seeds=(1,), conversation={**entry.conversation, "dialogues": 60})
     found = values(short)

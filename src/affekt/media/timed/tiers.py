@@ -21,7 +21,7 @@ TEXT = "text"
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _VALUE = re.compile(rf"({_NUMBER})(?: \[({_NUMBER}), ({_NUMBER})\])?")
-_NAME = re.compile(r"(?P<kind>[^:]+?)(?:: (?P<speaker>.+?))?(?: #(?P<layer>[1-9]\d*))?")
+_NAME = re.compile(r"(?P<kind>[^:]+?)(?:: (?P<speaker>.+?))?(?: #(?P<layer>[1-9]\d{0,3}))?")
 
 
 @dataclass(frozen=True, slots=True)
