@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import msgspec
@@ -11,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra")
 pytest.importorskip("sklearn", reason="needs the train extra")
+
+from train_data import talks_of_two  # noqa: E402
 
 from affekt.bench import fusions  # noqa: E402
 from affekt.bench.studies import run_study  # noqa: E402
@@ -22,7 +23,7 @@ from affekt.train.fusion.attention import ClipReader  # noqa: E402
 from affekt.train.fusion.context import ContextLayer  # noqa: E402
 from affekt.train.fusion.experts import TOGETHER, Experts, mixed  # noqa: E402
 from affekt.train.fusion.scenes import SceneReader  # noqa: E402
-from affekt.train.fusion.turns import TurnReader  # noqa: E402
+from affekt.train.turns.net import TurnReader  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -64,28 +65,8 @@ def test_what_stands_beside_turns_is_heard_of_those_around():
     assert not torch.allclose(reader(x, lengths, beside)[0], reader(x, lengths, other)[0])
 
 
-def _talks(folder, split, count, rng):
-    """Dialogues in the layout of MELD; a plain line feels as the line before if the same person speaks."""
-    said = {"joy": "I am so happy about this!", "sadness": "I feel so sad and lonely.", "anger": "You make me furious!"}
-    names = "Utterance Speaker Emotion Sentiment Dialogue_ID Utterance_ID Season Episode StartTime EndTime"
-    with (folder / f"{split}_sent_emo.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(names.split())
-        for dialogue in range(count):
-            for k in range(0, 8, 2):
-                feels, who, then = str(rng.choice(list(said))), *rng.choice(["A", "B"], 2)
-                tail = ("neutral", dialogue, k, 1, 1, "00:00:00,000", "00:00:01,000")
-                rows.writerow((said[feels], who, feels, *tail))
-                after = feels if then == who else "neutral"
-                rows.writerow(("The table is over there.", then, after, "neutral", dialogue, k + 1, *tail[3:]))
-
-
 def test_turns_are_read_by_who_speaks_again(tmp_path):
-    folder = tmp_path / "meld" / "MELD"
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 200), ("dev", 10), ("test", 60)):
-        _talks(folder, split, count, rng)
+    talks_of_two(tmp_path, train=200, dev=10, test=60)
     same = {"epochs": 20, "hidden": 32, "dropout": 0.1, "masked": 0.1, "rate": 1e-2, "layers": "one"}
     ways = {
         "alone": {"around": "none"},

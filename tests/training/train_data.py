@@ -69,3 +69,29 @@ def rainy_goemotions(folder: Path, *, train: int, dev: int, test: int) -> None:
     for split, n in (("train", train), ("dev", dev), ("test", test)):
         rows = [f"{'rain' if i % 3 else 'sun'} again {i % 7}\t{sad if i % 3 else joy}\t{split}{i}" for i in range(n)]
         (folder / f"goemotions/original/{split}.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+
+
+def talks_of_two(data: Path, *, names: str = "AB", **splits: int) -> Path:
+    """Dialogues in the layout of MELD; a plain line feels as the line before if the same person speaks.
+
+    Args:
+        data: Folder of the corpora.
+        names: Who may speak, a letter each.
+        splits: Number of dialogues of each.
+    """
+    said = {"joy": "I am so happy about this!", "sadness": "I feel so sad and lonely.", "anger": "You make me furious!"}
+    columns = "Utterance Speaker Emotion Sentiment Dialogue_ID Utterance_ID Season Episode StartTime EndTime"
+    rng, folder = np.random.default_rng(0), data / "meld" / "MELD"
+    folder.mkdir(parents=True)
+    for split, count in splits.items():
+        with (folder / f"{split}_sent_emo.csv").open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(columns.split())
+            for dialogue in range(count):
+                for k in range(0, 8, 2):
+                    feels, who, then = str(rng.choice(list(said))), *rng.choice(list(names), 2)
+                    tail = ("neutral", dialogue, k, 1, 1, "00:00:00,000", "00:00:01,000")
+                    rows.writerow((said[feels], who, feels, *tail))
+                    after = feels if then == who else "neutral"
+                    rows.writerow(("The table is over there.", then, after, "neutral", dialogue, k + 1, *tail[3:]))
+    return data

@@ -12,7 +12,7 @@ import click
 from affekt.cli._progress import progress_line
 
 if TYPE_CHECKING:
-    from affekt.catalog.recipes import FaceRecipe, VoiceRecipe
+    from affekt.catalog.recipes import FaceRecipe, TurnsRecipe, VoiceRecipe
     from affekt.cli._progress import Report
 
 __all__ = ["command"]
@@ -27,7 +27,8 @@ __all__ = ["command"]
     "--encoder",
     metavar="DIR|ngrams",
     help="With --task: folder of a BERT to start from, as transformers saves it, or counts of n-grams instead. "
-    "With --prompt: folder of a causal language model. With a recipe of the voice: folder of its speech encoder.",
+    "With --prompt: folder of a causal language model. With a recipe of the voice: folder of its speech encoder. "
+    "With a recipe of turns: model of Affekt that makes the vectors.",
 )
 @click.option(
     "--prompt",
@@ -85,12 +86,12 @@ def command(
     run goes to OUT.
 
     A recipe of the voice is fitted on the recordings of its corpora and measured on speakers left out, one of faces on
-    the pictures of its corpus.
+    the pictures of its corpus; one of turns trains small nets on the vectors of a model that there is already.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
     weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
     """
-    from affekt.catalog.recipes import FaceRecipe, VoiceRecipe, with_seed
+    from affekt.catalog.recipes import FaceRecipe, TurnsRecipe, VoiceRecipe, with_seed
     from affekt.catalog.recipes import recipe as look_up
     from affekt.core.errors import InputError
     from affekt.extras import need
@@ -110,6 +111,14 @@ def command(
                 hint="Leave out --encoder, --corpus, --epochs.",
             )
         train_face(found, Path(str(recipe)).stem, out, data=data, limit=limit, seed=seed, threads=threads)
+        return
+    if isinstance(found, TurnsRecipe):
+        if corpora or epochs or floor:
+            raise InputError(
+                "A recipe of turns says what it learns from and for how long", hint="Leave out --corpus, --epochs."
+            )
+        name = Path(str(recipe)).stem
+        train_turns(found, name, out, data=data, encoder=encoder, limit=limit, seed=seed, threads=threads)
         return
     if corpora:
         raise InputError("--corpus belongs to a recipe of the voice")
@@ -247,6 +256,47 @@ def train_face(
             data=Path(data) if data else None,
             limit=limit,
             progress=lambda what, step, total, loss: report(step, total, f"{name}, {what}  loss {loss:.3f}"),
+        ),
+    )
+
+
+def train_turns(
+    recipe: TurnsRecipe,
+    name: str,
+    out: Path,
+    *,
+    data: str | None,
+    encoder: str | None,
+    limit: int | None,
+    seed: int | None,
+    threads: int | None,
+) -> None:
+    """Make a model that reads turns from vectors of their words, and print what it came to on dev."""
+    import msgspec
+
+    from affekt.corpora.files import data_folder
+    from affekt.extras import need
+    from affekt.models.registry import model_folder
+
+    data_folder(data)
+    net = recipe.net if encoder is None else msgspec.structs.replace(recipe.net, encoder=encoder)
+    model_folder(net.encoder)
+    chosen = msgspec.structs.replace(recipe, net=net, seed=recipe.seed if seed is None else seed)
+    torch = need("torch", extra="train")
+    if threads:
+        torch.set_num_threads(threads)
+    from affekt.train.turns.make import make_turns
+
+    _make(
+        name,
+        out,
+        lambda report: make_turns(
+            chosen,
+            name,
+            out,
+            data=Path(data) if data else None,
+            limit=limit,
+            progress=lambda what, step, steps: report(step, steps, f"{name}, {what}"),
         ),
     )
 

@@ -26,6 +26,7 @@ __all__ = [
     "Figure",
     "Head",
     "Speakers",
+    "Turns",
     "Voice",
     "read_card",
     "spec_of",
@@ -209,6 +210,16 @@ class Causes(msgspec.Struct, frozen=True, kw_only=True):
     words: bool = False
 
 
+class Turns(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model reads a turn from vectors of its words and of those before it; see `affekt.models.turns`.
+
+    Attributes:
+        encoder: Name and version of the model whose encoder makes the vectors; its graph is the folder's `model.onnx`.
+    """
+
+    encoder: str
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured on a test split, with its 95 % bootstrap interval.
 
@@ -254,6 +265,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         voice: How it hears, where it is a model of the voice, whose `max_tokens` is 0.
         face: How it sees, where it is a model of faces, whose `max_tokens` is 0 and which is of no language.
         causes: How it reads, where it is a model of the causes of emotions; `main` is then the space of these.
+        turns: How it reads turns, where it does so from vectors of their words.
         files: File -> SHA-256.
         scores: Language -> what was measured in it.
         facts: Whatever else is to be known: data with their licences, uses to keep from.
@@ -280,6 +292,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     voice: Voice | None = None
     face: Face | None = None
     causes: Causes | None = None
+    turns: Turns | None = None
     fields: tuple[str, ...] = ()
     files: dict[str, str]
     scores: dict[str, tuple[Figure, ...]] = {}

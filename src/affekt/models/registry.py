@@ -107,6 +107,10 @@ def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextReco
         from affekt.models.asked import AskedRecogniser
 
         return AskedRecogniser(folder, jobs=jobs)
+    if card.turns is not None:
+        from affekt.models.turns import TurnRecogniser
+
+        return TurnRecogniser(folder, jobs=jobs)
     return TextRecogniser(folder, jobs=jobs)
 
 

@@ -56,6 +56,12 @@ class SentenceVectors(TextRecogniser):
                 where=str(file.parent),
                 hint="Take text-en, or a model that `affekt train` made of an encoder.",
             )
+        if self._every and layers != list(range(len(layers))):
+            raise ModelError(
+                f"{self._card.id} gives the vectors of some layers alone",
+                where=str(file.parent),
+                hint="It was made before every layer had them: make it anew with `affekt train`.",
+            )
         # The layer below the last one, where the graph has its mean: the last is shaped by the heads' own labels.
         self._means = [f"x{layer}.mean" for layer in (layers if self._every else layers[-2:][:1])]
         outputs = (_message(_OUTPUT, _message(_NAME, mean.encode())) for mean in self._means)
@@ -74,7 +80,11 @@ class SentenceVectors(TextRecogniser):
         """
         most = self._card.max_tokens
         rows = [row if len(row) <= most else np.concatenate([row[: most - 1], row[-1:]]) for row in self._tokens(texts)]
-        said = self._run(rows).logits
+        return self.of_tokens(rows)
+
+    def of_tokens(self, rows: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+        """The same of texts that are tokens already, none of them longer than the encoder reads."""
+        said = super()._run(rows).logits
         found = np.stack([said[mean] for mean in self._means], 1)
         found = found / np.maximum(np.linalg.norm(found, axis=2, keepdims=True), 1e-9)
         out: NDArray[np.float32] = found.reshape(len(found), -1)

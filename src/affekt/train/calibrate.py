@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from affekt.models.card import Head
+
 __all__ = [
     "best_cut",
+    "calibrated_softmax",
     "cause_f1s",
     "choose_thresholds",
     "fit_platt",
@@ -233,3 +237,34 @@ def best_cut(truth: NDArray[np.float64], scores: NDArray[np.float64], *, missed:
     curve = np.array([np.mean(cause_f1s(truth, scores >= t, missed=missed)) for t in grid])
     smooth = np.convolve(np.pad(curve, 4, mode="edge"), np.ones(9) / 9, "valid")
     return float(grid[int(smooth.argmax())])
+
+
+def calibrated_softmax(
+    head: Head, *, scores: NDArray[np.float64], gold: NDArray[np.int64], coverage: float
+) -> tuple[Head, tuple[float, ...]]:
+    """A head of one label with its temperature, its confidence, and what it costs to be sure.
+
+    Args:
+        head: How the outputs were read.
+        scores: What came of it, shape (rows, labels).
+        gold: Number of the right label, shape (rows,).
+        coverage: As for `policy_point`.
+
+    Returns:
+        The head, and what `policy_point` says.
+    """
+    truth = np.eye(scores.shape[1])[gold]
+    logits = np.log(np.maximum(scores, 1e-12))  # up to a constant in each row, which a softmax does not see
+    factor = 1 / fit_temperature(truth=truth, logits=logits)
+    warm = np.exp(factor * (logits - logits.max(1, keepdims=True)))
+    shares = warm / warm.sum(1, keepdims=True)
+    best = np.clip(shares.max(1), 1e-6, 1 - 1e-6)
+    right = truth[np.arange(len(truth)), shares.argmax(1)]
+    a, b = fit_platt(truth=right, logits=np.log(best / (1 - best)))
+    head = msgspec.structs.replace(
+        head,
+        scale=tuple(round(v * factor, 6) for v in head.scale),
+        offset=tuple(round(v * factor, 6) for v in head.offset),
+        confidence=(round(a, 6), round(b, 6)),
+    )
+    return head, policy_point(right=right > 0, confidence=head.sure(shares), coverage=coverage)

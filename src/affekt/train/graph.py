@@ -179,14 +179,12 @@ def build_graph(
         total = g.add("ReduceSum", [g.add("Mul", [tensor, keep], tensor + ".kept"), axis], tensor + ".sum", keepdims=0)
         return g.add("Div", [total, count], tensor + ".mean")
 
-    pooled = mean(x)
+    # Vectors of texts (`affekt.models.vectors`) are these means; where none is asked for, ONNX Runtime leaves them out.
+    means = [mean(layer) for layer in layers]
+    top = pooled = means[-1]
     # A head as wide as all layers together reads the mean of every layer, the embeddings first.
     wide = {head for head in heads if weights[head + ".weight"].shape[1] == width * len(layers)}
-    every = ""
-    if wide or layer_means:
-        means = [*(mean(layer) for layer in layers[:-1]), pooled]
-        every = g.add("Concat", means, LAYER_MEANS, axis=1)
-    top = pooled
+    every = g.add("Concat", means, LAYER_MEANS, axis=1) if wide or layer_means else ""
     if "tandem.vectors" in weights:
         beside = _tandem(g, weights, mask)
         top = g.add("Concat", [pooled, beside], "both", axis=1)

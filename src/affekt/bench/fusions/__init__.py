@@ -16,7 +16,7 @@ __all__ = ["PLANS", "Found", "Ground", "run_fusions"]
 # Problem -> what a variant can set in it, and what tries the variants.
 _PROBLEMS: dict[str, tuple[type[Any], Callable[[Ground], Found]]] = {
     "conversations": (conversations.Plan, conversations.made_conversations),
-    "turns": (turns.Plan, turns.turns_read),
+    "turns": (turns.TurnNet, turns.turns_read),
     "lines": (conversations.Plan, conversations.voted_lines),
     "missing": (conversations.Plan, conversations.channels_gone),
     "planted": (conversations.Plan, conversations.planted_pairs),

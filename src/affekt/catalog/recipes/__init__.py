@@ -9,6 +9,7 @@ import msgspec
 
 from affekt.catalog.load import Entry, document, entry, names
 from affekt.catalog.recipes.face import Disturbance, FaceRecipe, View
+from affekt.catalog.recipes.turns import TurnNet, TurnsRecipe
 from affekt.core.errors import CatalogError
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "Tandem",
     "Teachers",
     "Term",
+    "TurnNet",
+    "TurnsRecipe",
     "View",
     "VoiceRecipe",
     "recipe",
@@ -483,11 +486,19 @@ def recipes() -> tuple[str, ...]:
     return names("recipes")
 
 
-_KINDS: dict[object, type[Recipe | VoiceRecipe | FaceRecipe]] = {"voice": VoiceRecipe, "face": FaceRecipe}
-_SAYS = {Recipe: "that reads texts", VoiceRecipe: "of the voice", FaceRecipe: "of faces"}
+AnyRecipe = Recipe | VoiceRecipe | FaceRecipe | TurnsRecipe
+"""A recipe of any kind of model."""
+
+_KINDS: dict[object, type[AnyRecipe]] = {"voice": VoiceRecipe, "face": FaceRecipe, "turns": TurnsRecipe}
+_SAYS = {
+    Recipe: "that reads texts",
+    VoiceRecipe: "of the voice",
+    FaceRecipe: "of faces",
+    TurnsRecipe: "of turns from vectors of their words",
+}
 
 
-def recipe(name: str) -> Recipe | VoiceRecipe | FaceRecipe:
+def recipe(name: str) -> AnyRecipe:
     """The recipe of that name, or in the file of that path.
 
     Raises:
@@ -502,7 +513,7 @@ def recipe(name: str) -> Recipe | VoiceRecipe | FaceRecipe:
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as err:
             raise CatalogError(f"The recipe is not valid: {err}", where=name) from err
     kind = _KINDS.get(document("recipes", name).get("kind"), Recipe)
-    found: Recipe | VoiceRecipe | FaceRecipe = entry("recipes", name, kind)
+    found: AnyRecipe = entry("recipes", name, kind)
     return found
 
 

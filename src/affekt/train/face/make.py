@@ -25,7 +25,7 @@ from affekt.metrics import bootstrap
 from affekt.metrics.classification import accuracy_statistic, unweighted_average_recall_statistic
 from affekt.models.card import Abstention, Card, Face, Head
 from affekt.models.face import FaceRecogniser, grey_square
-from affekt.train.calibrate import fit_platt, fit_temperature, policy_point
+from affekt.train.calibrate import calibrated_softmax
 from affekt.train.card import licence_note
 from affekt.train.face.alike import learnable
 from affekt.train.face.fit import Progress, fit
@@ -137,7 +137,8 @@ def make_face(
     )
     for folder in (out, floats):
         (folder / "affekt.json").write_bytes(msgspec.json.encode(card))
-    head, policy = _calibrated(blank, FaceRecogniser(out, jobs=1), *dev)
+    scores = FaceRecogniser(out, jobs=1).scores(dev[0])
+    head, policy = calibrated_softmax(blank, scores=scores, gold=dev[1], coverage=_COVERAGE)
     figures: dict[str, dict[str, tuple[float, float, float]]] = {}
     asked = {"dev": dev, f"test, {entry.id}:unseen": _unseen(test, train, dev), "test, all of it": test}
     for what, (faces, gold) in asked.items():
@@ -180,22 +181,6 @@ def _unseen(test: Labelled, *others: Labelled) -> Labelled:
     known = {picture.tobytes() for faces, _ in others for picture in faces}
     new = np.array([picture.tobytes() not in known for picture in test[0]])
     return test[0][new], test[1][new]
-
-
-def _calibrated(
-    head: Head, eye: FaceRecogniser, faces: NDArray[np.uint8], gold: NDArray[np.int64]
-) -> tuple[Head, tuple[float, ...]]:
-    """How logits are read, by what they came to on dev, and what it costs to be sure."""
-    truth = np.eye(len(head.scale))[gold]
-    logits = np.log(np.maximum(eye.scores(faces), 1e-12))  # up to a constant in each row, which a softmax does not see
-    scale = 1 / fit_temperature(truth=truth, logits=logits)
-    head = msgspec.structs.replace(head, scale=(round(scale, 6),) * len(head.scale))
-    scores = head.scores(logits)
-    best = np.clip(scores.max(1), 1e-6, 1 - 1e-6)
-    right = truth[np.arange(len(truth)), scores.argmax(1)]
-    a, b = fit_platt(truth=right, logits=np.log(best / (1 - best)))
-    head = msgspec.structs.replace(head, confidence=(round(a, 6), round(b, 6)))
-    return head, policy_point(right=right > 0, confidence=head.sure(scores), coverage=_COVERAGE)
 
 
 def _measured(

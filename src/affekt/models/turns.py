@@ -1,0 +1,94 @@
+"""The recogniser of turns: an encoder that makes a vector of each turn, and small nets that read these in their order.
+
+An encoder that reads a turn together with those before it reads every turn many times. Here each is read once; what
+was said before reaches a turn by a convolution and a recurrent layer over vectors, whose cost is small beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from affekt.core.errors import ModelError
+from affekt.models.text import SEPARATOR, Outputs
+from affekt.models.vectors import SentenceVectors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["GRAPH", "INPUT", "OUTPUT", "TurnRecogniser"]
+
+GRAPH, INPUT, OUTPUT = "turns.onnx", "vectors", "turn"
+"""File of the nets; their input, float32 (conversations, turns, width); and what they say of the last turn."""
+
+# Vectors in one call of the nets: few enough for all that is computed from them to stay in a core's cache.
+_TURNS_A_CALL = 1024
+
+
+class TurnRecogniser(SentenceVectors):
+    """Reads emotion in the turns of conversations from vectors of their words.
+
+    Args:
+        folder: Folder with the encoder's `model.onnx` and `tokenizer.json`, the nets' `turns.onnx`, and `affekt.json`.
+        jobs: Threads; default all cores.
+
+    Raises:
+        ModelError: The folder does not hold a usable model.
+    """
+
+    def __init__(self, folder: Path, *, jobs: int | None = None) -> None:
+        import onnxruntime
+
+        super().__init__(folder, every_layer=True, jobs=jobs)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            file = str(folder / GRAPH)
+            self._nets = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except Exception as err:  # the library raises bare exceptions of many kinds
+            raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
+        self._separator = self._tokenizer.token_to_id(SEPARATOR)
+
+    def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
+        """What the nets say of the last turn of each row of tokens."""
+        tokens = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        found: dict[bytes, int] = {}
+        each: list[NDArray[np.int64]] = []
+        talks: list[list[int]] = []
+        for row in rows:
+            talk = []
+            for turn in self._turns(row):
+                at = found.setdefault(turn.tobytes(), len(found))
+                if at == len(each):
+                    each.append(turn)
+                talk.append(at)
+            talks.append(talk)
+        vectors = self.of_tokens(each) if each else np.zeros((0, 0), np.float32)
+        out = np.zeros((len(rows), len(self._card.heads[self._card.main].scale)), np.float32)
+        lengths = np.array([len(talk) for talk in talks], np.int64)
+
+        def call(at: NDArray[np.int64]) -> NDArray[np.float32]:
+            asked = vectors[np.array([talks[i] for i in at])]
+            (answer,) = self._nets.run([OUTPUT], {INPUT: asked})
+            said: NDArray[np.float32] = answer
+            return said
+
+        batches = []
+        for length in np.unique(lengths):
+            same = np.flatnonzero(lengths == length)
+            size = max(1, _TURNS_A_CALL // int(length))
+            batches += [same[k : k + size] for k in range(0, len(same), size)]
+        for same, answer in zip(batches, (self._pool.map if self._pool else map)(call, batches), strict=True):
+            out[same] = answer
+        return Outputs({OUTPUT: out}, tokens)
+
+    def _turns(self, row: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """The turns of a row of tokens, oldest first, each with the signs that a text begins and ends with."""
+        start = 1
+        for end in (*np.flatnonzero(row[:-1] == self._separator).tolist(), len(row) - 1):
+            yield np.concatenate([row[:1], row[start:end], row[-1:]])
+            start = end + 1

@@ -1,0 +1,1 @@
+"""Small nets that read the turns of conversations from vectors of their words: training, graph, model folder."""
