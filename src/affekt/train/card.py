@@ -98,7 +98,9 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
             out.append(f"| {space} | {found['rows']:,} | Pearson's r {each} |")
     out += ["", "## Course of training\n", "| trained | epoch | loss on dev |", "|---|---|---|"]
     for row in (row for row in facts["history"] if row["dev_loss"]):
-        losses = ", ".join(f"{name} {loss:.4f}" for name, loss in row["dev_loss"].items())
+        losses = ", ".join(
+            f"{name} " + ("undefined" if loss is None else f"{loss:.4f}") for name, loss in row["dev_loss"].items()
+        )
         out.append(f"| {row['trained']} | {row['epoch']} | {losses} |")
     if recipe["not_for"]:
         out += ["", "## Not for\n", *(f"- {n}" for n in recipe["not_for"])]
