@@ -72,6 +72,7 @@ def test_turns_are_read_by_who_speaks_again(tmp_path):
         "alone": {"around": "none"},
         "before": {"around": "before"},
         "speakers": {"around": "before", "speakers": True, "members": 2, "adjusted": True},
+        "dealt-out": {"around": "before", "speakers": True, "dealt_out": True},
     }
     variants = tuple(Variant(name=name, fusion=way) for name, way in ways.items())
     entry = msgspec.structs.replace(
@@ -82,6 +83,10 @@ def test_turns_are_read_by_who_speaks_again(tmp_path):
     # A plain line says nothing by itself, the line before says what may be felt, and only who speaks says if it is.
     assert max(score["alone"], score["before"]) < 0.85
     assert score["speakers"] > 0.95
+    assert score["dealt-out"] < 0.85  # the lines before are not its own
+    # Where the emotion shifts, a plain line is one that is not felt as the line before: neutral, as it reads alone.
+    shifts = {o.name: o.mean for o in tables["weighted_f1_shifts"].outcomes}
+    assert 0 < tables["weighted_f1_shifts"].rows < 480 and shifts["alone"] > 0.95
     assert tables["weighted_f1_dev"].rows == 80
     sizes = json.loads((tmp_path / "out" / "study.json").read_text("utf-8"))["measured"]["parameters"]
     assert sizes["speakers"] > 1.9 * sizes["before"]

@@ -19,10 +19,11 @@ from affekt.models.vectors import SentenceVectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["GRAPH", "INPUT", "OUTPUT", "TurnRecogniser"]
+__all__ = ["GRAPH", "ORDER", "OUTPUT", "VECTORS", "TurnRecogniser"]
 
-GRAPH, INPUT, OUTPUT = "turns.onnx", "vectors", "turn"
-"""File of the nets; their input, float32 (conversations, turns, width); and what they say of the last turn."""
+GRAPH, VECTORS, ORDER, OUTPUT = "turns.onnx", "vectors", "order", "turn"
+"""File of the nets; the vectors that they are given, float32 (distinct turns, width), and which of these are the turns
+of each conversation, int64 (conversations, turns); and what they say of the last turn of each."""
 
 # Vectors in one call of the nets: few enough for all that is computed from them to stay in a core's cache.
 _TURNS_A_CALL = 1024
@@ -72,8 +73,10 @@ class TurnRecogniser(SentenceVectors):
         lengths = np.array([len(talk) for talk in talks], np.int64)
 
         def call(at: NDArray[np.int64]) -> NDArray[np.float32]:
-            asked = vectors[np.array([talks[i] for i in at])]
-            (answer,) = self._nets.run([OUTPUT], {INPUT: asked})
+            # Turns that several conversations share go through the first layer of the nets once.
+            order = np.array([talks[i] for i in at])
+            asked, where = np.unique(order, return_inverse=True)
+            (answer,) = self._nets.run([OUTPUT], {VECTORS: vectors[asked], ORDER: where.reshape(order.shape)})
             said: NDArray[np.float32] = answer
             return said
 

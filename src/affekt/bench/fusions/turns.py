@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import numpy as np
 
@@ -12,7 +14,20 @@ from affekt.metrics.classification import macro_f1_statistic, weighted_f1_statis
 from affekt.train.fusion.loop import parameters
 from affekt.train.turns.fit import Turns, adjustment, log_shares, said, train_nets, turns_of
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from affekt.train.turns.net import TurnReader
+
 __all__ = ["TurnNet", "turns_read"]
+
+# What is scored, on which split, how, and whether only turns count whose emotion is not that of the turn before.
+_SCORES = (
+    ("weighted_f1", "test", weighted_f1_statistic, False),
+    ("macro_f1", "test", macro_f1_statistic, False),
+    ("weighted_f1_shifts", "test", weighted_f1_statistic, True),
+    ("weighted_f1_dev", "dev", weighted_f1_statistic, False),
+)
 
 
 def _splits(encoder: TurnNet, ground: Ground) -> dict[str, Turns]:
@@ -41,19 +56,27 @@ def turns_read(ground: Ground) -> Found:
     for name, plan, seed in ground.runs(plans):
         splits = read_as[plan.encoder, plan.layers]
         train = splits["train"]
-        nets = train_nets(plan, train, len(codes), seed)
+        learned = train.dealt_out(seed)[0] if plan.dealt_out else train
+        nets = train_nets(plan, learned, len(codes), seed)
         found.parameters[name] = sum(map(parameters, nets))
         one = msgspec.structs.replace(plan, members=1)
         if plan.adjusted and (one, seed) not in shares:
-            shares[one, seed] = adjustment(plan, train, len(codes), seed)
+            shares[one, seed] = adjustment(plan, learned, len(codes), seed)
         lowered = shares.get((one, seed), 0.0) * log_shares(train, len(codes))
-        for key, split, of in (
-            ("weighted_f1", "test", weighted_f1_statistic),
-            ("macro_f1", "test", macro_f1_statistic),
-            ("weighted_f1_dev", "dev", weighted_f1_statistic),
-        ):
+        for key, split, of, shifts in _SCORES:
             asked = splits[split]
-            answers = (said(plan, nets, asked) - lowered).argmax(1)
-            score = of(truth=asked.truth, prediction=answers, labels=codes)
-            found.add(key, name, score.by(asked.whose))
+            answers = (_said(plan, nets, asked, seed) - lowered).argmax(1)
+            rows = asked.shifts if shifts else slice(None)
+            score = of(truth=asked.truth[rows], prediction=answers[rows], labels=codes)
+            found.add(key, name, score.by(asked.whose[rows]))
     return found
+
+
+def _said(plan: TurnNet, nets: list[TurnReader], turns: Turns, seed: int) -> NDArray[np.float64]:
+    """What the nets say of turns in their order, whatever they stood among."""
+    if not plan.dealt_out:
+        return said(plan, nets, turns)
+    dealt, order = turns.dealt_out(seed)
+    out = np.empty((len(order), len(space("meld").labels)))
+    out[order] = said(plan, nets, dealt)
+    return out

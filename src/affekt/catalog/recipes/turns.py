@@ -19,6 +19,8 @@ class TurnNet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         layers: Whether a vector is that of the last layer but one, or of every layer, one behind the other.
         around: Turns that count beside the one that is read: `none`, those `before` it, or `both` sides.
         speakers: Whether the net is told if a turn is by the speaker of the turn before, and of the one before that.
+        dealt_out: Whether turns are dealt out among the conversations of their split, so that those around one are not
+            its own: the control, which knows as many turns and nothing of what was said.
         members: Nets whose probabilities are averaged.
         adjusted: Whether log probabilities are lowered by a share of the log frequency of their label in training
             (Menon et al. 2021); the share is the one that is best on folds of the training dialogues.
@@ -34,6 +36,7 @@ class TurnNet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     layers: Literal["one", "every"] = "every"
     around: Literal["none", "before", "both"] = "both"
     speakers: bool = False
+    dealt_out: bool = False
     members: int = 1
     adjusted: bool = False
     hidden: int = 128

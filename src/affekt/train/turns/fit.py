@@ -59,6 +59,25 @@ class Turns:
         """Some of the conversations."""
         return Turns(self.vectors[at], self.by_whom[at], self.lengths[at], self.labels[at])
 
+    def dealt_out(self, seed: int) -> tuple[Turns, NDArray[np.int64]]:
+        """The turns dealt out among the conversations; and the turn that stands at each place now."""
+        there = torch.arange(self.vectors.shape[1]) < self.lengths[:, None]
+        order = np.random.default_rng(seed).permutation(int(there.sum()))
+
+        def dealt(x: Tensor) -> Tensor:
+            out = x.clone()
+            out[there] = x[there][order]
+            return out
+
+        return Turns(dealt(self.vectors), dealt(self.by_whom), self.lengths, dealt(self.labels)), order
+
+    @property
+    def shifts(self) -> NDArray[np.bool_]:
+        """Whether each turn has another label than the turn before, shape (turns,); no first turn has."""
+        before = torch.nn.functional.pad(self.labels[:, :-1], (1, 0), value=-1)
+        out: NDArray[np.bool_] = ((before >= 0) & (before != self.labels))[self.labels >= 0].numpy()
+        return out
+
     @property
     def truth(self) -> NDArray[np.int64]:
         """Labels of the turns, shape (turns,)."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.models.turns import INPUT, OUTPUT
+from affekt.models.turns import ORDER, OUTPUT, VECTORS
 from affekt.train.turns.fit import Standard
 from affekt.train.turns.net import TurnReader
-from affekt.train.writing import FLOAT, MICROSOFT, Graph
+from affekt.train.writing import FLOAT, INT64, MICROSOFT, Graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +43,8 @@ class _Writer(Graph):
         """Probabilities of the labels of the last turn, shape (conversations, labels)."""
         context, (middle, spread) = net.context, standard
         into = _array(net.enter.weight) / spread  # vectors come as they are, and the net knows them standardised
-        told = self.linear(INPUT, into, _array(net.enter.bias) - into @ middle, f"{name}.enter")
-        turns = self.gelu(told, f"{name}.turns")
+        told = self.linear(VECTORS, into, _array(net.enter.bias) - into @ middle, f"{name}.enter")
+        turns = self.add("Gather", [self.gelu(told, f"{name}.told"), ORDER], f"{name}.turns", axis=0)
         if context.around == "none":
             first, _, second = context.alone
             inner = self.linear(turns, _array(first.weight), _array(first.bias), f"{name}.alone")
@@ -81,9 +81,9 @@ class _Writer(Graph):
 
 
 def turn_graph(nets: Sequence[TurnReader], standard: Standard) -> Any:
-    """Input `vectors`, float32 (conversations, turns, width); output `turn`, float32 (conversations, labels).
+    """Inputs `vectors`, float32 (distinct turns, width), and `order`, int64 (conversations, turns); output `turn`.
 
-    What comes out is the log of the mean probability of each label of the last turn.
+    What comes out, float32 (conversations, labels), is the log of the mean probability of each label of the last turn.
 
     Args:
         nets: The trained nets; none is told who speaks, or counts turns after the one that is read.
@@ -93,5 +93,8 @@ def turn_graph(nets: Sequence[TurnReader], standard: Standard) -> Any:
     each = [g.read(net, standard, f"net{k}") for k, net in enumerate(nets)]
     g.add("Log", [g.add("Mean", each, "shares")], OUTPUT)
     width = nets[0].enter.in_features
-    inputs: dict[str, tuple[int, list[int | str]]] = {INPUT: (FLOAT, ["conversations", "turns", width])}
+    inputs: dict[str, tuple[int, list[int | str]]] = {
+        VECTORS: (FLOAT, ["distinct", width]),
+        ORDER: (INT64, ["conversations", "turns"]),
+    }
     return g.wrapped("affekt-turns", inputs, {OUTPUT: ["conversations", nets[0].head.out_features]})

@@ -67,10 +67,10 @@ def make_turns(
         DataError: The corpus is missing.
     """
     net, entry, labels = recipe.net, corpus(recipe.corpus), space(recipe.space).labels
-    if net.around == "both" or net.speakers or net.layers != "every":
+    if net.around == "both" or net.speakers or net.dealt_out or net.layers != "every":
         raise CatalogError(
             "A model of turns reads every layer, those before a turn and not those after it, whoever speaks",
-            hint='Set around = "before" (or "none"), and leave out `speakers` and `layers`.',
+            hint='Set around = "before" (or "none"), and leave out `speakers`, `layers` and `dealt_out`.',
         )
     tell = progress or (lambda *_: None)
     steps = ("vectors", "share of the frequencies", "nets", "calibration")
