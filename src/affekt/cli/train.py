@@ -86,7 +86,7 @@ def command(
     run goes to OUT.
 
     A recipe of the voice is fitted on the recordings of its corpora and measured on speakers left out, one of faces on
-    the pictures of its corpus; one of turns trains small nets on the vectors of a model that there is already.
+    the pictures of its corpus; one of turns trains small nets, in one go, on the vectors of a model that there is.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
     weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.

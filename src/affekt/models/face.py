@@ -20,6 +20,7 @@ from affekt.core.errors import InputError, ModelError, UnknownNameError
 from affekt.core.prediction import Prediction
 from affekt.core.protocols import RecogniserSpec
 from affekt.models.card import Card, Face, read_card, spec_of
+from affekt.models.session import open_graph
 
 __all__ = ["FaceRecogniser", "grey_square"]
 
@@ -54,16 +55,7 @@ class FaceRecogniser:
 
     @cached_property
     def _graph(self) -> Any:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._jobs
-        options.log_severity_level = 3
-        file = self.folder / "model.onnx"
-        try:
-            return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as err:  # onnxruntime raises classes of its own for each kind of damage
-            raise ModelError("The model's graph cannot be loaded", where=str(file), hint="Install it again.") from err
+        return open_graph(self.folder / "model.onnx", threads=self._jobs)
 
     def predict(
         self, faces: Sequence[NDArray[np.uint8]], *, ids: Sequence[str] | None = None, space: str | None = None

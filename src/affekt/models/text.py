@@ -35,6 +35,7 @@ __all__ = [
     "SEPARATOR",
     "Outputs",
     "TextRecogniser",
+    "of_one_length",
     "with_context",
     "without_oldest",
 ]
@@ -159,11 +160,7 @@ class TextRecogniser:
 
     def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
         lengths = np.fromiter((len(r) for r in rows), np.int64, len(rows))
-        batches: list[NDArray[np.int64]] = []
-        for length in np.unique(lengths):
-            at = np.flatnonzero(lengths == length)
-            size = max(1, _TOKENS_A_CALL // int(length))
-            batches.extend(at[k : k + size] for k in range(0, len(at), size))
+        batches = of_one_length(lengths, _TOKENS_A_CALL)
         # The costly batches first, so that no thread is left alone with one at the end.
         batches.sort(key=lambda at: -len(at) * int(lengths[at[0]]))
 
@@ -336,6 +333,21 @@ class TextRecogniser:
         if not own or not any(clip.language in own for clip in clips):
             return None
         return np.array([own.get(clip.language or "", head.thresholds) for clip in clips])
+
+
+def of_one_length(lengths: NDArray[np.int64], most: int) -> list[NDArray[np.int64]]:
+    """Places of rows that are as long as each other, so that none is padded, in batches.
+
+    Args:
+        lengths: How long each row is.
+        most: What the lengths of a batch add up to at most, where it has more than one row.
+    """
+    batches: list[NDArray[np.int64]] = []
+    for length in np.unique(lengths):
+        at = np.flatnonzero(lengths == length)
+        size = max(1, most // int(length))
+        batches.extend(at[k : k + size] for k in range(0, len(at), size))
+    return batches
 
 
 def _letters(token: str) -> bool:

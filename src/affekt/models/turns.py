@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.core.errors import ModelError
-from affekt.models.text import SEPARATOR, Outputs
+from affekt.models.session import open_graph
+from affekt.models.text import SEPARATOR, Outputs, of_one_length
 from affekt.models.vectors import SentenceVectors
 
 if TYPE_CHECKING:
@@ -41,17 +41,8 @@ class TurnRecogniser(SentenceVectors):
     """
 
     def __init__(self, folder: Path, *, jobs: int | None = None) -> None:
-        import onnxruntime
-
         super().__init__(folder, every_layer=True, jobs=jobs)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            file = str(folder / GRAPH)
-            self._nets = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        except Exception as err:  # the library raises bare exceptions of many kinds
-            raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
+        self._nets = open_graph(folder / GRAPH, threads=1)
         self._separator = self._tokenizer.token_to_id(SEPARATOR)
 
     def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
@@ -63,10 +54,10 @@ class TurnRecogniser(SentenceVectors):
         for row in rows:
             talk = []
             for turn in self._turns(row):
-                at = found.setdefault(turn.tobytes(), len(found))
-                if at == len(each):
+                number = found.setdefault(turn.tobytes(), len(found))
+                if number == len(each):
                     each.append(turn)
-                talk.append(at)
+                talk.append(number)
             talks.append(talk)
         vectors = self.of_tokens(each) if each else np.zeros((0, 0), np.float32)
         out = np.zeros((len(rows), len(self._card.heads[self._card.main].scale)), np.float32)
@@ -80,13 +71,9 @@ class TurnRecogniser(SentenceVectors):
             said: NDArray[np.float32] = answer
             return said
 
-        batches = []
-        for length in np.unique(lengths):
-            same = np.flatnonzero(lengths == length)
-            size = max(1, _TURNS_A_CALL // int(length))
-            batches += [same[k : k + size] for k in range(0, len(same), size)]
-        for same, answer in zip(batches, (self._pool.map if self._pool else map)(call, batches), strict=True):
-            out[same] = answer
+        batches = of_one_length(lengths, _TURNS_A_CALL)
+        for at, answer in zip(batches, (self._pool.map if self._pool else map)(call, batches), strict=True):
+            out[at] = answer
         return Outputs({OUTPUT: out}, tokens)
 
     def _turns(self, row: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

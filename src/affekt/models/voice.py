@@ -33,6 +33,7 @@ from affekt.media.sound import RATE, Sound
 from affekt.media.speech import SpeechOptions, trimmed
 from affekt.models.card import Card, Voice, read_card, spec_of
 from affekt.models.changes import best_path, levelled, runs, windows
+from affekt.models.session import open_graph
 
 __all__ = ["Baseline", "VoiceRecogniser"]
 
@@ -100,23 +101,11 @@ class VoiceRecogniser:
 
     @cached_property
     def _encoder(self) -> Any:
-        return self._session("model.onnx", self._jobs)
+        return open_graph(self.folder / "model.onnx", threads=self._jobs)
 
     @cached_property
     def _heads(self) -> Any:
-        return self._session("heads.onnx", 1)
-
-    def _session(self, name: str, threads: int) -> Any:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        file = self.folder / name
-        try:
-            return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as err:  # onnxruntime raises classes of its own for each kind of damage
-            raise ModelError("The model's graph cannot be loaded", where=str(file), hint="Install it again.") from err
+        return open_graph(self.folder / "heads.onnx", threads=1)
 
     def hear(self, sound: Sound) -> NDArray[np.float32] | None:
         """What is kept of a stretch of speech.

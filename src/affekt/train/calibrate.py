@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from affekt.models.card import Abstention, Head
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from affekt.models.card import Head
-
 __all__ = [
+    "abstention",
     "best_cut",
     "calibrated_softmax",
     "cause_f1s",
@@ -210,6 +213,23 @@ def policy_point(
     least = float(np.quantile(confidence, 1 - coverage))
     kept = confidence >= least
     return least, float(kept.mean()), float(1 - right.mean()), float(1 - right[kept].mean())
+
+
+def abstention(point: Sequence[float], *, measured_on: str) -> Abstention:
+    """What `policy_point` came to, as a card holds it.
+
+    Args:
+        point: Least confidence, coverage, risk over all rows, and over the answered ones.
+        measured_on: Corpus and split.
+    """
+    least, coverage, risk_all, risk_answered = (round(float(value), 4) for value in point)
+    return Abstention(
+        min_confidence=least,
+        coverage=coverage,
+        risk_all=risk_all,
+        risk_answered=risk_answered,
+        measured_on=measured_on,
+    )
 
 
 def cause_f1s(truth: NDArray[np.float64], said: NDArray[np.bool_], *, missed: int) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from affekt._version import __version__
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import Recipe
 
-__all__ = ["identity_of", "licence_note", "write_card"]
+__all__ = ["about_data", "identity_of", "licence_note", "versions", "write_card"]
 
 
 def licence_note(names: Iterable[str]) -> str:
@@ -24,6 +24,32 @@ def licence_note(names: Iterable[str]) -> str:
         if (entry := corpus(name)).asks:
             asked.setdefault(entry.asks, []).append(name)
     return "; ".join(f"{what} is what {' and '.join(who)}, its data, asks for" for what, who in asked.items())
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of Affekt, of Python, and of what else a model was made with."""
+    return {
+        "affekt": __version__,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+    }
+
+
+def about_data(licences: Mapping[str, str]) -> list[str]:
+    """Lines of a card on what was learned from.
+
+    Args:
+        licences: Corpus -> its licence.
+    """
+    return [
+        "## Data\n",
+        "| corpus | licence | commercial use |",
+        "|---|---|---|",
+        *(f"| {corpus(c).title} (`{c}`) | {licence} | {corpus(c).commercial} |" for c, licence in licences.items()),
+        "",
+        "The licence of the weights follows from the data. Where commercial use is not plainly allowed above, it "
+        "is not allowed for the weights either.\n",
+    ]
 
 
 def identity_of(
@@ -48,11 +74,7 @@ def identity_of(
             "not_for": list(recipe.not_for),
             "data": {source: corpus(source).licence for source in sorted(used)},
             "seeds": [stage.seed for stage in recipe.stages],
-            "versions": {
-                "affekt": __version__,
-                "python": platform.python_version(),
-                **{p: metadata.version(p) for p in packages},
-            },
+            "versions": versions(*packages),
             "recipe": msgspec.to_builtins(recipe),
             "history": list(history),
             **({"measured": dict(measured)} if measured else {}),
@@ -74,16 +96,7 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         f"# {identity['title']}\n",
         f"`{identity['id']}@{identity['version']}`, made by Affekt {facts['versions']['affekt']}. "
         f"Licence of the weights: {identity['licence']}{note}. Languages: {', '.join(identity['languages'])}.\n",
-        "## Data\n",
-        "| corpus | licence | commercial use |",
-        "|---|---|---|",
-        *(
-            f"| {corpus(c).title} (`{c}`) | {licence} | {corpus(c).commercial} |"
-            for c, licence in facts["data"].items()
-        ),
-        "",
-        "The licence of the weights follows from the data. Where commercial use is not plainly allowed above, it "
-        "is not allowed for the weights either.\n",
+        *about_data(facts["data"]),
         "## On the development splits\n",
         "Thresholds, calibration and early stopping were chosen here, so these figures flatter; measure on a test "
         "split with `affekt bench run`.\n",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from affekt.catalog.corpora import corpus
@@ -24,7 +25,7 @@ from affekt.extras import need
 from affekt.metrics.causes import span_f1_neg_statistic, span_f1_pos_statistic, token_f1
 from affekt.models.cause_words import PLACES, Weights, places_of, seen_of_pair, seen_of_span, spans_of
 from affekt.models.causes import CauseRecogniser
-from affekt.train.calibrate import best_cut, cause_f1s, fit_platt, policy_point, sigmoid
+from affekt.train.calibrate import abstention, best_cut, cause_f1s, fit_platt, policy_point, sigmoid
 from affekt.train.card import identity_of, write_card
 
 if TYPE_CHECKING:
@@ -253,10 +254,7 @@ def make_cause_words(
         "main": corpus(plan.corpus.partition(":")[0]).space,
         "heads": {},
         "dimensions": None,
-        "policy": dict(
-            zip(("min_confidence", "coverage", "risk_all", "risk_answered"), (round(v, 4) for v in point), strict=True)
-        )
-        | {"measured_on": f"{plan.corpus} dev"},
+        "policy": msgspec.to_builtins(abstention(point, measured_on=f"{plan.corpus} dev")),
         "max_tokens": 0,
         "window_tokens": 0,
         "causes": {

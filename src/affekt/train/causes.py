@@ -26,7 +26,7 @@ from affekt.extras import need
 from affekt.models.card import Head
 from affekt.models.causes import KIND, LINK, SPAN, Layout, Writer, best_span
 from affekt.train import checkpoint
-from affekt.train.calibrate import best_cut, cause_f1s, choose_thresholds, fit_platt, policy_point, sigmoid
+from affekt.train.calibrate import abstention, best_cut, cause_f1s, choose_thresholds, fit_platt, policy_point, sigmoid
 from affekt.train.card import identity_of, write_card
 from affekt.train.cause_words import conversations
 from affekt.train.graph import build_graph
@@ -361,14 +361,12 @@ def _package(
     right = (scores >= threshold) == (truth > 0)
     sure = np.where(scores >= threshold, scores, 1 - scores)
     point = policy_point(right=right, confidence=sure, coverage=coverage)
-    names = ("min_confidence", "coverage", "risk_all", "risk_answered")
     card = {
         **identity,
         "main": corpus(recipe.causes.corpus.partition(":")[0]).space,
         "heads": {},
         "dimensions": None,
-        "policy": {k: round(v, 4) for k, v in zip(names, point, strict=True)}
-        | {"measured_on": f"{recipe.causes.corpus} dev"},
+        "policy": msgspec.to_builtins(abstention(point, measured_on=f"{recipe.causes.corpus} dev")),
         "max_tokens": recipe.max_tokens,
         "window_tokens": recipe.max_tokens,
         "causes": {

@@ -576,7 +576,7 @@ def _run_stage(
         # Without patience nothing hangs on dev, so that it is read once.
         due = stage.patience or learner.epochs == stage.epochs
         losses = _dev_losses(model, sources, stage.precision) if due else {}
-        # A trial on few rows may hold none that a part's loss can be told on; a card has no word for that number.
+        # A card is JSON, which has no word for what is no number.
         told = {name: loss if np.isfinite(loss) else None for name, loss in losses.items()}
         learner.history.append({"trained": what, "epoch": learner.epochs, "dev_loss": told})
         first = f"{stage.parts[0].corpus}:{stage.parts[0].head}"

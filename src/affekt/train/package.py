@@ -21,6 +21,7 @@ from affekt.models.card import Head
 from affekt.models.questions import ANSWER
 from affekt.train.asking import every_question
 from affekt.train.calibrate import (
+    abstention,
     choose_thresholds,
     fit_platt,
     fit_temperature,
@@ -173,8 +174,8 @@ def _policy(head: _Head, made: Head, scores: NDArray[np.float64], coverage: floa
     a, b = made.confidence
     confidence = sigmoid(a * np.log(best / (1 - best)) + b)
     point = policy_point(right=_right(head.truth, scores), confidence=confidence, coverage=coverage)
-    names = ("min_confidence", "coverage", "risk_all", "risk_answered")
-    return {k: round(v, 4) for k, v in zip(names, point, strict=True)} | {"measured_on": f"{head.corpus} dev"}
+    found: dict[str, Any] = msgspec.to_builtins(abstention(point, measured_on=f"{head.corpus} dev"))
+    return found
 
 
 def _calibrated_dimensions(

@@ -15,6 +15,7 @@ from affekt.bench.fusions.base import Found, Ground
 from affekt.bench.tasks import task
 from affekt.catalog.corpora import ALL
 from affekt.catalog.maps import space_map
+from affekt.catalog.recipes import Around
 from affekt.catalog.spaces import space
 from affekt.core.errors import CatalogError
 from affekt.core.works import implements
@@ -31,7 +32,6 @@ from affekt.metrics.regression import pearson_cc_statistic
 from affekt.metrics.statistic import Array, Statistic, divide
 from affekt.models.vectors import SentenceVectors
 from affekt.train.fusion.agreement import consistency, paired_contrast
-from affekt.train.fusion.context import Around
 from affekt.train.fusion.experts import TOGETHER, Experts, mixed
 from affekt.train.fusion.loop import fit, parameters
 from affekt.train.fusion.made import Conversations, agreeing, conversations

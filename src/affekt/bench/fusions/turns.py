@@ -30,9 +30,9 @@ _SCORES = (
 )
 
 
-def _splits(encoder: TurnNet, ground: Ground) -> dict[str, Turns]:
+def _splits(plan: TurnNet, ground: Ground) -> dict[str, Turns]:
     found, _ = turns_of(
-        encoder,
+        plan,
         "meld",
         ("train", "dev", "test"),
         labels=space("meld").labels,
@@ -50,8 +50,8 @@ def turns_read(ground: Ground) -> Found:
     """
     plans, found = ground.plans(TurnNet), Found()
     codes = np.arange(len(space("meld").labels))
-    encoders = {(p.encoder, p.layers): TurnNet(encoder=p.encoder, layers=p.layers) for p in plans.values()}
-    read_as = {way: _splits(encoder, ground) for way, encoder in sorted(encoders.items())}
+    encoders = {(p.encoder, p.layers): p for p in plans.values()}
+    read_as = {way: _splits(encoders[way], ground) for way in sorted(encoders)}
     shares: dict[tuple[TurnNet, int], float] = {}  # one net tells the share for several
     for name, plan, seed in ground.runs(plans):
         splits = read_as[plan.encoder, plan.layers]
@@ -63,11 +63,11 @@ def turns_read(ground: Ground) -> Found:
         if plan.adjusted and (one, seed) not in shares:
             shares[one, seed] = adjustment(plan, learned, len(codes), seed)
         lowered = shares.get((one, seed), 0.0) * log_shares(train, len(codes))
+        answers = {split: (_said(plan, nets, splits[split], seed) - lowered).argmax(1) for split in ("test", "dev")}
         for key, split, of, shifts in _SCORES:
             asked = splits[split]
-            answers = (_said(plan, nets, asked, seed) - lowered).argmax(1)
             rows = asked.shifts if shifts else slice(None)
-            score = of(truth=asked.truth[rows], prediction=answers[rows], labels=codes)
+            score = of(truth=asked.truth[rows], prediction=answers[split][rows], labels=codes)
             found.add(key, name, score.by(asked.whose[rows]))
     return found
 

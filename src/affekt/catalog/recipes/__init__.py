@@ -9,10 +9,11 @@ import msgspec
 
 from affekt.catalog.load import Entry, document, entry, names
 from affekt.catalog.recipes.face import Disturbance, FaceRecipe, View
-from affekt.catalog.recipes.turns import TurnNet, TurnsRecipe
+from affekt.catalog.recipes.turns import Around, TurnNet, TurnsRecipe
 from affekt.core.errors import CatalogError
 
 __all__ = [
+    "Around",
     "Asks",
     "CausePlan",
     "Curriculum",

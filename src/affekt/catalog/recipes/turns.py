@@ -8,7 +8,10 @@ import msgspec
 
 from affekt.catalog.load import Entry
 
-__all__ = ["TurnNet", "TurnsRecipe"]
+__all__ = ["Around", "TurnNet", "TurnsRecipe"]
+
+Around = Literal["none", "before", "both"]
+"""Which turns count beside the one that is read: none, those before it, or those on both sides."""
 
 
 class TurnNet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -34,7 +37,7 @@ class TurnNet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     encoder: str = "text-en"
     layers: Literal["one", "every"] = "every"
-    around: Literal["none", "before", "both"] = "both"
+    around: Around = "both"
     speakers: bool = False
     dealt_out: bool = False
     members: int = 1

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import shutil
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from affekt._version import __version__
 from affekt.catalog.corpora import corpus
 from affekt.catalog.recipes import FaceRecipe
 from affekt.catalog.spaces import space
@@ -25,8 +22,8 @@ from affekt.metrics import bootstrap
 from affekt.metrics.classification import accuracy_statistic, unweighted_average_recall_statistic
 from affekt.models.card import Abstention, Card, Face, Head
 from affekt.models.face import FaceRecogniser, grey_square
-from affekt.train.calibrate import calibrated_softmax
-from affekt.train.card import licence_note
+from affekt.train.calibrate import abstention, calibrated_softmax
+from affekt.train.card import licence_note, versions
 from affekt.train.face.alike import learnable
 from affekt.train.face.fit import Progress, fit
 from affekt.train.face.graph import OUTPUT, face_graph, in_int8
@@ -144,12 +141,10 @@ def make_face(
     for what, (faces, gold) in asked.items():
         figures[what] = _measured(FaceRecogniser(out, jobs=1).scores(faces), gold, len(labels))
     figures["dev, in float32"] = _measured(FaceRecogniser(floats, jobs=1).scores(dev[0]), dev[1], len(labels))
-    names = ("min_confidence", "coverage", "risk_all", "risk_answered")
-    values = {k: round(float(v), 4) for k, v in zip(names, policy, strict=True)}
     card = msgspec.structs.replace(
         card,
         heads={recipe.space: head},
-        policy=Abstention(**values, measured_on=f"{recipe.corpus}, dev"),
+        policy=abstention(policy, measured_on=f"{recipe.corpus}, dev"),
         files={"model.onnx": hashlib.sha256((out / "model.onnx").read_bytes()).hexdigest()},
         facts={
             "not_for": recipe.not_for,
@@ -159,11 +154,7 @@ def make_face(
             "parameters": sum(p.numel() for p in net.parameters()),
             "recipe": msgspec.to_builtins(recipe),
             "history": history,
-            "versions": {
-                "affekt": __version__,
-                "python": platform.python_version(),
-                **{p: metadata.version(p) for p in ("torch", "onnxruntime", "numpy", "av")},
-            },
+            "versions": versions("torch", "onnxruntime", "numpy", "av"),
         },
     )
     content = msgspec.json.format(msgspec.json.encode(card), indent=1)

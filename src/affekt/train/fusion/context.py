@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from affekt.catalog.recipes import Around
 from affekt.core.works import implements
 from affekt.extras import need
 
@@ -14,9 +15,7 @@ else:
     torch = need("torch", extra="train")
     nn = torch.nn
 
-__all__ = ["Around", "ContextLayer"]
-
-Around = Literal["none", "before", "both"]
+__all__ = ["ContextLayer"]
 
 
 @implements(works=["mister-e"])

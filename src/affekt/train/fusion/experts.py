@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from affekt.catalog.recipes import Around
 from affekt.core.works import implements
 from affekt.extras import need
-from affekt.train.fusion.context import Around, ContextLayer
+from affekt.train.fusion.context import ContextLayer
 
 if TYPE_CHECKING:
     import torch

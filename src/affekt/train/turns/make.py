@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import shutil
 from collections.abc import Callable
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,8 +25,8 @@ from affekt.metrics.classification import macro_f1_statistic, weighted_f1_statis
 from affekt.models.card import Abstention, Card, Head, Turns
 from affekt.models.registry import model_folder, read_card
 from affekt.models.turns import GRAPH, OUTPUT, TurnRecogniser
-from affekt.train.calibrate import calibrated_softmax
-from affekt.train.card import licence_note
+from affekt.train.calibrate import abstention, calibrated_softmax
+from affekt.train.card import about_data, licence_note, versions
 from affekt.train.fusion.loop import parameters
 from affekt.train.turns.fit import adjustment, log_shares, train_nets, turns_of
 from affekt.train.turns.graph import turn_graph
@@ -127,7 +125,6 @@ def make_turns(
     whose, truth, scores = np.array([w for w, _, _ in said]), np.array([t for _, t, _ in said]), [s for *_, s in said]
     table = np.array(scores)
     head, policy = calibrated_softmax(head, scores=table, gold=truth, coverage=_COVERAGE)
-    names = ("min_confidence", "coverage", "risk_all", "risk_answered")
     codes = np.arange(len(labels))
     figures = bootstrap(
         {
@@ -138,9 +135,7 @@ def make_turns(
     card = msgspec.structs.replace(
         card,
         heads={recipe.space: head},
-        policy=Abstention(
-            **{k: round(float(v), 4) for k, v in zip(names, policy, strict=True)}, measured_on=f"{recipe.corpus} dev"
-        ),
+        policy=abstention(policy, measured_on=f"{recipe.corpus} dev"),
         facts={
             "not_for": recipe.not_for,
             "data": {recipe.corpus: entry.licence},
@@ -148,11 +143,7 @@ def make_turns(
             "parameters": sum(map(parameters, nets)),
             "share_of_log_frequencies": share,
             "recipe": msgspec.to_builtins(recipe),
-            "versions": {
-                "affekt": __version__,
-                "python": platform.python_version(),
-                **{p: metadata.version(p) for p in ("torch", "onnxruntime", "numpy", "tokenizers")},
-            },
+            "versions": versions("torch", "onnxruntime", "numpy", "tokenizers"),
         },
     )
     (out / "affekt.json").write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
@@ -162,7 +153,7 @@ def make_turns(
 
 def _described(card: Card, recipe: TurnsRecipe, figures: dict[str, Interval], rows: int) -> str:
     """The model's card for people."""
-    entry, facts = corpus(recipe.corpus), card.facts
+    facts = card.facts
     note = f" ({card.licence_note})" if card.licence_note else ""
     assert card.turns is not None
     out = [
@@ -170,12 +161,7 @@ def _described(card: Card, recipe: TurnsRecipe, figures: dict[str, Interval], ro
         f"`{card.id}@{card.version}`, made by Affekt {__version__}. Licence of the weights: {card.licence}{note}; "
         f"those of the encoder, that of `{card.turns.encoder}` as it is: {facts['encoder']['licence']}. "
         f"Languages: {', '.join(card.languages)}. {facts['parameters']:,} numbers were trained.\n",
-        "## Data\n",
-        "| corpus | licence | commercial use |",
-        "|---|---|---|",
-        f"| {entry.title} (`{recipe.corpus}`) | {entry.licence} | {entry.commercial} |\n",
-        "The licence of the weights follows from the data. Where commercial use is not plainly allowed above, it "
-        "is not allowed for the weights either.\n",
+        *about_data(facts["data"]),
         "## On the development split\n",
         f"{rows:,} turns, with 95 % intervals from drawing conversations anew. The temperature was fitted here and "
         "nothing else; measure on a test split with `affekt bench run`.\n",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from affekt.catalog.recipes import Around
 from affekt.core.works import implements
 from affekt.extras import need
-from affekt.train.fusion.context import Around, ContextLayer
+from affekt.train.fusion.context import ContextLayer
 
 if TYPE_CHECKING:
     import torch

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from affekt._version import __version__
 from affekt.catalog.corpora import ALL, corpus
 from affekt.catalog.recipes import VoiceRecipe
 from affekt.catalog.spaces import space
@@ -24,7 +21,8 @@ from affekt.metrics.classification import unweighted_average_recall_statistic
 from affekt.models.card import Abstention, Card, Head, Moments, Voice
 from affekt.models.registry import bundled, read_card
 from affekt.models.voice import VoiceRecogniser
-from affekt.train.calibrate import fit_platt, fit_temperature, policy_point
+from affekt.train.calibrate import abstention, fit_platt, fit_temperature, policy_point
+from affekt.train.card import versions
 from affekt.train.voice.fit import Fitted, Heard, fit_head, folds_of, hear_corpus, held_out
 
 if TYPE_CHECKING:
@@ -208,14 +206,12 @@ def make_voice(
     entries = [corpus(each) for each in recipe.corpora]
     sources = [f"- {e.title}: {e.citation.authors} {e.citation.year}, {e.licence}, {e.home}" for e in entries]
     sources += [f"- {source}" for source in recipe.sources]
-    names = ("min_confidence", "coverage", "risk_all", "risk_answered")
-    values = {k: round(float(v), 4) for k, v in zip(names, policy, strict=True)}
     files = [f for f in ("model.onnx", "heads.onnx") if (out / f).is_file()]
     card = msgspec.structs.replace(
         ear.card,
         heads={recipe.space: read["alone"]},
         voice=msgspec.structs.replace(ear.voice, beside=read["beside"], moments=moments),
-        policy=Abstention(**values, measured_on="speakers held out"),
+        policy=abstention(policy, measured_on="speakers held out"),
         files={f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in files},
         facts={
             "not_for": recipe.not_for,
@@ -225,11 +221,7 @@ def make_voice(
             "encoder": recipe.encoder,
             "layers": recipe.layers,
             "strengths": {way: h.strength for way, h in heads.items()},
-            "versions": {
-                "affekt": __version__,
-                "python": platform.python_version(),
-                **{p: metadata.version(p) for p in ("scikit-learn", "onnxruntime", "numpy")},
-            },
+            "versions": versions("scikit-learn", "onnxruntime", "numpy"),
         },
     )
     content = msgspec.json.format(msgspec.json.encode(card), indent=1)
