@@ -1,7 +1,7 @@
 """The recogniser of turns: an encoder that makes a vector of each turn, and small nets that read these in their order.
 
-An encoder that reads a turn together with those before it reads every turn many times. Here each is read once; what
-was said before reaches a turn by a convolution and a recurrent layer over vectors, whose cost is small beside it.
+An encoder that reads a turn together with those before it reads every turn many times. Here turns that are read
+together are each read once; what was said before reaches a turn by a convolution and a recurrent layer over vectors.
 """
 
 from __future__ import annotations
