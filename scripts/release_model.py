@@ -28,7 +28,7 @@ from affekt.bench.runs import read_run, run_task
 from affekt.bench.tasks import task
 from affekt.catalog.corpora import Corpus, corpus
 from affekt.catalog.languages import language_name
-from affekt.catalog.recipes import text_recipe
+from affekt.catalog.recipes import TurnsRecipe, recipe, text_recipe
 from affekt.catalog.spaces import space as catalogue_space
 from affekt.catalog.tasks import task_entry
 from affekt.core.run import Run
@@ -176,7 +176,7 @@ def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
 
 def licence(model: TextRecogniser) -> str:
     """The licence file: the terms, what the data ask for beside them, and the sources."""
-    entry, spec = text_recipe(model.spec.id), model.spec
+    spec = model.spec
     if spec.licence not in LICENCES:
         sys.exit(f"There are no words for the licence {spec.licence}; write them into LICENCES")
     out = [LICENCES[spec.licence]]
@@ -188,14 +188,25 @@ def licence(model: TextRecogniser) -> str:
         out.append("")
     out.append("Sources:")
     out += [f"- {c.title}: {c.citation.authors} {c.citation.year}, {c.licence}, {c.home}" for c in map(corpus, names)]
-    encoders = [entry.encoder, *([entry.teachers.encoder] if entry.teachers else [])]
-    out += [f"- {STARTS[e]}" for e in encoders if e in STARTS]
+    out += [f"- {STARTS[e]}" for e in encoders_of(model) if e in STARTS]
     return "\n".join(out) + "\n"
 
 
 def corpora_of(model: TextRecogniser) -> list[str]:
     """The corpora that the recipe of a model trains on."""
+    entry = recipe(model.spec.id)
+    if isinstance(entry, TurnsRecipe):
+        return sorted({part.corpus for part in entry.parts})
     return sorted({part.corpus for stage in text_recipe(model.spec.id).stages for part in stage.parts})
+
+
+def encoders_of(model: TextRecogniser) -> list[str]:
+    """The encoders that a model starts from, those of its teachers too, or reads with."""
+    entry = recipe(model.spec.id)
+    if isinstance(entry, TurnsRecipe):
+        return [f"encoders/{entry.net.encoder}"]
+    own = text_recipe(model.spec.id)
+    return [own.encoder, *([own.teachers.encoder] if own.teachers else [])]
 
 
 def trained_on(entry: Corpus) -> int:
@@ -268,8 +279,10 @@ def many(count: int, noun: str) -> str:
 
 def card_by_language(model: TextRecogniser) -> str:
     """The card of a model of several languages, from its machine-readable card and its recipe."""
-    facts, entry, spec = read_card(model.folder), text_recipe(model.spec.id), model.spec
+    facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
     size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
+    beside = f" beside `{facts.turns.encoder}` whose encoder it reads with" if facts.turns else ""
+    heard = ", with who said them" if facts.speakers != "none" else ""
     note = f"; {spec.licence_note}" if spec.licence_note else ""
     by_task: dict[tuple[str, str], list[float]] = {}
     for figures in facts.scores.values():
@@ -281,7 +294,7 @@ def card_by_language(model: TextRecogniser) -> str:
     out = [
         f"# {facts.title}\n",
         "<!-- short:begin -->",
-        f"`{spec.name}`: {size:.0f} MB, ONNX, runs on a processor without torch. Licence of the weights: "
+        f"`{spec.name}`: {size:.0f} MB, ONNX{beside}, runs on a processor without torch. Licence of the weights: "
         f"{spec.licence}{note}. {many(len(facts.languages), 'language')}: {', '.join(facts.languages)}.\n",
         "| measured on the test splits of | figure | mean over languages or parts | lowest | highest |",
         "|---|---|---|---|---|",
@@ -299,10 +312,7 @@ def card_by_language(model: TextRecogniser) -> str:
             for name in facts.heads
         ),
         *(
-            [
-                f"- A turn is read after at most {facts.context} turns before it, with who said them; none after it is "
-                "seen."
-            ]
+            [f"- A turn is read after at most {facts.context} turns before it{heard}; none after it is seen."]
             if facts.context
             else []
         ),

@@ -110,6 +110,20 @@ def test_a_conversation_comes_first_with_its_turning_point_and_partners(page):
 
 @browser_test
 @pytest.mark.browser
+def test_without_valence_nothing_is_kept_or_promised_for_it(page):
+    tall = page(talk_rows(30))
+    with_valence = tall.locator("#talk-lanes").bounding_box()["height"]
+    assert "how pleasant" in tall.inner_text("#talk-note")
+    assert "Mean valence" in tall.locator("#talk-partners thead").inner_text()
+    shown = page([replace(row, valence=None) for row in talk_rows(30)])
+    assert shown.locator("#talk-lanes").bounding_box()["height"] < with_valence - 100
+    assert "pleasant" not in shown.inner_text("#talk-note")
+    assert shown.locator("#talk-partners thead").inner_text().strip().split("\t") == ["Speaker", "Turns", "Most often"]
+    assert shown.locator("#talk-partners tbody tr").first.locator("td").count() == 2
+
+
+@browser_test
+@pytest.mark.browser
 def test_keys_step_through_turns_and_to_the_turning_point(page):
     shown = page(talk_rows(60))
     shown.focus("#talk-lanes")

@@ -12,16 +12,18 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="needs the train extra")
 
-from train_data import talks_of_two
+from train_data import empathetic_talks, make_corpora, talks_of_two
 
 import affekt
 from affekt.bench import run_task
-from affekt.catalog.recipes import TurnNet, TurnsRecipe, recipe, text_recipe
+from affekt.catalog.corpora import corpus
+from affekt.catalog.recipes import TurnNet, TurnPart, TurnsRecipe, recipe, text_recipe
 from affekt.cli.train import command as train
 from affekt.core.clip import Clip, Dialogue
-from affekt.core.errors import CatalogError, ModelError, UnknownNameError
+from affekt.core.errors import CatalogError, DataError, ModelError, UnknownNameError
 from affekt.models.registry import load
 from affekt.models.turns import TurnRecogniser
+from affekt.train.turns.fit import turns_of
 from affekt.train.turns.make import make_turns
 
 NET = TurnNet(around="before", epochs=20, hidden=32, dropout=0.1, masked=0.1, rate=1e-2, members=2, adjusted=True)
@@ -91,18 +93,67 @@ def test_the_card_says_what_it_is_made_of(made):
     assert "weighted f1" in shown and "## Not for" in shown and "text-en@" in shown
 
 
+def test_dimensions_are_those_of_the_encoder_in_the_turn_alone(made):
+    texts = [PLAIN, GLAD, SAD]
+    alone = load("text-en").predict([Clip(t, t) for t in texts])
+    after = load(made / "model").predict([Clip(t, t, context=(SAD, GLAD)) for t in texts])
+    for own, found in zip(alone, after, strict=True):
+        assert found.dimensions == pytest.approx(own.dimensions, abs=1e-5)
+        assert found.intervals["arousal"] == pytest.approx(own.intervals["arousal"], abs=1e-5)
+
+
+def test_a_model_without_an_encoder_is_read_with_the_bundled_one(made, tmp_path):
+    lean = msgspec.structs.replace(SMALL, carries_encoder=False)
+    make_turns(lean, "talks", tmp_path / "lean", data=made / "data")
+    assert {f.name for f in (tmp_path / "lean").iterdir()} == {"turns.onnx", "affekt.json", "README.md"}
+    clips = [Clip(f"{k}", PLAIN, context=(said,)) for k, said in enumerate((GLAD, SAD))]
+    copied, shared = load(made / "model").predict(clips), load(tmp_path / "lean").predict(clips)
+    assert [p.scores for p in shared] == [pytest.approx(p.scores, abs=1e-6) for p in copied]
+    # It is of one version of the encoder, and says so where there is another.
+    file = tmp_path / "lean" / "affekt.json"
+    card = json.loads(file.read_text())
+    card["turns"]["encoder"] = "text-en@0.1"
+    file.write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"not 0\.1"):
+        load(tmp_path / "lean")
+
+
+def test_several_corpora_are_learned_at_once(tmp_path):
+    empathetic_talks(make_corpora(tmp_path))
+    net = TurnNet(around="before")
+    comments = TurnPart(corpus="goemotions", mapped=True, rows=50)
+    talks = TurnPart(corpus="empatheticdialogues:speakers", mapped=True, weight=0.5)
+    found, (middle, _) = turns_of(net, [comments, talks], wanted="ekman-neutral", data=tmp_path)
+    # Comments stand alone, and those whose labels lead to several emotions are left out; talks are three turns long.
+    one = found.lengths == 1
+    assert 30 < int(one.sum()) <= 50 and set(found.lengths.tolist()) == {1, 3}
+    assert found.weights[one].tolist() == [1.0] * int(one.sum()) and set(found.weights[~one].tolist()) == {0.5}
+    # The listener's turn is heard in its place, and has no label.
+    assert (found.labels[~one] >= 0).tolist() == [[True, False, True]] * int((~one).sum())
+    assert (found.order[~one] >= 0).all() and (found.order[one][:, 1:] == -1).all()
+    assert found.vectors.shape == (int(found.order.max()) + 2, len(middle)) and not found.vectors[-1].any()
+    # The standard is that of the turns as they come, so that each counts as often as it is said.
+    assert found.vectors[found.order[found.order >= 0]].mean(0).abs().max() < 1e-3
+    again, _ = turns_of(net, [comments], wanted="ekman-neutral", seed=1, data=tmp_path)
+    assert again.truth.tolist() != found.labels[one][:, 0].tolist()  # another seed draws others
+    with pytest.raises(DataError, match="mapped = true"):
+        turns_of(net, [TurnPart(corpus="empatheticdialogues")], wanted="ekman-neutral", data=tmp_path)
+    assert {p.corpus for p in recipe("talk-en").parts} >= {"reccon"} and corpus("reccon").commercial == "no"
+
+
 def test_it_is_made_by_command_from_another_encoder(made, tmp_path):
     text = """\
     kind = "turns"
     title = "Talks"
     licence = "GPL-3.0"
     languages = ["en"]
-    corpus = "meld"
     space = "meld"
     [net]
     around = "none"
     epochs = 2
     hidden = 8
+    [[parts]]
+    corpus = "meld"
     """
     file = tmp_path / "talks.toml"
     file.write_text(text)

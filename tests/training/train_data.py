@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from affekt.catalog.corpora import corpus
+from affekt.catalog.spaces import space
 
 
 def make_corpora(data: Path) -> Path:
@@ -94,4 +95,28 @@ def talks_of_two(data: Path, *, names: str = "AB", **splits: int) -> Path:
                     rows.writerow((said[feels], who, feels, *tail))
                     after = feels if then == who else "neutral"
                     rows.writerow(("The table is over there.", then, after, "neutral", dialogue, k + 1, *tail[3:]))
+    return data
+
+
+def empathetic_talks(data: Path, *, each: int = 3) -> Path:
+    """Dialogues in the layout of EmpatheticDialogues: who felt it, who listens, and again who felt it.
+
+    Args:
+        data: Folder of the corpora.
+        each: Dialogues of each emotion.
+    """
+    folder = data / "empathetic_intents"
+    texts = folder / "datasets/empatheticdialogues_unannotated"
+    texts.mkdir(parents=True)
+    split = ["Dialog_ID,emotion,split"]
+    for emotion in space("empatheticdialogues").labels:
+        lines = ["Dialog_ID,Type,Actor,Text"]
+        for k in range(each):
+            name = f"{emotion}-{k}"
+            split.append(f"{name},{emotion},train")
+            lines.append(f"{name},situation,none,Once I felt {emotion}")
+            for actor, said in (("speaker", "I was"), ("listener", "And then?"), ("speaker", "So I was again")):
+                lines.append(f"{name},utterance,{actor},{said}{' ' + emotion if actor == 'speaker' else ''} {k}")
+        (texts / f"{emotion}.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "derived_official_split.csv").write_text("\n".join(split) + "\n", "utf-8")
     return data

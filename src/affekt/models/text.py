@@ -86,10 +86,11 @@ class TextRecogniser:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        encoder = self._encoder()
         try:
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
             self._session = onnxruntime.InferenceSession(
-                self._graph(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+                self._graph(encoder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
         except Exception as err:  # both libraries raise bare exceptions of many kinds
             raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
@@ -98,6 +99,10 @@ class TextRecogniser:
         self._outputs = [o.name for o in self._session.get_outputs()]
         self._has_content = self._content_tokens()
         self._pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="affekt-model") if self.jobs > 1 else None
+
+    def _encoder(self) -> Path:
+        """The folder of the graph and its tokenizer."""
+        return self.folder
 
     def _graph(self, file: Path) -> str | bytes:
         """The graph that is run: its file, or its content."""

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from affekt.models.registry import model_folder
 from affekt.models.session import open_graph
-from affekt.models.text import SEPARATOR, Outputs, of_one_length
+from affekt.models.text import SEPARATOR, Outputs, TextRecogniser, of_one_length
 from affekt.models.vectors import SentenceVectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["GRAPH", "ORDER", "OUTPUT", "VECTORS", "TurnRecogniser"]
+__all__ = ["ENCODER", "GRAPH", "ORDER", "OUTPUT", "VECTORS", "TurnRecogniser"]
 
 GRAPH, VECTORS, ORDER, OUTPUT = "turns.onnx", "vectors", "order", "turn"
 """File of the nets; the vectors that they are given, float32 (distinct turns, width), and which of these are the turns
 of each conversation, int64 (conversations, turns); and what they say of the last turn of each."""
+
+ENCODER = ("model.onnx", "tokenizer.json")
+"""Files of the encoder, where a model has its own copy."""
 
 # Vectors in one call of the nets: few enough for all that is computed from them to stay in a core's cache.
 _TURNS_A_CALL = 1024
@@ -32,21 +36,32 @@ _TURNS_A_CALL = 1024
 class TurnRecogniser(SentenceVectors):
     """Reads emotion in the turns of conversations from vectors of their words.
 
+    Valence, arousal and dominance, where the encoder has them, are what it reads in the turn alone.
+
     Args:
-        folder: Folder with the encoder's `model.onnx` and `tokenizer.json`, the nets' `turns.onnx`, and `affekt.json`.
+        folder: Folder with the nets' `turns.onnx`, `affekt.json`, and the encoder's `model.onnx` and `tokenizer.json`.
+            One without an encoder is read with that of the bundled model that its card names.
         jobs: Threads; default all cores.
 
     Raises:
-        ModelError: The folder does not hold a usable model.
+        ModelError: The folder does not hold a usable model, or the bundled one is of another version.
     """
 
     def __init__(self, folder: Path, *, jobs: int | None = None) -> None:
         super().__init__(folder, every_layer=True, jobs=jobs)
+        if self._card.dimensions:
+            self._outputs = [*self._means, self._card.dimensions.output]
         self._nets = open_graph(folder / GRAPH, threads=1)
         self._separator = self._tokenizer.token_to_id(SEPARATOR)
 
+    def _encoder(self) -> Path:
+        turns = self._card.turns
+        if turns is None or any((self.folder / name).is_file() for name in ENCODER):
+            return self.folder
+        return model_folder(turns.encoder)
+
     def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
-        """What the nets say of the last turn of each row of tokens."""
+        """What the nets say of the last turn of each row of tokens, and the encoder of its dimensions."""
         tokens = np.fromiter((len(row) for row in rows), np.int64, len(rows))
         found: dict[bytes, int] = {}
         each: list[NDArray[np.int64]] = []
@@ -59,7 +74,8 @@ class TurnRecogniser(SentenceVectors):
                     each.append(turn)
                 talk.append(number)
             talks.append(talk)
-        vectors = self.of_tokens(each) if each else np.zeros((0, 0), np.float32)
+        heard = TextRecogniser._run(self, each)
+        vectors = self._joined(heard) if each else np.zeros((0, 0), np.float32)
         out = np.zeros((len(rows), len(self._card.heads[self._card.main].scale)), np.float32)
         lengths = np.array([len(talk) for talk in talks], np.int64)
 
@@ -74,7 +90,9 @@ class TurnRecogniser(SentenceVectors):
         batches = of_one_length(lengths, _TURNS_A_CALL)
         for at, answer in zip(batches, (self._pool.map if self._pool else map)(call, batches), strict=True):
             out[at] = answer
-        return Outputs({OUTPUT: out}, tokens)
+        last = [talk[-1] for talk in talks]
+        beside = [name for name in self._outputs if name not in self._means]
+        return Outputs({OUTPUT: out, **{name: heard.logits[name][last] for name in beside}}, tokens)
 
     def _turns(self, row: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """The turns of a row of tokens, oldest first, each with the signs that a text begins and ends with."""

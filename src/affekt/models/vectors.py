@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from affekt.core.errors import ModelError
 from affekt.models.registry import model_folder
-from affekt.models.text import TextRecogniser
+from affekt.models.text import Outputs, TextRecogniser
 
 __all__ = ["SentenceVectors"]
 
@@ -84,8 +84,10 @@ class SentenceVectors(TextRecogniser):
 
     def of_tokens(self, rows: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         """The same of texts that are tokens already, none of them longer than the encoder reads."""
-        said = super()._run(rows).logits
-        found = np.stack([said[mean] for mean in self._means], 1)
+        return self._joined(super()._run(rows))
+
+    def _joined(self, said: Outputs) -> NDArray[np.float32]:
+        found = np.stack([said.logits[mean] for mean in self._means], 1)
         found = found / np.maximum(np.linalg.norm(found, axis=2, keepdims=True), 1e-9)
         out: NDArray[np.float32] = found.reshape(len(found), -1)
         return out

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 
 from affekt.bench.fusions.base import Found, Ground
-from affekt.catalog.recipes import TurnNet
+from affekt.catalog.recipes import TurnNet, TurnPart
 from affekt.catalog.spaces import space
 from affekt.metrics.classification import macro_f1_statistic, weighted_f1_statistic
 from affekt.train.fusion.loop import parameters
-from affekt.train.turns.fit import Turns, adjustment, log_shares, said, train_nets, turns_of
+from affekt.train.turns.fit import Standard, Turns, adjustment, log_shares, said, train_nets, turns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from affekt.train.turns.net import TurnReader
 
 __all__ = ["TurnNet", "turns_read"]
+
+_MELD = TurnPart(corpus="meld")
 
 # What is scored, on which split, how, and whether only turns count whose emotion is not that of the turn before.
 _SCORES = (
@@ -31,15 +33,14 @@ _SCORES = (
 
 
 def _splits(plan: TurnNet, ground: Ground) -> dict[str, Turns]:
-    found, _ = turns_of(
-        plan,
-        "meld",
-        ("train", "dev", "test"),
-        labels=space("meld").labels,
-        data=ground.data,
-        limit=ground.limit and ground.limit * 10,
-        progress=lambda split: ground.progress("all", f"read {split}", 0, 0, 0.0),
-    )
+    found: dict[str, Turns] = {}
+    standard: Standard | None = None
+    for split in ("train", "dev", "test"):
+        most = None if found else ground.limit and ground.limit * 10
+        found[split], standard = turns_of(
+            plan, [_MELD], split=split, wanted="meld", standard=standard, data=ground.data, limit=most
+        )
+        ground.progress("all", f"read {split}", 0, 0, 0.0)
     return found
 
 

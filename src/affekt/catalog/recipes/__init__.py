@@ -9,7 +9,7 @@ import msgspec
 
 from affekt.catalog.load import Entry, document, entry, names
 from affekt.catalog.recipes.face import Disturbance, FaceRecipe, View
-from affekt.catalog.recipes.turns import Around, TurnNet, TurnsRecipe
+from affekt.catalog.recipes.turns import Around, TurnNet, TurnPart, TurnsRecipe
 from affekt.core.errors import CatalogError
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Teachers",
     "Term",
     "TurnNet",
+    "TurnPart",
     "TurnsRecipe",
     "View",
     "VoiceRecipe",

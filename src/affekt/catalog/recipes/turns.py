@@ -8,7 +8,7 @@ import msgspec
 
 from affekt.catalog.load import Entry
 
-__all__ = ["Around", "TurnNet", "TurnsRecipe"]
+__all__ = ["Around", "TurnNet", "TurnPart", "TurnsRecipe"]
 
 Around = Literal["none", "before", "both"]
 """Which turns count beside the one that is read: none, those before it, or those on both sides."""
@@ -50,6 +50,23 @@ class TurnNet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     smooth: float = 0.05
 
 
+class TurnPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one corpus contributes: its conversations, or texts that nothing was said before.
+
+    Attributes:
+        corpus: Id of the corpus, or of a view of it; its train split is used.
+        mapped: Whether its labels are carried to the recipe's space by the map between the two. A row whose labels
+            lead to more than one is heard and not learned.
+        rows: Most rows, of conversations that are drawn whole; `None` for all.
+        weight: Factor of its losses.
+    """
+
+    corpus: str
+    mapped: bool = False
+    rows: int | None = None
+    weight: float = 1.0
+
+
 class TurnsRecipe(Entry, frozen=True, kw_only=True):
     """A model of conversations and how it is made: an encoder as it is, and a small net on its vectors.
 
@@ -59,9 +76,11 @@ class TurnsRecipe(Entry, frozen=True, kw_only=True):
         version: Version of the weights that it makes.
         licence: SPDX expression of the resulting weights.
         languages: ISO 639-1 codes.
-        corpus: What is learned from: its turns have one label each.
-        space: Label space of the answers.
+        parts: What is learned from; the model is calibrated on the dev split of the first.
+        space: Label space of the answers: one label a turn.
         net: The net. Its turns count none after them, and not who speaks; it reads every layer.
+        carries_encoder: Whether the model's folder has a copy of the encoder. One without is read with the bundled
+            model that it names, in this very version.
         context: Turns before one that are read with it.
         max_tokens: Longest turn, with those before it, that is read in one piece.
         seed: Seed of weights, order and dropout.
@@ -76,9 +95,10 @@ class TurnsRecipe(Entry, frozen=True, kw_only=True):
     version: str = "1"
     licence: str
     languages: tuple[str, ...]
-    corpus: str
+    parts: tuple[TurnPart, ...]
     space: str
     net: TurnNet
+    carries_encoder: bool = True
     context: int = 32
     max_tokens: int = 384
     seed: int = 1

@@ -63,7 +63,7 @@ function showTalk(one) {
   const more = one.speakers.length > TALK_LANES ? ` The last lane holds ${plural(one.speakers.length - TALK_LANES + 1, 'speaker', 'speakers')}.` : '';
   const turns = one.turning.length ? ` ${plural(one.turning.length, 'turning point', 'turning points')}, where the level of valence changes for good, ${one.turning.length === 1 ? 'is' : 'are'} marked \u25bc; t goes to the next.` : '';
   const causes = one.links.length ? ' Arcs lead from a cause to the turn whose emotion it is the cause of.' : '';
-  $('talk-note').textContent = `Each mark is a turn, in the colour of its label, in the lane of its speaker; above, how pleasant it reads.${turns}${causes}${more}`;
+  $('talk-note').textContent = `Each mark is a turn, in the colour of its label, in the lane of its speaker${hasDim('valence') ? '; above, how pleasant it reads' : ''}.${turns}${causes}${more}`;
   drawPartners();
   drawTurns();
   drawTalk();
@@ -87,14 +87,18 @@ function drawPartners() {
     if (!Number.isNaN(b.last)) { b.moved += (v - b.last) ** 2; b.jumps++; }
     b.last = v;
   }
+  const valence = hasDim('valence');
   const cells = (b) => {
     const mean = b.known ? b.sum / b.known : NaN, sd = b.known > 1 ? Math.sqrt(Math.max(0, (b.squares - b.known * mean * mean) / (b.known - 1))) : NaN;
+    const numbers = [whole(b.n), ...(valence ? [fixed(mean), fixed(sd), b.jumps ? fixed(b.moved / b.jumps) : '\u2013'] : [])];
     const most = [...b.first].sort((x, y) => y[1] - x[1]).slice(0, 3);
-    return el('tr', {}, el('th', { scope: 'row', dir: 'auto' }, D.speakers[b.s] || 'Unknown'), el('td', { class: 'num' }, whole(b.n)), el('td', { class: 'num' }, fixed(mean)), el('td', { class: 'num' }, fixed(sd)),
-      el('td', { class: 'num' }, b.jumps ? fixed(b.moved / b.jumps) : '\u2013'), el('td', {}, ...most.flatMap(([l, n], k) => [k ? ', ' : '', el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), ` ${words(P.labels[l])} ${whole(n)}`])));
+    return el('tr', {}, el('th', { scope: 'row', dir: 'auto' }, D.speakers[b.s] || 'Unknown'), ...numbers.map((text) => el('td', { class: 'num' }, text)),
+      el('td', {}, ...most.flatMap(([l, n], k) => [k ? ', ' : '', el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), ` ${words(P.labels[l])} ${whole(n)}`])));
   };
+  const heads = ['Turns', ...(valence ? ['Mean valence', 'SD', 'MSSD'] : [])].map((t) =>
+    el('th', { scope: 'col', class: 'num', title: t === 'MSSD' ? 'Mean square of successive differences: how far it jumps from one of their turns to the next' : null }, t));
   $('talk-partners').replaceChildren(el('table', { class: 'plain' },
-    el('thead', {}, el('tr', {}, ...['Speaker', 'Turns', 'Mean valence', 'SD', 'MSSD', 'Most often'].map((t, k) => el('th', { scope: 'col', class: k && k < 5 ? 'num' : '', title: t === 'MSSD' ? 'Mean square of successive differences: how far it jumps from one of their turns to the next' : null }, t)))),
+    el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Speaker'), ...heads, el('th', { scope: 'col' }, 'Most often'))),
     el('tbody', {}, ...by.sort((a, b) => b.n - a.n).slice(0, 12).map(cells))));
 }
 
@@ -165,7 +169,7 @@ function turnAt(x) {
 function drawTalk() {
   if ($('s-talk').hidden || !talk.one) return;
   const { one } = talk, n = one.list.length, lanes = Math.min(one.speakers.length, TALK_LANES), canvas = $('talk-lanes');
-  const course = D.numbers.valence ? 150 : 0, arcs = one.links.length ? 46 : 6;
+  const course = hasDim('valence') ? 150 : 0, arcs = one.links.length ? 46 : 6;
   canvas.style.height = `${course + arcs + lanes * 26 + 34}px`;
   const { ctx, w, h } = prepare(canvas);
   if (!w) return;

@@ -24,11 +24,11 @@ from affekt.metrics import Interval, bootstrap
 from affekt.metrics.classification import macro_f1_statistic, weighted_f1_statistic
 from affekt.models.card import Abstention, Card, Head, Turns
 from affekt.models.registry import model_folder, read_card
-from affekt.models.turns import GRAPH, OUTPUT, TurnRecogniser
+from affekt.models.turns import ENCODER, GRAPH, OUTPUT, TurnRecogniser
 from affekt.train.calibrate import abstention, calibrated_softmax
 from affekt.train.card import about_data, licence_note, versions
 from affekt.train.fusion.loop import parameters
-from affekt.train.turns.fit import adjustment, log_shares, train_nets, turns_of
+from affekt.train.turns.fit import adjustment, code_of, log_shares, train_nets, turns_of
 from affekt.train.turns.graph import turn_graph
 
 __all__ = ["make_turns"]
@@ -64,7 +64,7 @@ def make_turns(
         CatalogError: The recipe asks for what a model cannot know: turns to come, or its encoder gives no vectors.
         DataError: The corpus is missing.
     """
-    net, entry, labels = recipe.net, corpus(recipe.corpus), space(recipe.space).labels
+    net, labels, first = recipe.net, space(recipe.space).labels, recipe.parts[0]
     if net.around == "both" or net.speakers or net.dealt_out or net.layers != "every":
         raise CatalogError(
             "A model of turns reads every layer, those before a turn and not those after it, whoever speaks",
@@ -73,8 +73,7 @@ def make_turns(
     tell = progress or (lambda *_: None)
     steps = ("vectors", "share of the frequencies", "nets", "calibration")
     tell(steps[0], 0, len(steps))
-    found, standard = turns_of(net, recipe.corpus, ["train"], labels=labels, data=data, limit=limit)
-    train = found["train"]
+    train, standard = turns_of(net, recipe.parts, wanted=recipe.space, seed=recipe.seed, data=data, limit=limit)
     tell(steps[1], 1, len(steps))
     share = adjustment(net, train, len(labels), recipe.seed) if net.adjusted else 0.0
     tell(steps[2], 2, len(steps))
@@ -84,8 +83,9 @@ def make_turns(
     encoder = model_folder(net.encoder)
     own = read_card(encoder)
     out.mkdir(parents=True, exist_ok=True)
-    for file in ("model.onnx", "tokenizer.json"):
-        shutil.copyfile(encoder / file, out / file)
+    if recipe.carries_encoder:
+        for file in ENCODER:
+            shutil.copyfile(encoder / file, out / file)
     need("onnx", extra="train").save(turn_graph(nets, standard), str(out / GRAPH))
     head = Head(
         space=recipe.space,
@@ -101,26 +101,30 @@ def make_turns(
         version=recipe.version,
         title=recipe.title,
         licence=recipe.licence,
-        licence_note=licence_note([recipe.corpus]),
+        licence_note=licence_note([part.corpus for part in recipe.parts]),
         languages=recipe.languages,
         works=recipe.works,
         main=recipe.space,
         heads={recipe.space: head},
-        dimensions=None,
+        dimensions=own.dimensions,
         policy=Abstention(min_confidence=0.0, coverage=1.0, risk_all=0.0, risk_answered=0.0, measured_on=""),
         max_tokens=recipe.max_tokens,
         window_tokens=min(recipe.max_tokens, own.window_tokens),
         context=recipe.context,
         turns=Turns(encoder=f"{own.id}@{own.version}"),
-        files={f: hashlib.sha256((out / f).read_bytes()).hexdigest() for f in ("model.onnx", GRAPH, "tokenizer.json")},
+        files={
+            name: hashlib.sha256((out / name).read_bytes()).hexdigest()
+            for name in (GRAPH, *(ENCODER if recipe.carries_encoder else ()))
+        },
         facts={},
     )
     (out / "affekt.json").write_bytes(msgspec.json.encode(card))
-    rows = list(islice(read(recipe.corpus, split="dev", data=data), limit))
+    rows = list(islice(read(first.corpus, split="dev", data=data), limit))
+    code = code_of(first, recipe.space)
     said = [
-        (clip.dialogue or clip.id, labels.index(gold.labels[0]), [prediction.scores[label] for label in labels])
+        (clip.dialogue or clip.id, code(gold), [prediction.scores[label] for label in labels])
         for (clip, gold), prediction in zip(rows, TurnRecogniser(out).predict([c for c, _ in rows]), strict=True)
-        if prediction.abstained is None and set(gold.labels[:1]) & set(labels)
+        if prediction.abstained is None and code(gold) >= 0
     ]
     whose, truth, scores = np.array([w for w, _, _ in said]), np.array([t for _, t, _ in said]), [s for *_, s in said]
     table = np.array(scores)
@@ -135,10 +139,10 @@ def make_turns(
     card = msgspec.structs.replace(
         card,
         heads={recipe.space: head},
-        policy=abstention(policy, measured_on=f"{recipe.corpus} dev"),
+        policy=abstention(policy, measured_on=f"{first.corpus} dev"),
         facts={
             "not_for": recipe.not_for,
-            "data": {recipe.corpus: entry.licence},
+            "data": {part.corpus: corpus(part.corpus).licence for part in recipe.parts},
             "encoder": {"licence": own.licence, "files": own.files},
             "parameters": sum(map(parameters, nets)),
             "share_of_log_frequencies": share,
