@@ -23,6 +23,7 @@ from affekt.core.clip import Clip, Dialogue
 from affekt.core.errors import CatalogError, DataError, ModelError, UnknownNameError
 from affekt.models.registry import load
 from affekt.models.turns import TurnRecogniser
+from affekt.models.vectors import SentenceVectors
 from affekt.train.turns.fit import turns_of
 from affekt.train.turns.make import make_turns
 
@@ -116,6 +117,12 @@ def test_a_model_without_an_encoder_is_read_with_the_bundled_one(made, tmp_path)
     file.write_text(json.dumps(card))
     with pytest.raises(ModelError, match=r"not 0\.1"):
         load(tmp_path / "lean")
+    # What has no copy of its own gives its vectors none the less; what is no bundled encoder cannot be left out.
+    texts = [PLAIN, GLAD]
+    assert (SentenceVectors("talk-en").vectors(texts) == SentenceVectors("text-en").vectors(texts)).all()
+    own = msgspec.structs.replace(lean, net=msgspec.structs.replace(NET, encoder=str(made / "model")))
+    with pytest.raises(CatalogError, match="bundled"):
+        make_turns(own, "talks", tmp_path / "own", data=made / "data")
 
 
 def test_several_corpora_are_learned_at_once(tmp_path):

@@ -214,7 +214,8 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True):
     """How a model reads a turn from vectors of its words and of those before it; see `affekt.models.turns`.
 
     Attributes:
-        encoder: Name and version of the model whose encoder makes the vectors; its graph is the folder's `model.onnx`.
+        encoder: Name and version of the model whose encoder makes the vectors; its graph is the folder's `model.onnx`,
+            or in a folder without one that of the bundled model of this name and version.
     """
 
     encoder: str

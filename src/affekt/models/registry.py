@@ -25,6 +25,7 @@ __all__ = [
     "TextRecogniser",
     "automatic",
     "bundled",
+    "encoder_folder",
     "load",
     "load_any",
     "load_causes",
@@ -82,6 +83,18 @@ def model_folder(name: str | Path | None = None) -> Path:
     if folder.is_dir():
         return folder
     raise UnknownNameError("model", str(name), found)
+
+
+def encoder_folder(name: str | Path | None = None) -> Path:
+    """The folder with the graph of a model: its own, or that of the bundled model whose encoder it is read with.
+
+    Raises:
+        UnknownNameError: There is no such model, or none that it could be read with.
+        ModelError: The bundled model has another version than the one asked for.
+    """
+    folder = model_folder(name)
+    turns = read_card(folder).turns
+    return folder if turns is None or (folder / "model.onnx").is_file() else model_folder(turns.encoder)
 
 
 def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextRecogniser:

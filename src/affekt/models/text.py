@@ -93,7 +93,7 @@ class TextRecogniser:
                 self._graph(encoder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
         except Exception as err:  # both libraries raise bare exceptions of many kinds
-            raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
+            raise ModelError(f"The model cannot be loaded: {err}", where=str(encoder)) from err
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._outputs = [o.name for o in self._session.get_outputs()]

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.models.registry import model_folder
 from affekt.models.session import open_graph
-from affekt.models.text import SEPARATOR, Outputs, TextRecogniser, of_one_length
+from affekt.models.text import SEPARATOR, Outputs, of_one_length
 from affekt.models.vectors import SentenceVectors
 
 if TYPE_CHECKING:
@@ -54,12 +53,6 @@ class TurnRecogniser(SentenceVectors):
         self._nets = open_graph(folder / GRAPH, threads=1)
         self._separator = self._tokenizer.token_to_id(SEPARATOR)
 
-    def _encoder(self) -> Path:
-        turns = self._card.turns
-        if turns is None or any((self.folder / name).is_file() for name in ENCODER):
-            return self.folder
-        return model_folder(turns.encoder)
-
     def _run(self, rows: Sequence[NDArray[np.int64]]) -> Outputs:
         """What the nets say of the last turn of each row of tokens, and the encoder of its dimensions."""
         tokens = np.fromiter((len(row) for row in rows), np.int64, len(rows))
@@ -74,7 +67,7 @@ class TurnRecogniser(SentenceVectors):
                     each.append(turn)
                 talk.append(number)
             talks.append(talk)
-        heard = TextRecogniser._run(self, each)
+        heard = super()._run(each)
         vectors = self._joined(heard) if each else np.zeros((0, 0), np.float32)
         out = np.zeros((len(rows), len(self._card.heads[self._card.main].scale)), np.float32)
         lengths = np.array([len(talk) for talk in talks], np.int64)

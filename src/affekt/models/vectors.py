@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from affekt.core.errors import ModelError
-from affekt.models.registry import model_folder
+from affekt.models.registry import encoder_folder, model_folder
 from affekt.models.text import Outputs, TextRecogniser
 
 __all__ = ["SentenceVectors"]
@@ -46,6 +46,9 @@ class SentenceVectors(TextRecogniser):
         self._every = every_layer
         super().__init__(model_folder(model), jobs=jobs)
         self._outputs = self._means
+
+    def _encoder(self) -> Path:
+        return encoder_folder(self.folder)
 
     def _graph(self, file: Path) -> str | bytes:
         raw = file.read_bytes()
@@ -87,6 +90,7 @@ class SentenceVectors(TextRecogniser):
         return self._joined(super()._run(rows))
 
     def _joined(self, said: Outputs) -> NDArray[np.float32]:
+        """The means that the graph gave, each of length 1, side by side."""
         found = np.stack([said.logits[mean] for mean in self._means], 1)
         found = found / np.maximum(np.linalg.norm(found, axis=2, keepdims=True), 1e-9)
         out: NDArray[np.float32] = found.reshape(len(found), -1)

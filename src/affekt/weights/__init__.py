@@ -1,1 +1,1 @@
-"""One folder a bundled model: model.onnx, tokenizer.json, affekt.json, README.md (card), LICENSE."""
+"""One folder a bundled model: its graphs or weights, tokenizer.json, affekt.json, README.md (card), LICENSE."""

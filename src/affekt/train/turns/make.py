@@ -23,7 +23,7 @@ from affekt.extras import need
 from affekt.metrics import Interval, bootstrap
 from affekt.metrics.classification import macro_f1_statistic, weighted_f1_statistic
 from affekt.models.card import Abstention, Card, Head, Turns
-from affekt.models.registry import model_folder, read_card
+from affekt.models.registry import bundled, encoder_folder, read_card
 from affekt.models.turns import ENCODER, GRAPH, OUTPUT, TurnRecogniser
 from affekt.train.calibrate import abstention, calibrated_softmax
 from affekt.train.card import about_data, licence_note, versions
@@ -70,6 +70,14 @@ def make_turns(
             "A model of turns reads every layer, those before a turn and not those after it, whoever speaks",
             hint='Set around = "before" (or "none"), and leave out `speakers`, `layers` and `dealt_out`.',
         )
+    encoder = encoder_folder(net.encoder)
+    own = read_card(encoder)
+    if not recipe.carries_encoder and encoder not in bundled().values():
+        raise CatalogError(
+            "Only an encoder that is bundled can be left out of a model",
+            where=net.encoder,
+            hint="Let it carry its own.",
+        )
     tell = progress or (lambda *_: None)
     steps = ("vectors", "share of the frequencies", "nets", "calibration")
     tell(steps[0], 0, len(steps))
@@ -80,8 +88,6 @@ def make_turns(
     nets = train_nets(net, train, len(labels), recipe.seed)
     tell(steps[3], 3, len(steps))
 
-    encoder = model_folder(net.encoder)
-    own = read_card(encoder)
     out.mkdir(parents=True, exist_ok=True)
     if recipe.carries_encoder:
         for file in ENCODER:
