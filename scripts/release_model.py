@@ -281,7 +281,7 @@ def card_by_language(model: TextRecogniser) -> str:
     """The card of a model of several languages, from its machine-readable card and its recipe."""
     facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
     size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
-    beside = f" beside `{facts.turns.encoder}` whose encoder it reads with" if facts.turns else ""
+    beside = f"; it reads with the encoder of `{facts.turns.encoder}`" if facts.turns else ""
     heard = ", with who said them" if facts.speakers != "none" else ""
     note = f"; {spec.licence_note}" if spec.licence_note else ""
     by_task: dict[tuple[str, str], list[float]] = {}
@@ -294,7 +294,7 @@ def card_by_language(model: TextRecogniser) -> str:
     out = [
         f"# {facts.title}\n",
         "<!-- short:begin -->",
-        f"`{spec.name}`: {size:.0f} MB, ONNX{beside}, runs on a processor without torch. Licence of the weights: "
+        f"`{spec.name}`: {size:.0f} MB, ONNX, runs on a processor without torch{beside}. Licence of the weights: "
         f"{spec.licence}{note}. {many(len(facts.languages), 'language')}: {', '.join(facts.languages)}.\n",
         "| measured on the test splits of | figure | mean over languages or parts | lowest | highest |",
         "|---|---|---|---|---|",
