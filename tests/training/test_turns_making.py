@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="needs the train extra")
 
+import torch
 from train_data import empathetic_talks, make_corpora, talks_of_two
 
 import affekt
@@ -24,7 +26,8 @@ from affekt.core.errors import CatalogError, DataError, ModelError, UnknownNameE
 from affekt.models.registry import load
 from affekt.models.turns import TurnRecogniser
 from affekt.models.vectors import SentenceVectors
-from affekt.train.turns.fit import turns_of
+from affekt.train.turns import fit
+from affekt.train.turns.fit import train_nets, turns_of
 from affekt.train.turns.make import make_turns
 
 NET = TurnNet(around="before", epochs=20, hidden=32, dropout=0.1, masked=0.1, rate=1e-2, members=2, adjusted=True)
@@ -115,7 +118,7 @@ def test_a_model_without_an_encoder_is_read_with_the_bundled_one(made, tmp_path)
     card = json.loads(file.read_text())
     card["turns"]["encoder"] = "text-en@0.1"
     file.write_text(json.dumps(card))
-    with pytest.raises(ModelError, match=r"not 0\.1"):
+    with pytest.raises(ModelError, match=r"talks reads with the encoder of text-en@0\.1.*not 0\.1"):
         load(tmp_path / "lean")
     # What has no copy of its own gives its vectors none the less; what is no bundled encoder cannot be left out.
     texts = [PLAIN, GLAD]
@@ -146,6 +149,23 @@ def test_several_corpora_are_learned_at_once(tmp_path):
     with pytest.raises(DataError, match="mapped = true"):
         turns_of(net, [TurnPart(corpus="empatheticdialogues")], wanted="ekman-neutral", data=tmp_path)
     assert {p.corpus for p in recipe("talk-en").parts} >= {"reccon"} and corpus("reccon").commercial == "no"
+
+
+def test_what_weighs_nothing_teaches_nothing_and_pieces_do_not_matter(made, monkeypatch):
+    net = TurnNet(around="before", epochs=1, hidden=8, members=1)
+    found, _ = turns_of(net, [TurnPart(corpus="meld")], wanted="meld", data=made / "data", limit=160)
+    others = replace(found, labels=found.labels.where(found.labels < 0, 6 - found.labels))
+
+    def told(turns):
+        return fit.said(net, train_nets(net, turns, 7, seed=1), found)
+
+    nothing = torch.zeros_like(found.weights)
+    silent = told(replace(found, weights=nothing))
+    assert (silent == told(replace(others, weights=nothing))).all()
+    once = told(found)
+    assert abs(once - told(others)).max() > 0.1 and abs(once - silent).max() > 0.1
+    monkeypatch.setattr(fit, "_TALKS", 3)
+    assert told(found) == pytest.approx(once, abs=1e-5)
 
 
 def test_it_is_made_by_command_from_another_encoder(made, tmp_path):

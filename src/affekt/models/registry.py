@@ -89,12 +89,21 @@ def encoder_folder(name: str | Path | None = None) -> Path:
     """The folder with the graph of a model: its own, or that of the bundled model whose encoder it is read with.
 
     Raises:
-        UnknownNameError: There is no such model, or none that it could be read with.
-        ModelError: The bundled model has another version than the one asked for.
+        UnknownNameError: There is no such model.
+        ModelError: The encoder that it is read with is not bundled, or in another version.
     """
     folder = model_folder(name)
-    turns = read_card(folder).turns
-    return folder if turns is None or (folder / "model.onnx").is_file() else model_folder(turns.encoder)
+    card = read_card(folder)
+    if card.turns is None or (folder / "model.onnx").is_file():
+        return folder
+    try:
+        return model_folder(card.turns.encoder)
+    except (ModelError, UnknownNameError) as err:
+        raise ModelError(
+            f"{card.id} reads with the encoder of {card.turns.encoder}: {err.what}",
+            where=str(folder),
+            hint="Make it anew with `affekt train`, or put that encoder's model.onnx and tokenizer.json beside it.",
+        ) from err
 
 
 def load(name: str | Path | None = None, *, jobs: int | None = None) -> TextRecogniser:
