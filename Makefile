@@ -20,7 +20,9 @@ help:
 # One stamp for each set of dependencies; a changed pyproject.toml installs again.
 $(VENV)/.base: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Affekt needs Python 3.11 or newer; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	@# Python 3.11 puts setuptools (9 MB) into a new environment; nothing here needs it, and what does brings it.
+	@test -x $(BIN)/python || \
+		{ $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip uninstall -qq -y setuptools; } || \
 		{ echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing Affekt into $(VENV)"
 	@$(PIP) -e .

@@ -114,10 +114,12 @@ def by_onnxruntime(texts: list[str], model: Path) -> Callable[[], Scores]:
     import onnxruntime
     from tokenizers import Tokenizer
 
+    from affekt.models.session import graph_of
+
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.enable_padding()
     tokenizer.enable_truncation(512)
-    session = onnxruntime.InferenceSession(model / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph_of(model / "model.onnx"), providers=["CPUExecutionProvider"])
 
     def logits(batch: list[str]) -> np.ndarray:
         encoded = tokenizer.encode_batch(batch)

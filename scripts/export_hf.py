@@ -18,6 +18,7 @@ from onnx import numpy_helper
 from safetensors.numpy import save_file
 
 from affekt.models.registry import load
+from affekt.models.session import read_graph
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--model", default="text-en")
     args = parser.parse_args()
     recogniser = load(args.model)
-    graph = onnx.load(str(recogniser.folder / "model.onnx")).graph
+    graph = onnx.load_from_string(read_graph(recogniser.folder / "model.onnx")).graph
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
 
     def matrix(name: str) -> np.ndarray:

@@ -10,7 +10,8 @@ Of a model of several languages, each task of a corpus that comes in parts is ru
 into one folder each below DIR; a run of this very model that is there already is not made again, and other runs that
 lie there count too. The figures of each language go into `affekt.json`, and its languages become those that were
 measured: a language without a figure is not read. Thresholds by language (`affekt models calibrate`) come before the
-runs; where they changed since, `--again` makes the runs anew.
+runs; where they changed since, `--again` makes the runs anew. A graph that is to lie compressed
+(`scripts/compress_model.py`) is compressed before the runs too, since a run names the files that it read.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def shown(run: Run, key: str) -> str:
 
 def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
     facts, entry, spec = model.card, text_recipe(model.spec.id), model.spec
-    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
+    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".gz", ".json")) / 1e6
     go, bank, lines = (runs[t] for t in TASKS)
     beside = {b.metric: b for b in task_entry("emobank").beside}
     policy = facts["policy"]
@@ -280,7 +281,7 @@ def many(count: int, noun: str) -> str:
 def card_by_language(model: TextRecogniser) -> str:
     """The card of a model of several languages, from its machine-readable card and its recipe."""
     facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
-    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".json")) / 1e6
+    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".gz", ".json")) / 1e6
     beside = f"; it reads with the encoder of `{facts.turns.encoder}`" if facts.turns else ""
     heard = ", with who said them" if facts.speakers != "none" else ""
     note = f"; {spec.licence_note}" if spec.licence_note else ""

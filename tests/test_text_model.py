@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import random
+import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +14,10 @@ import pytest
 from affekt.core.clip import Clip
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.media.segment import pieces
+from affekt.models import session
 from affekt.models.registry import bundled, load, model_folder, read_card
+from affekt.models.session import graph_of
+from affekt.models.vectors import SentenceVectors
 
 OPENINGS = ["Honestly,", "So", "Well,", "My sister says", "Nobody told me that", "After all these years"]
 MIDDLES = [
@@ -184,6 +190,58 @@ def test_files_are_those_of_the_card():
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digits
         assert sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) < 30e6
         assert {"README.md", "LICENSE"} <= {f.name for f in folder.iterdir()}
+
+
+def compressed(folder: Path) -> Path:
+    """A copy of text-en whose graph lies compressed."""
+    folder.mkdir()
+    for f in bundled()["text-en"].iterdir():
+        if f.name == "model.onnx":
+            (folder / "model.onnx.gz").write_bytes(gzip.compress(f.read_bytes(), 1))
+        elif f.is_file():
+            shutil.copyfile(f, folder / f.name)
+    return folder
+
+
+def test_a_compressed_graph_is_read_as_the_plain_one(model, tmp_path):
+    own, texts = load(compressed(tmp_path / "own")), ["I love this!", "What a dreadful, dreadful day."]
+    plain, packed = model.run(texts).logits, own.run(texts).logits
+    assert plain.keys() == packed.keys()
+    assert all(np.array_equal(plain[name], packed[name]) for name in plain)
+    assert np.array_equal(SentenceVectors(own.folder).vectors(texts), SentenceVectors("text-en").vectors(texts))
+    # Where it lies both ways, the plain one is read.
+    (own.folder / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(own.folder)
+
+
+def test_a_compressed_graph_that_cannot_be_read_says_why(tmp_path, monkeypatch):
+    file, packed = tmp_path / "model.onnx", tmp_path / "model.onnx.gz"
+    content = b"weights " * 1000
+
+    def why() -> str:
+        with pytest.raises(ModelError) as caught:
+            graph_of(file)
+        assert caught.value.where is not None
+        assert caught.value.where.startswith(str(file))
+        assert caught.value.hint
+        return caught.value.what
+
+    assert why() == "The model's graph is not there"
+    whole = gzip.compress(content)
+    packed.write_bytes(whole)
+    assert graph_of(file) == content
+    for damaged in (b"no gzip", whole[:20] + b"?" + whole[21:], whole[:-8] + bytes(8)):
+        packed.write_bytes(damaged)
+        assert why() == "The model's graph is damaged"
+    for short in (b"", whole[:-1]):
+        packed.write_bytes(short)
+        assert why() == "The model's graph ends too early"
+    packed.write_bytes(whole)
+    monkeypatch.setattr(session, "MOST", len(content))
+    assert graph_of(file) == content
+    monkeypatch.setattr(session, "MOST", len(content) - 1)
+    assert why() == "The model's graph has more than 7,999 bytes"
 
 
 def test_pieces_keep_every_character():

@@ -567,7 +567,7 @@ def _weights(recogniser: Recogniser | VoiceRecogniser | FaceRecogniser) -> dict[
 
 def checksums_of(folder: Path) -> dict[str, str]:
     """SHA-256 of the files of a model folder."""
-    files = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in {".onnx", ".json", ".safetensors"})
+    files = sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in {".onnx", ".gz", ".json", ".safetensors"})
     return {f"sha256 weights/{folder.name}/{f.name}": checksum(f) for f in files}
 
 

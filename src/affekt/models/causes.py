@@ -26,6 +26,7 @@ from affekt.core.clip import Clip
 from affekt.core.errors import CatalogError, ModelError
 from affekt.models.card import Card, Causes, read_card
 from affekt.models.cause_words import Weights, seen_of_pair, seen_of_span, spans_of
+from affekt.models.session import open_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -222,18 +223,12 @@ class CauseRecogniser:
             self._open(folder, jobs)
 
     def _open(self, folder: Path, jobs: int | None) -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = jobs or cpu_count() or 1
-        options.log_severity_level = 3
+        self._session = open_graph(folder / "model.onnx", threads=jobs or cpu_count() or 1)
         try:
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as err:  # both libraries raise bare exceptions of many kinds
+        except Exception as err:  # the library raises bare exceptions of many kinds
             raise ModelError(f"The model cannot be loaded: {err}", where=str(folder)) from err
         tokenizer.no_truncation()
         tokenizer.no_padding()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from affekt.core.errors import ModelError, UnknownNameError
 from affekt.models.card import Card, read_card
+from affekt.models.session import has_graph
 from affekt.models.text import TextRecogniser
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def encoder_folder(name: str | Path | None = None) -> Path:
     """
     folder = model_folder(name)
     card = read_card(folder)
-    if card.turns is None or (folder / "model.onnx").is_file():
+    if card.turns is None or has_graph(folder / "model.onnx"):
         return folder
     try:
         return model_folder(card.turns.encoder)

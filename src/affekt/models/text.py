@@ -26,6 +26,7 @@ from affekt.core.protocols import RecogniserSpec
 from affekt.core.space import LabelSpace
 from affekt.media.segment import pieces
 from affekt.models.card import Dimensions, Head, Speakers, read_card, spec_of
+from affekt.models.session import graph_of
 from affekt.models.target import aimed
 
 if TYPE_CHECKING:
@@ -87,11 +88,10 @@ class TextRecogniser:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         encoder = self._encoder()
+        graph = self._graph(encoder / "model.onnx")
         try:
             self._tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(
-                self._graph(encoder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as err:  # both libraries raise bare exceptions of many kinds
             raise ModelError(f"The model cannot be loaded: {err}", where=str(encoder)) from err
         self._tokenizer.no_truncation()
@@ -106,7 +106,7 @@ class TextRecogniser:
 
     def _graph(self, file: Path) -> str | bytes:
         """The graph that is run: its file, or its content."""
-        return str(file)
+        return graph_of(file)
 
     @property
     def spec(self) -> RecogniserSpec:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from affekt.core.errors import ModelError
 from affekt.models.registry import encoder_folder, model_folder
+from affekt.models.session import read_graph
 from affekt.models.text import Outputs, TextRecogniser
 
 __all__ = ["SentenceVectors"]
@@ -51,7 +52,7 @@ class SentenceVectors(TextRecogniser):
         return encoder_folder(self.folder)
 
     def _graph(self, file: Path) -> str | bytes:
-        raw = file.read_bytes()
+        raw = read_graph(file)
         layers = sorted({int(number) for number in _MEAN.findall(raw)})
         if not layers:
             raise ModelError(

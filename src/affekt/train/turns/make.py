@@ -24,6 +24,7 @@ from affekt.metrics import Interval, bootstrap
 from affekt.metrics.classification import macro_f1_statistic, weighted_f1_statistic
 from affekt.models.card import Abstention, Card, Head, Turns
 from affekt.models.registry import bundled, encoder_folder, read_card
+from affekt.models.session import read_graph
 from affekt.models.turns import ENCODER, GRAPH, OUTPUT, TurnRecogniser
 from affekt.train.calibrate import abstention, calibrated_softmax
 from affekt.train.card import about_data, licence_note, versions
@@ -90,8 +91,9 @@ def make_turns(
 
     out.mkdir(parents=True, exist_ok=True)
     if recipe.carries_encoder:
-        for file in ENCODER:
-            shutil.copyfile(encoder / file, out / file)
+        graph, tokenizer = ENCODER
+        (out / graph).write_bytes(read_graph(encoder / graph))
+        shutil.copyfile(encoder / tokenizer, out / tokenizer)
     need("onnx", extra="train").save(turn_graph(nets, standard), str(out / GRAPH))
     head = Head(
         space=recipe.space,

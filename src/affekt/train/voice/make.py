@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from affekt.metrics import bootstrap
 from affekt.metrics.classification import unweighted_average_recall_statistic
 from affekt.models.card import Abstention, Card, Head, Moments, Voice
 from affekt.models.registry import bundled, read_card
+from affekt.models.session import read_graph
 from affekt.models.voice import VoiceRecogniser
 from affekt.train.calibrate import abstention, fit_platt, fit_temperature, policy_point
 from affekt.train.card import versions
@@ -58,7 +58,7 @@ def open_ear(recipe: VoiceRecipe, folder: Path, *, name: str = "voice", encoder:
         graph = trunk(encoder, layers=recipe.layers, longest=recipe.longest)
         need("onnx", extra="train").save(graph, str(folder / "model.onnx"))
     elif not recipe.functionals:
-        shutil.copyfile(_bundled_graph(recipe), folder / "model.onnx")
+        (folder / "model.onnx").write_bytes(_bundled_graph(recipe))
     blank = Head(space=recipe.space, output="alone", scale=(), offset=(), thresholds=(), confidence=(1.0, 0.0))
     card = Card(
         id=name,
@@ -91,12 +91,12 @@ def open_ear(recipe: VoiceRecipe, folder: Path, *, name: str = "voice", encoder:
     return VoiceRecogniser(folder, jobs=1)
 
 
-def _bundled_graph(recipe: VoiceRecipe) -> Path:
+def _bundled_graph(recipe: VoiceRecipe) -> bytes:
     for folder in bundled().values():
         card = read_card(folder)
         made = (card.facts.get("encoder"), card.facts.get("layers"))
         if card.voice is not None and made == (recipe.encoder, recipe.layers) and card.voice.longest == recipe.longest:
-            return folder / "model.onnx"
+            return read_graph(folder / "model.onnx")
     raise InputError(
         f"The encoder {recipe.encoder!r} is not there",
         where="--encoder",
