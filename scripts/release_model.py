@@ -3,6 +3,7 @@
     AFFEKT_DATA=... python scripts/release_model.py text-en --runs DIR
     AFFEKT_DATA=... python scripts/release_model.py text-multi --runs DIR --tasks semeval2025-a kote
     AFFEKT_DATA=... python scripts/release_model.py talk-en --runs DIR --tasks reccon-emotions meld emobank
+    AFFEKT_DATA=... python scripts/release_model.py vad-en --runs DIR --tasks emobank
 
 Everything in the card is taken from the recipe, the machine-readable card and the runs; nothing is typed.
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,13 +30,13 @@ from affekt.bench.runs import read_run, run_task
 from affekt.bench.tasks import task
 from affekt.catalog.corpora import Corpus, corpus
 from affekt.catalog.languages import language_name
-from affekt.catalog.recipes import TurnsRecipe, recipe, text_recipe
+from affekt.catalog.recipes import AnyRecipe, DimensionsRecipe, TurnsRecipe, recipe, text_recipe
 from affekt.catalog.spaces import space as catalogue_space
 from affekt.catalog.tasks import task_entry
 from affekt.core.run import Run
 from affekt.corpora import read
 from affekt.metrics import expected_calibration_error
-from affekt.models.card import Figure, read_card
+from affekt.models.card import Card, Figure, read_card
 from affekt.models.registry import load
 from affekt.models.text import TextRecogniser
 
@@ -49,6 +50,7 @@ STARTS = {
     "https://www.sbert.net",
     "encoders/text-en": "text-en, the bundled model of English texts, CC BY-SA 4.0, whose sources are named beside it",
 }
+_MEASURED = ("| measured on | figure | with 95 % interval |", "|---|---|---|")
 LICENCES = {
     "CC-BY-SA-4.0": """\
 The weights in this folder are licensed under the Creative Commons Attribution-ShareAlike 4.0 International
@@ -88,24 +90,36 @@ def shown(run: Run, key: str) -> str:
     return f"{s.value:.3f} [{s.low:.3f}, {s.high:.3f}]"
 
 
+def about_dimensions(model: TextRecogniser, bank: Run) -> list[str]:
+    """Lines of a card on each dimension, as measured on EmoBank."""
+    beside = {b.metric: b for b in task_entry("emobank").beside}
+    return [
+        "## Valence, arousal, dominance\n",
+        "| dimension | r | CCC | RMSE | single ratings within the interval | beside it: RoBERTa-large, r |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {d} | {shown(bank, 'pcc_' + d)} | {bank.scores['ccc_' + d].value:.3f} | "
+            f"{bank.scores['rmse_' + d].value:.3f} | {bank.notes['interval_coverage'][d]['coverage']:.1%} | "
+            f"{beside['pcc_' + d].value} |"
+            for d in model.spec.dimensions
+        ),
+        "",
+    ]
+
+
 def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
     facts, entry, spec = model.card, text_recipe(model.spec.id), model.spec
     size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".gz", ".json")) / 1e6
     go, bank, lines = (runs[t] for t in TASKS)
-    beside = {b.metric: b for b in task_entry("emobank").beside}
     policy = facts["policy"]
     out = [
         f"# {entry.title}\n",
         "<!-- short:begin -->",
         f"`{spec.name}`: {size:.0f} MB, int8 ONNX, runs on a processor without torch. Licence of the weights: "
         f"{spec.licence}. Languages: {', '.join(spec.languages)}.\n",
-        "| measured on | figure | with 95 % interval |",
-        "|---|---|---|",
+        *_MEASURED,
         f"| GoEmotions test, {go.scores['macro_f1'].n:,} comments, 28 labels | macro-F1 | {shown(go, 'macro_f1')} |",
-        *(
-            f"| EmoBank test, {bank.scores['pcc_valence'].n:,} sentences | Pearson r, {d} | {shown(bank, 'pcc_' + d)} |"
-            for d in spec.dimensions
-        ),
+        *_by_dimension(spec.dimensions, bank),
         f"| GoEmotions test | expected calibration error | {shown(go, 'ece')} |",
         f"| XED English, our test split, {lines.scores['macro_f1'].n:,} lines, 8 labels | macro-F1 | "
         f"{shown(lines, 'macro_f1')} |",
@@ -135,16 +149,7 @@ def card(model: TextRecogniser, runs: dict[str, Run], ece_before: float) -> str:
         "## Calibration\n",
         f"Expected calibration error over all label decisions of the GoEmotions test split, 15 bins of equal width: "
         f"{ece_before:.4f} before, {go.scores['ece'].value:.4f} after.\n",
-        "## Valence, arousal, dominance\n",
-        "| dimension | r | CCC | RMSE | single ratings within the interval | beside it: RoBERTa-large, r |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {d} | {shown(bank, 'pcc_' + d)} | {bank.scores['ccc_' + d].value:.3f} | "
-            f"{bank.scores['rmse_' + d].value:.3f} | {bank.notes['interval_coverage'][d]['coverage']:.1%} | "
-            f"{beside['pcc_' + d].value} |"
-            for d in spec.dimensions
-        ),
-        "",
+        *about_dimensions(model, bank),
         "## Each label\n",
         "GoEmotions test split. F1 with 95 % bootstrap interval over rows.\n",
         "| label | rows | threshold | precision | recall | F1 |",
@@ -198,6 +203,8 @@ def corpora_of(model: TextRecogniser) -> list[str]:
     entry = recipe(model.spec.id)
     if isinstance(entry, TurnsRecipe):
         return sorted({part.corpus for part in entry.parts})
+    if isinstance(entry, DimensionsRecipe):
+        return [entry.corpus, *(part.corpus for part in entry.texts)]
     return sorted({part.corpus for stage in text_recipe(model.spec.id).stages for part in stage.parts})
 
 
@@ -206,13 +213,17 @@ def encoders_of(model: TextRecogniser) -> list[str]:
     entry = recipe(model.spec.id)
     if isinstance(entry, TurnsRecipe):
         return [f"encoders/{entry.net.encoder}"]
+    if isinstance(entry, DimensionsRecipe):
+        return [entry.encoder]
     own = text_recipe(model.spec.id)
     return [own.encoder, *([own.teachers.encoder] if own.teachers else [])]
 
 
-def trained_on(entry: Corpus) -> int:
-    """Rows of a corpus's training split; 0 where it has none at hand."""
-    return entry.splits["train"].rows if "train" in entry.splits else 0
+def trained_on(source: Corpus, by: AnyRecipe) -> int:
+    """Rows of a corpus's training split, as many as the recipe draws of them; 0 where it has none at hand."""
+    there = source.splits["train"].rows if "train" in source.splits else 0
+    drawn = {part.corpus: part.rows for part in by.texts} if isinstance(by, DimensionsRecipe) else {}
+    return min(there, drawn.get(source.id) or there)
 
 
 def parts_of(name: str) -> list[str]:
@@ -278,31 +289,46 @@ def many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def card_by_language(model: TextRecogniser) -> str:
-    """The card of a model of several languages, from its machine-readable card and its recipe."""
-    facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
-    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".gz", ".json")) / 1e6
-    beside = f"; it reads with the encoder of `{facts.turns.encoder}`" if facts.turns else ""
-    heard = ", with who said them" if facts.speakers != "none" else ""
-    note = f"; {spec.licence_note}" if spec.licence_note else ""
+def _by_part(facts: Card) -> list[str]:
+    """Lines on each task: its figure over languages or parts."""
     by_task: dict[tuple[str, str], list[float]] = {}
     for figures in facts.scores.values():
         for f in figures:
             if f.value is not None:
                 by_task.setdefault((f.task.partition(":")[0], f.metric), []).append(f.value)
-    policy = facts.policy
-    own = facts.thresholds_by_language.get(facts.main, {})
-    out = [
-        f"# {facts.title}\n",
-        "<!-- short:begin -->",
-        f"`{spec.name}`: {size:.0f} MB, ONNX, runs on a processor without torch{beside}. Licence of the weights: "
-        f"{spec.licence}{note}. {many(len(facts.languages), 'language')}: {', '.join(facts.languages)}.\n",
+    return [
         "| measured on the test splits of | figure | mean over languages or parts | lowest | highest |",
         "|---|---|---|---|---|",
         *(
             f"| {task(name).title}, {len(v)} | {key} | {np.mean(v):.3f} | {min(v):.3f} | {max(v):.3f} |"
             for (name, key), v in by_task.items()
         ),
+    ]
+
+
+def _by_dimension(names: Iterable[str], bank: Run) -> list[str]:
+    """Lines on each dimension, as measured on EmoBank."""
+    return [
+        f"| EmoBank test, {bank.scores['pcc_' + d].n:,} sentences | Pearson r, {d} | {shown(bank, 'pcc_' + d)} |"
+        for d in names
+    ]
+
+
+def card_by_language(model: TextRecogniser, runs: Mapping[str, Run]) -> str:
+    """The card of any other model, from its machine-readable card, its recipe and its runs."""
+    facts, entry, spec = read_card(model.folder), recipe(model.spec.id), model.spec
+    size = sum(f.stat().st_size for f in model.folder.iterdir() if f.suffix in (".onnx", ".gz", ".json")) / 1e6
+    beside = f"; it reads with the encoder of `{facts.turns.encoder}`" if facts.turns else ""
+    heard = ", with who said them" if facts.speakers != "none" else ""
+    note = f"; {spec.licence_note}" if spec.licence_note else ""
+    policy, given = facts.policy, facts.dimensions
+    own = facts.thresholds_by_language.get(facts.main, {})
+    out = [
+        f"# {facts.title}\n",
+        "<!-- short:begin -->",
+        f"`{spec.name}`: {size:.0f} MB, ONNX, runs on a processor without torch{beside}. Licence of the weights: "
+        f"{spec.licence}{note}. {many(len(facts.languages), 'language')}: {', '.join(facts.languages)}.\n",
+        *(_by_part(facts) if facts.heads else [*_MEASURED, *_by_dimension(spec.dimensions, runs["emobank"])]),
         "",
         "Not for: " + " ".join(entry.not_for),
         "<!-- short:end -->\n",
@@ -317,10 +343,24 @@ def card_by_language(model: TextRecogniser) -> str:
             if facts.context
             else []
         ),
+        *(
+            [
+                f"- {', '.join(spec.dimensions).capitalize()}, each with an interval in which {given.level:.0%} of "
+                "single annotators' ratings lay on the development split; no labels."
+            ]
+            if given and not facts.heads
+            else []
+        ),
         f"- Texts of more than {facts.max_tokens} tokens are read in windows of whole sentences.",
-        f"- No answer below a confidence of {policy.min_confidence:.2f}: on {policy.measured_on} that answers "
-        f"{policy.coverage:.0%} of rows, and the share of wrong top labels falls from {policy.risk_all:.1%} to "
-        f"{policy.risk_answered:.1%}. `--min-confidence 0` answers all.",
+        *(
+            [
+                f"- No answer below a confidence of {policy.min_confidence:.2f}: on {policy.measured_on} that answers "
+                f"{policy.coverage:.0%} of rows, and the share of wrong top labels falls from {policy.risk_all:.1%} to "
+                f"{policy.risk_answered:.1%}. `--min-confidence 0` answers all."
+            ]
+            if policy.measured_on
+            else []
+        ),
         *(
             [
                 f"- Thresholds: {len(own)} languages have their own, chosen on their development rows, where these "
@@ -345,16 +385,19 @@ def card_by_language(model: TextRecogniser) -> str:
             )
     measured = {task(f.task).corpus.id.partition(":")[0] for figures in facts.scores.values() for f in figures}
     cited = [(corpus(name).title, corpus(name).citation) for name in sorted(measured)]
+    if not facts.heads:
+        out += ["", *about_dimensions(model, runs["emobank"])[:-1]]
     out += ["", "Measured on:\n", *(f"- {title}: {c.authors} {c.year}, {c.url}" for title, c in cited)]
     out += [
         "",
         "## What it learned from\n",
         "| corpus | rows | licence | asks for |",
         "|---|---|---|---|",
-        *(f"| {c.title} | {trained_on(c):,} | {c.licence} | {c.asks} |" for c in map(corpus, corpora_of(model))),
+        *(f"| {c.title} | {trained_on(c, entry):,} | {c.licence} | {c.asks} |" for c in map(corpus, corpora_of(model))),
         "",
-        f"Recipe: `src/affekt/catalog/recipes/{spec.id}.toml`; `affekt train {spec.id} --out DIR` runs it. Thresholds, "
-        "calibration and the recommended confidence were fitted on development splits only.\n",
+        f"Recipe: `src/affekt/catalog/recipes/{spec.id}.toml`; `affekt train {spec.id} --out DIR` runs it. "
+        f"{'Thresholds, calibration and the recommended confidence' if facts.heads else 'Intervals'} were fitted on "
+        "development splits only.\n",
         "## Limits\n",
         *(f"- {c}" for c in entry.caveats),
         "",
@@ -392,7 +435,7 @@ def release_languages(model: TextRecogniser, folder: Path, tasks: Sequence[str],
     for name in runs:
         record(name, folder / name.replace(":", "-"), model)
     write_figures(model.folder, figures_of(runs.values()))
-    (model.folder / "README.md").write_text(card_by_language(load(model.folder)), encoding="utf-8")
+    (model.folder / "README.md").write_text(card_by_language(load(model.folder), runs), encoding="utf-8")
     return runs
 
 

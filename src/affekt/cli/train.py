@@ -12,7 +12,7 @@ import click
 from affekt.cli._progress import progress_line
 
 if TYPE_CHECKING:
-    from affekt.catalog.recipes import FaceRecipe, TurnsRecipe, VoiceRecipe
+    from affekt.catalog.recipes import DimensionsRecipe, FaceRecipe, TurnsRecipe, VoiceRecipe
     from affekt.cli._progress import Report
 
 __all__ = ["command"]
@@ -28,7 +28,8 @@ __all__ = ["command"]
     metavar="DIR|ngrams",
     help="With --task: folder of a BERT to start from, as transformers saves it, or counts of n-grams instead. "
     "With --prompt: folder of a causal language model. With a recipe of the voice: folder of its speech encoder. "
-    "With a recipe of turns: model of Affekt that makes the vectors.",
+    "With a recipe of turns: model of Affekt that makes the vectors. "
+    "With a recipe of dimensions: folder of the encoder whose lower layers are kept.",
 )
 @click.option(
     "--prompt",
@@ -86,12 +87,13 @@ def command(
     run goes to OUT.
 
     A recipe of the voice is fitted on the recordings of its corpora and measured on speakers left out, one of faces on
-    the pictures of its corpus; one of turns trains small nets, in one go, on the vectors of a model that there is.
+    the pictures of its corpus; one of turns trains small nets, in one go, on the vectors of a model that there is, and
+    one of dimensions a small net on the lower layers of an encoder that is left as it is.
 
     Needs the `train` extra. A run that was broken off goes on after its last whole epoch, and ends in the same
     weights as one that was not. The model is used with `--model OUT`; `transformers.AutoModel` loads its encoder.
     """
-    from affekt.catalog.recipes import FaceRecipe, TurnsRecipe, VoiceRecipe, with_seed
+    from affekt.catalog.recipes import DimensionsRecipe, FaceRecipe, TurnsRecipe, VoiceRecipe, with_seed
     from affekt.catalog.recipes import recipe as look_up
     from affekt.core.errors import InputError
     from affekt.extras import need
@@ -119,6 +121,14 @@ def command(
             )
         name = Path(str(recipe)).stem
         train_turns(found, name, out, data=data, encoder=encoder, limit=limit, seed=seed, threads=threads)
+        return
+    if isinstance(found, DimensionsRecipe):
+        if corpora or epochs or floor:
+            raise InputError(
+                "A recipe of dimensions says what it learns from and for how long", hint="Leave out --corpus, --epochs."
+            )
+        name = Path(str(recipe)).stem
+        train_dimensions(found, name, out, data=data, encoder=encoder, limit=limit, seed=seed, threads=threads)
         return
     if corpora:
         raise InputError("--corpus belongs to a recipe of the voice")
@@ -291,6 +301,46 @@ def train_turns(
         name,
         out,
         lambda report: make_turns(
+            chosen,
+            name,
+            out,
+            data=Path(data) if data else None,
+            limit=limit,
+            progress=lambda what, step, steps: report(step, steps, f"{name}, {what}"),
+        ),
+    )
+
+
+def train_dimensions(
+    recipe: DimensionsRecipe,
+    name: str,
+    out: Path,
+    *,
+    data: str | None,
+    encoder: str | None,
+    limit: int | None,
+    seed: int | None,
+    threads: int | None,
+) -> None:
+    """Make a model of dimensions from the lower layers of an encoder, and print what it came to on dev."""
+    import msgspec
+
+    from affekt.corpora.files import data_folder
+    from affekt.extras import need
+
+    data_folder(data)
+    torch = need("torch", extra="train")
+    if threads:
+        torch.set_num_threads(threads)
+    from affekt.train.dimensions.make import make_dimensions
+
+    chosen = msgspec.structs.replace(
+        recipe, encoder=encoder or recipe.encoder, seed=recipe.seed if seed is None else seed
+    )
+    _make(
+        name,
+        out,
+        lambda report: make_dimensions(
             chosen,
             name,
             out,

@@ -34,12 +34,13 @@ class Ranges:
 
 
 class _Network(Graph):
-    def __init__(self, ranges: Ranges | None, bits: int, eps: float) -> None:
+    def __init__(self, ranges: Ranges | None, bits: int, eps: float, step: float | None) -> None:
         super().__init__()
         self.places: list[str] = []
         self.ranges = ranges
         self.bits = bits
         self.eps = eps
+        self.step = step
 
     def quantised(self, x: str) -> tuple[str, str, str]:
         """Quantise a tensor with its fixed range to uint8: (tensor, scale, zero point)."""
@@ -57,7 +58,7 @@ class _Network(Graph):
             w = self.constant(output + ".weight", weight)
             return self.add("Add", [self.add("MatMul", [x, w], output + ".mm"), b], output)
         q, s, z = quantised
-        ints, scale = per_channel(np.asarray(weight), self.bits)
+        ints, scale = per_channel(np.asarray(weight), self.bits, self.step)
         w = self.constant(output + ".weight", ints, np.int8)
         ws = self.constant(output + ".weight.scale", scale)
         wz = self.constant(output + ".weight.zero", np.zeros(len(scale), np.int8), np.int8)
@@ -83,6 +84,8 @@ def build_graph(
     layer_means: bool = False,
     n_heads: int = 12,
     bits: int = 8,
+    step: float | None = None,
+    word_step: float | None = None,
     eps: float = 1e-12,
     separator: int | None = None,
     onwards: bool = False,
@@ -91,13 +94,16 @@ def build_graph(
 
     Args:
         weights: State of the trained module (`Encoder` below `enc.`, linear heads beside it), as arrays. Polarity
-            (`enc.polarity`) and a net beside the encoder (`tandem.*`) are built where there are weights for them.
+            (`enc.polarity`) and a net beside the encoder (`tandem.*`) are built where there are weights for them, and
+            so is a net in front of a head (`HEAD.enter.*`, see `affekt.train.dimensions.net`).
         heads: Name of the head in `weights` -> name of the graph's output.
         each: The same for heads that read every token.
         ranges: Activation ranges for int8. `None` builds the float32 graph that they are measured on.
         layer_means: Whether to give the mean of every layer as the output `layer_means` too.
         n_heads: Attention heads.
         bits: Bits of the int8 weights; 7 avoids saturation on processors without VNNI.
+        step: As for `per_channel`, for the layers of the encoder.
+        word_step: The same for word embeddings.
         eps: What is added to the variance in layer norm.
         separator: As for `TextModel`.
         onwards: As for `TextModel`.
@@ -107,7 +113,7 @@ def build_graph(
         (batch, length), `attention_mask` int64 (batch, length). Outputs: for each head (batch, units), float32, or
         (batch, length, units) where it reads every token.
     """
-    g = _Network(ranges, bits, eps)
+    g = _Network(ranges, bits, eps, step)
     width = weights["enc.ln.weight"].shape[0]
     n_layers = 1 + max(int(k.split(".")[2]) for k in weights if k.startswith("enc.layers."))
 
@@ -116,10 +122,10 @@ def build_graph(
     if ranges is None:
         x = g.add("Gather", [g.constant("word", word), "input_ids"], "word.rows")
     else:
-        scale = np.maximum(np.abs(word).max(1, keepdims=True), 1e-8) / 127
-        table = g.constant("word", np.rint(word / scale), np.int8)
+        ints, scale = per_channel(word.T, 8, word_step)
+        table = g.constant("word", ints.T, np.int8)
         rows = g.add("Cast", [g.add("Gather", [table, "input_ids"], "word.rows.q")], "word.rows.f", to=FLOAT)
-        by = g.add("Gather", [g.constant("word.scale", scale), "input_ids"], "word.rows.scale")
+        by = g.add("Gather", [g.constant("word.scale", scale[:, None]), "input_ids"], "word.rows.scale")
         x = g.add("Mul", [rows, by], "word.rows")
     shape = g.add("Shape", ["input_ids"], "shape")
     length = g.add("Slice", [shape, g.constant("one", [1], np.int64), g.constant("two", [2], np.int64)], "length")
@@ -184,7 +190,8 @@ def build_graph(
     top = pooled = means[-1]
     # A head as wide as all layers together reads the mean of every layer, the embeddings first.
     wide = {head for head in heads if weights[head + ".weight"].shape[1] == width * len(layers)}
-    every = g.add("Concat", means, LAYER_MEANS, axis=1) if wide or layer_means else ""
+    nets = {head for head in heads if f"{head}.enter.weight" in weights}
+    every = g.add("Concat", means, LAYER_MEANS, axis=1) if wide or nets or layer_means else ""
     if "tandem.vectors" in weights:
         beside = _tandem(g, weights, mask)
         top = g.add("Concat", [pooled, beside], "both", axis=1)
@@ -192,13 +199,38 @@ def build_graph(
     if layer_means:
         outputs.append((every, width * len(layers)))
     for head, name in heads.items():
-        source = every if head in wide else top
+        source = _entered(g, weights, head, every) if head in nets else every if head in wide else top
         g.linear(source, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
         outputs.append((name, weights[head + ".weight"].shape[0]))
     for head, name in (each or {}).items():
         g.linear(x, None, weights[head + ".weight"].T, weights[head + ".bias"], name)
     of_tokens = [(name, weights[head + ".weight"].shape[0]) for head, name in (each or {}).items()]
     return g.model(outputs, of_tokens), g.places
+
+
+def _entered(g: _Network, weights: Mapping[str, NDArray[np.float32]], head: str, every: str) -> str:
+    """What the net in front of a head makes of the means of all layers (`affekt.train.dimensions.net`), in float."""
+
+    def own(name: str, turned: bool = False) -> str:
+        value = weights[f"{head}.{name}"]
+        return g.constant(f"{head}.{name}", value.T if turned else value)
+
+    def gelu(x: str) -> str:
+        return g.add("Gelu", [x], f"{x}.gelu", domain=MICROSOFT)
+
+    x = g.add("Sub", [every, own("middle")], f"{head}.centred")
+    x = g.add("Div", [x, own("spread")], f"{head}.standard")
+    # The one large matrix of the net is stored in int8 and multiplied in float: its input has the range of no layer.
+    ints, scale = per_channel(weights[f"{head}.enter.weight"].T, 8)
+    kept = g.constant(f"{head}.enter.weight", ints, np.int8)
+    full = g.add("DequantizeLinear", [kept, g.constant(f"{head}.enter.scale", scale)], f"{head}.enter.full", axis=1)
+    entered = g.add("Add", [g.add("MatMul", [x, full], f"{head}.enter.mm"), own("enter.bias")], f"{head}.enter")
+    x = gelu(entered)
+    inner = g.add("MatMul", [x, own("inner.weight", turned=True)], f"{head}.inner.mm")
+    inner = gelu(g.add("Add", [inner, own("inner.bias")], f"{head}.inner"))
+    total = g.add("Add", [x, inner], f"{head}.both")
+    even = [total, own("even.weight"), own("even.bias")]
+    return g.add("LayerNormalization", even, f"{head}.even", axis=-1, epsilon=1e-5)
 
 
 def _later(g: _Network, ends: str) -> str:

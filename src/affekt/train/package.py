@@ -42,13 +42,17 @@ from affekt.train.targets import Rows, rows_as_read, single_ratings, token_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["measure_ranges", "package", "session_of"]
+__all__ = ["calibrated_dimensions", "infer", "measure_ranges", "package", "session_of"]
+
+LEVEL = 0.8
+"""Share of single annotators' ratings that intervals of dimensions hold on dev."""
 
 # What is tried for the thresholds on halves of the dev split: (bootstrap resamples, weight of the common cut).
 _WAYS = ((0, 0.0), (30, 0.0), (30, 10.0), (30, 30.0), (30, 100.0), (30, 300.0))
 
 
-def _infer(session: Any, rows: Sequence[NDArray[np.int64]], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def infer(session: Any, rows: Sequence[NDArray[np.int64]], names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """What a graph says of token rows: output -> array (rows, units)."""
     by_length: dict[int, list[int]] = {}
     for i, row in enumerate(rows):
         by_length.setdefault(len(row), []).append(i)
@@ -178,26 +182,46 @@ def _policy(head: _Head, made: Head, scores: NDArray[np.float64], coverage: floa
     return found
 
 
-def _calibrated_dimensions(
-    head: _Head, raw: NDArray[np.float64], *, level: float, data: Path | None
+def calibrated_dimensions(
+    raw: NDArray[np.float64],
+    *,
+    space: str,
+    output: str,
+    scale: Scale,
+    corpus: str,
+    dev: Rows,
+    level: float = LEVEL,
+    data: Path | None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    mean, sd = head.scale
+    """The dimensional head as the model's card holds it, and figures of it on dev.
+
+    Args:
+        raw: What the graph says of the dev rows: means, and logarithms of spreads where it gives them.
+        space: Space of the dimensions.
+        output: The graph's output.
+        scale: Mean and standard deviation that the head's units are carried back with.
+        corpus: Where the dev rows are from; intervals hold a share of its single ratings.
+        dev: The dev rows.
+        level: That share.
+        data: Folder of the corpora; default `AFFEKT_DATA`.
+    """
+    mean, sd = scale
     k = len(mean)
     centre = raw[:, :k] * sd + mean
     width: NDArray[np.float64] = np.zeros(0)
     if raw.shape[1] == 2 * k:
         sigma = np.exp(np.clip(raw[:, k:], -5, 3)) * sd
-        single = single_ratings(head.corpus, head.dev.ids, data=data)
+        single = single_ratings(corpus, dev.ids, data=data)
         width = interval_width(centre=centre, sigma=sigma, ratings=single, level=level)
-    each = (pearson_cc(truth=head.dev.values[:, j], prediction=centre[:, j], ignore_nan=True) for j in range(k))
+    each = (pearson_cc(truth=dev.values[:, j], prediction=centre[:, j], ignore_nan=True) for j in range(k))
     figures = {
         "rows": len(raw),
         "dev_pcc": [None if r != r else r for r in each],
         "width": width.tolist(),
     }
     return {
-        "space": head.plan.space,
-        "output": head.output,
+        "space": space,
+        "output": output,
         "mean": mean.tolist(),
         "sd": sd.tolist(),
         "width": [round(float(w), 6) for w in width],
@@ -256,7 +280,7 @@ def _with_layers_mixed_in(
         out, mixed[h.name] = mix_in_layers(
             out,
             head=h.name,
-            means=lambda texts, probe=probe: _infer(probe, tokens(texts), [LAYER_MEANS])[LAYER_MEANS],  # type: ignore[misc]
+            means=lambda texts, probe=probe: infer(probe, tokens(texts), [LAYER_MEANS])[LAYER_MEANS],  # type: ignore[misc]
             train=(rows.texts, (rows.values - mean) / sd),
             dev=(h.dev.texts, (h.dev.values - mean) / sd),
         )
@@ -273,7 +297,7 @@ def package(
     limit: int | None = None,
     floats: bool = False,
     calibration_texts: int = 1000,
-    level: float = 0.8,
+    level: float = LEVEL,
     coverage: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -339,7 +363,7 @@ def package(
 
     def outputs_of(session: Any, h: _Head) -> NDArray[np.float64]:
         name = ANSWER if recipe.asks else h.plan.space
-        said = _infer(session, rows_for(h.dev.texts, h), [name])[name]
+        said = infer(session, rows_for(h.dev.texts, h), [name])[name]
         return said.reshape(len(h.dev.texts), -1)
 
     main = heads[0]
@@ -377,7 +401,16 @@ def package(
         if not np.isfinite(z).all():
             raise ModelError("The graph gives values that are not finite", where=str(out))
         if h.plan.of == "dimensions":
-            dimensions, figures[h.plan.space] = _calibrated_dimensions(h, z, level=level, data=data)
+            dimensions, figures[h.plan.space] = calibrated_dimensions(
+                z,
+                space=h.plan.space,
+                output=h.output,
+                scale=h.scale,
+                corpus=h.corpus,
+                dev=h.dev,
+                level=level,
+                data=data,
+            )
             each_dimensions[h.plan.space] = dimensions
             if h.name in mixed:
                 figures[h.plan.space]["mixed"] = mixed[h.name]
@@ -435,7 +468,7 @@ def _assert_parity(
         ModelError: They differ by more than rounding.
     """
     said = trained.answers(rows)
-    found = _infer(session, rows, list(outputs.values())) if outputs else {}
+    found = infer(session, rows, list(outputs.values())) if outputs else {}
     for head, name in outputs.items():
         apart = float(np.abs(said[head] - found[name]).max())
         if not apart <= 1e-3 * max(1.0, float(np.abs(said[head]).max())):

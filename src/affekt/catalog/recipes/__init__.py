@@ -8,19 +8,24 @@ from typing import Literal
 import msgspec
 
 from affekt.catalog.load import Entry, document, entry, names
+from affekt.catalog.recipes.dimensions import DimensionNet, DimensionsRecipe, Kernel, Texts
 from affekt.catalog.recipes.face import Disturbance, FaceRecipe, View
 from affekt.catalog.recipes.turns import Around, TurnNet, TurnPart, TurnsRecipe
 from affekt.core.errors import CatalogError
 
 __all__ = [
+    "AnyRecipe",
     "Around",
     "Asks",
     "CausePlan",
     "Curriculum",
+    "DimensionNet",
+    "DimensionsRecipe",
     "Disturbance",
     "FaceRecipe",
     "Fresh",
     "HeadPlan",
+    "Kernel",
     "Ngrams",
     "Part",
     "Polarity",
@@ -31,6 +36,7 @@ __all__ = [
     "Tandem",
     "Teachers",
     "Term",
+    "Texts",
     "TurnNet",
     "TurnPart",
     "TurnsRecipe",
@@ -488,15 +494,21 @@ def recipes() -> tuple[str, ...]:
     return names("recipes")
 
 
-AnyRecipe = Recipe | VoiceRecipe | FaceRecipe | TurnsRecipe
+AnyRecipe = Recipe | VoiceRecipe | FaceRecipe | TurnsRecipe | DimensionsRecipe
 """A recipe of any kind of model."""
 
-_KINDS: dict[object, type[AnyRecipe]] = {"voice": VoiceRecipe, "face": FaceRecipe, "turns": TurnsRecipe}
+_KINDS: dict[object, type[AnyRecipe]] = {
+    "voice": VoiceRecipe,
+    "face": FaceRecipe,
+    "turns": TurnsRecipe,
+    "dimensions": DimensionsRecipe,
+}
 _SAYS = {
     Recipe: "that reads texts",
     VoiceRecipe: "of the voice",
     FaceRecipe: "of faces",
     TurnsRecipe: "of turns from vectors of their words",
+    DimensionsRecipe: "of dimensions alone",
 }
 
 
