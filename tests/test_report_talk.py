@@ -87,8 +87,8 @@ def talk_rows(count: int, *, dialogue: str = "chat") -> list[Row]:
 def page(tmp_path, show):
     """Opens the report on rows."""
 
-    def opened(rows: list[Row], **options):
-        write_report(rows, tmp_path / "talk.html", facts=FACTS)
+    def opened(rows: list[Row], *, facts: ReportFacts = FACTS, **options):
+        write_report(rows, tmp_path / "talk.html", facts=facts)
         return show(tmp_path / "talk.html", **options)
 
     return opened
@@ -120,6 +120,18 @@ def test_without_valence_nothing_is_kept_or_promised_for_it(page):
     assert "pleasant" not in shown.inner_text("#talk-note")
     assert shown.locator("#talk-partners thead").inner_text().strip().split("\t") == ["Speaker", "Turns", "Most often"]
     assert shown.locator("#talk-partners tbody tr").first.locator("td").count() == 2
+
+
+@browser_test
+@pytest.mark.browser
+def test_without_labels_the_numbers_stand_in_their_place(page):
+    bare = [replace(row, scores=None, labels=[], confidence=None) for row in talk_rows(30)]
+    shown = page(bare, facts=replace(FACTS, labels=(), neutral=None))
+    assert not shown.is_visible("#f-label") and "label" not in shown.inner_text("#talk-note")
+    assert shown.locator("#talk-turns li").first.inner_text().endswith(f"valence {bare[0].valence:.2f}")
+    assert shown.locator("#talk-partners thead").inner_text().strip().split("\t")[-1] == "MSSD"
+    assert "no label" not in shown.inner_text("body") and "give that label" not in shown.inner_text("#s-facts")
+    assert page(talk_rows(30)).is_visible("#f-label")
 
 
 @browser_test

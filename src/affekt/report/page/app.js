@@ -143,7 +143,7 @@ function fillFilters() {
   answer.append(el('option', { value: '' }, 'All rows'), el('option', { value: 'answered' }, 'Answered'), el('option', { value: 'abstained' }, 'No answer'));
   if (D.reasons.length > 2) answer.append(el('optgroup', { label: 'No answer because' }, ...D.reasons.slice(1).map((r) => el('option', { value: `r:${r}` }, words(r)))));
   speaker.append(el('option', { value: 0 }, 'All speakers'), ...D.speakers.slice(1, 201).map((name, k) => el('option', { value: k + 1, dir: 'auto' }, name)));
-  label.parentElement.hidden = !stats.answered;
+  label.parentElement.hidden = !stats.answered || !P.labels.length;
   answer.parentElement.hidden = D.reasons.length < 2;
   speaker.parentElement.hidden = D.speakers.length < 3;
   label.addEventListener('change', () => setFilter({ label: label.value }));

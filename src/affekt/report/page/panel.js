@@ -53,7 +53,7 @@ function drawPanel() {
   if (D.length[i]) parts.push(el('p', { class: 'fine' }, `The page holds the first ${whole(P.maxText)} of ${whole(D.length[i])} characters. The reading is of the whole text.`));
   if (!answered(i)) parts.push(el('p', { class: 'p-why' }, `No answer: ${reasonText(D.reason[i])}.`));
   else if (labels.length) parts.push(el('ul', { class: 'p-labels' }, ...labels.map((l) => el('li', {}, el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), words(P.labels[l])))));
-  else parts.push(el('p', { class: 'p-why' }, 'An answer, but no label reached its threshold.'));
+  else if (P.labels.length) parts.push(el('p', { class: 'p-why' }, 'An answer, but no label reached its threshold.'));
   const meta = [['Confidence', Number.isNaN(D.confidence[i]) ? '' : fixed(D.confidence[i])], ['Language', D.languages[D.language[i]]], ['Speaker', D.speakers[D.speaker[i]]], ['Face', D.people[D.person[i]]], ['Time', D.time(i)],
     ['In the recording', Number.isNaN(D.start[i]) ? '' : `${stretch(i)} (${fixed(D.start[i])} to ${fixed(D.end[i])} s)`], ['Id', D.id(i)], ['Source', D.source(i)]].filter(([, v]) => v);
   if (meta.length) parts.push(el('dl', { class: 'p-meta' }, ...meta.flatMap(([k, v]) => [el('dt', {}, k), el('dd', { dir: 'auto' }, v)])));

@@ -178,7 +178,7 @@ function drawPlane() {
 
   $('plane-zoom').textContent = plane.zoom ? 'Whole scale' : 'Fit to the data';
   $('plane-zoom').setAttribute('aria-pressed', String(!plane.zoom));
-  const note = [n > 2 ? `${plural(n, 'row', 'rows')}, coloured as above; a name stands at the mean of its label.` : `${plural(n, 'row', 'rows')}.`];
+  const note = [n > 2 ? `${plural(n, 'row', 'rows')}${P.labels.length ? ', coloured as above; a name stands at the mean of its label' : ''}.` : `${plural(n, 'row', 'rows')}.`];
   if (plane.zoom) {
     const outside = points.filter((i) => V.value[i] < dx[0] || V.value[i] > dx[1] || A.value[i] < dy[0] || A.value[i] > dy[1]).length;
     note.push(`The axes show part of the scale (${fixed(plane.all[0][0], 0)} to ${fixed(plane.all[0][1], 0)})${outside ? `; ${whole(outside)} of the points lie outside` : ''}.`);
@@ -472,9 +472,9 @@ function drawDoc() {
     const text = D.text(doc.row).slice(v.start, v.end);
     const best = P.labels.map((_, l) => l).filter((l) => v.score(l) >= 0.1).sort((p, q) => v.score(q) - v.score(p)).slice(0, 3);
     $('doc-says').replaceChildren(text.trim() || 'This part lies beyond the text that the page holds.',
-      el('span', { class: 'fine' }, best.map((l) => `${words(P.labels[l])} ${fixed(v.score(l))}`).join(', ') || 'no label stands out'));
+      el('span', { class: 'fine' }, best.map((l) => `${words(P.labels[l])} ${fixed(v.score(l))}`).join(', ') || (P.labels.length ? 'no label stands out' : '')));
   } else $('doc-says').replaceChildren(el('span', { class: 'fine' }, 'Point at a window, or step with the arrow keys, to read its words.'));
-  $('doc-note').textContent = `The text is read window by window, from its first character to its last. Lines show the scales; the strips show how strongly each label speaks.${answered(doc.row) ? '' : ` No answer was given for it: ${reasonText(D.reason[doc.row])}.`}`;
+  $('doc-note').textContent = `The text is read window by window, from its first character to its last. Lines show the scales${P.labels.length ? '; the strips show how strongly each label speaks' : ''}.${answered(doc.row) ? '' : ` No answer was given for it: ${reasonText(D.reason[doc.row])}.`}`;
 }
 
 // --- Small ones ------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ function showTalk(one) {
   const more = one.speakers.length > TALK_LANES ? ` The last lane holds ${plural(one.speakers.length - TALK_LANES + 1, 'speaker', 'speakers')}.` : '';
   const turns = one.turning.length ? ` ${plural(one.turning.length, 'turning point', 'turning points')}, where the level of valence changes for good, ${one.turning.length === 1 ? 'is' : 'are'} marked \u25bc; t goes to the next.` : '';
   const causes = one.links.length ? ' Arcs lead from a cause to the turn whose emotion it is the cause of.' : '';
-  $('talk-note').textContent = `Each mark is a turn, in the colour of its label, in the lane of its speaker${hasDim('valence') ? '; above, how pleasant it reads' : ''}.${turns}${causes}${more}`;
+  $('talk-note').textContent = `Each mark is a turn${P.labels.length ? ', in the colour of its label' : ''}, in the lane of its speaker${hasDim('valence') ? '; above, how pleasant it reads' : ''}.${turns}${causes}${more}`;
   drawPartners();
   drawTurns();
   drawTalk();
@@ -93,21 +93,27 @@ function drawPartners() {
     const numbers = [whole(b.n), ...(valence ? [fixed(mean), fixed(sd), b.jumps ? fixed(b.moved / b.jumps) : '\u2013'] : [])];
     const most = [...b.first].sort((x, y) => y[1] - x[1]).slice(0, 3);
     return el('tr', {}, el('th', { scope: 'row', dir: 'auto' }, D.speakers[b.s] || 'Unknown'), ...numbers.map((text) => el('td', { class: 'num' }, text)),
-      el('td', {}, ...most.flatMap(([l, n], k) => [k ? ', ' : '', el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), ` ${words(P.labels[l])} ${whole(n)}`])));
+      ...(P.labels.length ? [el('td', {}, ...most.flatMap(([l, n], k) => [k ? ', ' : '', el('i', { class: 'dot', style: { background: styleOfLabel(l) } }), ` ${words(P.labels[l])} ${whole(n)}`]))] : []));
   };
   const heads = ['Turns', ...(valence ? ['Mean valence', 'SD', 'MSSD'] : [])].map((t) =>
     el('th', { scope: 'col', class: 'num', title: t === 'MSSD' ? 'Mean square of successive differences: how far it jumps from one of their turns to the next' : null }, t));
   $('talk-partners').replaceChildren(el('table', { class: 'plain' },
-    el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Speaker'), ...heads, el('th', { scope: 'col' }, 'Most often'))),
+    el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Speaker'), ...heads, ...(P.labels.length ? [el('th', { scope: 'col' }, 'Most often')] : []))),
     el('tbody', {}, ...by.sort((a, b) => b.n - a.n).slice(0, 12).map(cells))));
 }
 
 // --- The turns ------------------------------------------------------------------------------------------------------
 
+// What stands in a label's place: of a model that gives dimensions alone, the numbers.
+function unlabelled(i) {
+  if (P.labels.length) return 'no label';
+  return Object.keys(D.numbers).filter((d) => hasDim(d) && !Number.isNaN(D.numbers[d].value[i])).map((d) => `${d} ${fixed(D.numbers[d].value[i])}`).join(', ');
+}
+
 function bubble(k) {
   const { one } = talk, i = one.list[k], l = answered(i) ? D.first(i) : -1, lane = one.lane.get(D.speaker[i]);
   const causes = one.links.filter((c) => c.to === k);
-  const why = answered(i) ? (l < 0 ? 'no label' : words(P.labels[l])) : reasonText(D.reason[i]);
+  const why = answered(i) ? (l < 0 ? unlabelled(i) : words(P.labels[l])) : reasonText(D.reason[i]);
   const because = causes.map((c) => el('button', { type: 'button', class: 'because', onclick: (event) => { event.stopPropagation(); goTo(c.from, c); } },
     c.from === k ? 'in itself: ' : `from turn ${whole(c.turn + 1)}: `, el('q', {}, D.text(one.list[c.from]).slice(c.start, c.end).slice(0, 80)), ` ${fixed(c.score)}`));
   const node = el('li', { class: `turn side${lane % 2} ${visible(i) ? '' : 'dim'}`, 'data-k': k, style: { '--tone': l < 0 ? 'var(--line)' : styleOfLabel(l) } },
