@@ -150,3 +150,17 @@ def test_command_shows_and_checks(tmp_path):
     checked = runner.invoke(cli, ["explain", str(table), "--check", "--json"])
     assert checked.exit_code == 0, checked.output
     assert json.loads(checked.stdout)["rows"] == 8
+
+
+def test_dimensions_alone_are_shown_and_there_is_no_label_to_weigh_words_for(tmp_path):
+    runner = CliRunner()
+    shown = json.loads(
+        runner.invoke(cli, ["explain", "Fire! Everybody out, now!", "--model", "vad-en", "--json"]).stdout
+    )
+    assert shown["scores"] is None and shown["evidence"] == [] and shown["arousal"] > 3.3
+    calm = json.loads(runner.invoke(cli, ["explain", "The lake was still.", "--model", "vad-en", "--json"]).stdout)
+    assert calm["arousal"] < shown["arousal"] - 0.5
+    table = tmp_path / "notes.csv"
+    table.write_text("text\nThank you for the lovely evening\n")
+    refused = runner.invoke(cli, ["explain", str(table), "--check", "--model", "vad-en"])
+    assert refused.exit_code != 0 and "vad-en@1.0 gives dimensions alone" in str(refused.exception)

@@ -116,6 +116,11 @@ def command(
         _check_voice(stretches, model, limit, seed, as_json=as_json, name=_named(source, split))
         return
     recogniser = load(model)
+    if not recogniser.space(space).labels:
+        raise InputError(
+            f"{recogniser.spec.name} gives dimensions alone, and words are weighed by what they do to a label",
+            hint="Take a model with labels, such as text-en.",
+        )
     from rich.console import Console
     from rich.progress import Progress
 

@@ -12,9 +12,9 @@ import msgspec
 
 from affekt._version import __version__
 from affekt.catalog.corpora import corpus
-from affekt.catalog.recipes import Recipe
+from affekt.catalog.recipes import DimensionsRecipe, Recipe, TurnsRecipe
 
-__all__ = ["about_data", "identity_of", "licence_note", "versions", "write_card"]
+__all__ = ["about_data", "about_recipe", "identity_of", "licence_note", "versions", "write_card"]
 
 
 def licence_note(names: Iterable[str]) -> str:
@@ -50,6 +50,19 @@ def about_data(licences: Mapping[str, str]) -> list[str]:
         "The licence of the weights follows from the data. Where commercial use is not plainly allowed above, it "
         "is not allowed for the weights either.\n",
     ]
+
+
+def about_recipe(recipe: TurnsRecipe | DimensionsRecipe) -> list[str]:
+    """Lines of a card on how the model was made, its limits, what it is not for, and the recipe itself."""
+    out = []
+    for title, lines in (("Of how it was made", recipe.notes), ("Limits", recipe.caveats), ("Not for", recipe.not_for)):
+        if lines:
+            out += ["", f"## {title}\n", *(f"- {line}" for line in lines)]
+    return [*out, *_as_data(msgspec.to_builtins(recipe))]
+
+
+def _as_data(recipe: Mapping[str, Any]) -> list[str]:
+    return ["", "## Recipe\n", "```json", json.dumps(recipe, indent=1, ensure_ascii=False), "```", ""]
 
 
 def identity_of(
@@ -117,5 +130,5 @@ def write_card(identity: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         out.append(f"| {row['trained']} | {row['epoch']} | {losses} |")
     if recipe["not_for"]:
         out += ["", "## Not for\n", *(f"- {n}" for n in recipe["not_for"])]
-    out += ["", "## Recipe\n", "```json", json.dumps(recipe, indent=1, ensure_ascii=False), "```", ""]
+    out += _as_data(recipe)
     return "\n".join(out)

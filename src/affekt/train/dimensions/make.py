@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +20,11 @@ from affekt.extras import need
 from affekt.metrics import bootstrap, pearson_cc
 from affekt.metrics.regression import pearson_cc_statistic
 from affekt.models.card import Abstention, Card, Dimensions
-from affekt.train.card import about_data, licence_note, versions
+from affekt.train.card import about_data, about_recipe, licence_note, versions
 from affekt.train.dimensions.net import Entered, train_net, weights_of
 from affekt.train.dimensions.teacher import Teacher, layer_means
 from affekt.train.families import as_bert
+from affekt.train.fusion.loop import parameters
 from affekt.train.graph import LAYER_MEANS, build_graph
 from affekt.train.package import calibrated_dimensions, infer, measure_ranges, session_of
 from affekt.train.start import Start, start_folder, texts_of
@@ -209,7 +209,7 @@ def _card(
         facts={
             "not_for": recipe.not_for,
             "data": {source: corpus(source).licence for source in used},
-            "parameters": sum(p.numel() for p in net.parameters()),
+            "parameters": parameters(net),
             "measured": figures,
             "recipe": msgspec.to_builtins(recipe),
             "versions": versions("torch", "onnxruntime", "numpy", "tokenizers"),
@@ -233,9 +233,6 @@ def _described(card: Card, recipe: DimensionsRecipe, dev: Rows, said: NDArray[np
         f"{len(dev.ids):,} texts, Pearson's r with 95 % intervals. Intervals of the dimensions were fitted here and "
         "nothing else; measure on a test split with `affekt bench run`.\n",
         *(f"- {key}: {s.value:.3f} [{s.low:.3f}, {s.high:.3f}]" for key, s in bootstrap(statistics).items()),
+        *about_recipe(recipe),
     ]
-    for title, lines in (("Of how it was made", recipe.notes), ("Limits", recipe.caveats), ("Not for", recipe.not_for)):
-        if lines:
-            out += ["", f"## {title}\n", *(f"- {line}" for line in lines)]
-    out += ["", "## Recipe\n", "```json", json.dumps(card.facts["recipe"], indent=1, ensure_ascii=False), "```", ""]
     return "\n".join(out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable
 from itertools import islice
@@ -27,7 +26,7 @@ from affekt.models.registry import bundled, encoder_folder, read_card
 from affekt.models.session import read_graph
 from affekt.models.turns import ENCODER, GRAPH, OUTPUT, TurnRecogniser
 from affekt.train.calibrate import abstention, calibrated_softmax
-from affekt.train.card import about_data, licence_note, versions
+from affekt.train.card import about_data, about_recipe, licence_note, versions
 from affekt.train.fusion.loop import parameters
 from affekt.train.turns.fit import adjustment, code_of, log_shares, train_nets, turns_of
 from affekt.train.turns.graph import turn_graph
@@ -178,9 +177,6 @@ def _described(card: Card, recipe: TurnsRecipe, figures: dict[str, Interval], ro
         f"{rows:,} turns, with 95 % intervals from drawing conversations anew. The temperature was fitted here and "
         "nothing else; measure on a test split with `affekt bench run`.\n",
         *(f"- {key.replace('_', ' ')}: {s.value:.3f} [{s.low:.3f}, {s.high:.3f}]" for key, s in figures.items()),
+        *about_recipe(recipe),
     ]
-    for title, lines in (("Of how it was made", recipe.notes), ("Limits", recipe.caveats), ("Not for", recipe.not_for)):
-        if lines:
-            out += ["", f"## {title}\n", *(f"- {line}" for line in lines)]
-    out += ["", "## Recipe\n", "```json", json.dumps(facts["recipe"], indent=1, ensure_ascii=False), "```", ""]
     return "\n".join(out)
