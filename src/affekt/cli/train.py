@@ -96,7 +96,6 @@ def command(
     from affekt.catalog.recipes import DimensionsRecipe, FaceRecipe, TurnsRecipe, VoiceRecipe, with_seed
     from affekt.catalog.recipes import recipe as look_up
     from affekt.core.errors import InputError
-    from affekt.extras import need
 
     if (recipe is None) == (task is None):
         raise InputError("Name a recipe, or a task with --task", hint="`affekt bench list` names the tasks.")
@@ -170,9 +169,7 @@ def command(
         chosen, name = found, Path(str(recipe)).stem
     if seed is not None:
         chosen = with_seed(chosen, seed)
-    torch = need("torch", extra="train")
-    if threads:
-        torch.set_num_threads(threads)
+    _torch_on(threads)
 
     from affekt.train.make import make_model
 
@@ -189,6 +186,15 @@ def command(
             progress=lambda what, step, total, loss: report(step, total, f"{name}, {what}  loss {loss:.3f}"),
         ),
     )
+
+
+def _torch_on(threads: int | None) -> None:
+    """See that torch is there, and how many threads it takes."""
+    from affekt.extras import need
+
+    torch = need("torch", extra="train")
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def _make(name: str, out: Path, how: Callable[[Report], dict[str, Any]]) -> None:
@@ -248,12 +254,9 @@ def train_face(
     import msgspec
 
     from affekt.corpora.files import data_folder
-    from affekt.extras import need
 
     data_folder(data)
-    torch = need("torch", extra="train")
-    if threads:
-        torch.set_num_threads(threads)
+    _torch_on(threads)
     from affekt.train.face.make import make_face
 
     _make(
@@ -285,16 +288,13 @@ def train_turns(
     import msgspec
 
     from affekt.corpora.files import data_folder
-    from affekt.extras import need
     from affekt.models.registry import model_folder
 
     data_folder(data)
     net = recipe.net if encoder is None else msgspec.structs.replace(recipe.net, encoder=encoder)
     model_folder(net.encoder)
     chosen = msgspec.structs.replace(recipe, net=net, seed=recipe.seed if seed is None else seed)
-    torch = need("torch", extra="train")
-    if threads:
-        torch.set_num_threads(threads)
+    _torch_on(threads)
     from affekt.train.turns.make import make_turns
 
     _make(
@@ -326,12 +326,9 @@ def train_dimensions(
     import msgspec
 
     from affekt.corpora.files import data_folder
-    from affekt.extras import need
 
     data_folder(data)
-    torch = need("torch", extra="train")
-    if threads:
-        torch.set_num_threads(threads)
+    _torch_on(threads)
     from affekt.train.dimensions.make import make_dimensions
 
     chosen = msgspec.structs.replace(

@@ -26,6 +26,7 @@ from affekt.train.dimensions.teacher import Teacher, layer_means
 from affekt.train.families import as_bert
 from affekt.train.fusion.loop import parameters
 from affekt.train.graph import LAYER_MEANS, build_graph
+from affekt.train.loop import scale_of
 from affekt.train.package import calibrated_dimensions, infer, measure_ranges, session_of
 from affekt.train.start import Start, start_folder, texts_of
 from affekt.train.targets import Rows, rows_of, token_rows
@@ -120,7 +121,7 @@ def make_dimensions(
         tell("vectors of the kept layers", min(k + _TEXTS_A_CALL, len(texts)), len(texts))
 
     tell("net", 0, 1)
-    middle, spread = rated.values.mean(0), np.maximum(rated.values.std(0), 1e-6)
+    middle, spread = scale_of(given, "dimensions", [rated], standard=False)
     variances = np.full_like(rated.values, np.nan) if rated.variances is None else rated.variances / spread**2
     net = train_net(
         recipe.net,

@@ -87,6 +87,7 @@ class Teacher:
         flat = means.reshape(len(means), -1).astype(np.float32)
         self._middle, self._spread = flat.mean(0), np.maximum(flat.std(0), np.float32(1e-6))
         self._known = self._view(means)
+        self._between = self._near(self._known)
         self._gold = torch.from_numpy(gold.astype(np.float32))
         self._fold = np.random.default_rng(seed).permutation(len(gold)) % plan.folds
 
@@ -107,7 +108,7 @@ class Teacher:
 
     def unseen(self) -> NDArray[np.float64]:
         """What is said of each rated text by those of the other folds, shape (rated, dimensions)."""
-        near = self._near(self._known)
+        near = self._between
         out = np.zeros(self._gold.shape)
         for fold in range(self._plan.folds):
             others, own = (torch.from_numpy(np.flatnonzero(x)) for x in (self._fold != fold, self._fold == fold))
@@ -117,7 +118,7 @@ class Teacher:
 
     def answers(self, means: NDArray[np.float16]) -> NDArray[np.float64]:
         """What is said of other texts, shape (texts, dimensions)."""
-        shares, middle = self._learned(self._near(self._known), self._gold)
+        shares, middle = self._learned(self._between, self._gold)
         some = (means[k : k + _TEXTS_A_CALL] for k in range(0, len(means), _TEXTS_A_CALL))
         each = [(self._near(self._view(part)) @ shares + middle).numpy() for part in some]
         return np.concatenate(each).astype(np.float64) if each else np.zeros((0, self._gold.shape[1]))
